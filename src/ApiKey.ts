@@ -1,0 +1,131 @@
+/**
+ * What a key is: its models, its ids and the shapes they have on the wire.
+ *
+ * @module
+ */
+import * as Brand from "effect/Brand"
+import type * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+
+/** Identifies a key: by the API's description `CCDB1_` and 22 letters or digits. Not a secret. */
+export type ApiKeyId = string & Brand.Brand<"ApiKeyId">
+
+/** Brands a string as a key's id, unchecked: the API alone knows which ids exist. */
+export const ApiKeyId: Brand.Brand.Constructor<ApiKeyId> = Brand.nominal<ApiKeyId>()
+
+/** Identifies the service account that a key acts for: by the API's description a UUID. */
+export type ServiceAccountId = string & Brand.Brand<"ServiceAccountId">
+
+/** Brands a string as a service account's id, unchecked: the API alone knows which ids exist. */
+export const ServiceAccountId: Brand.Brand.Constructor<ServiceAccountId> = Brand.nominal<
+  ServiceAccountId
+>()
+
+/** A key as the API describes it, without its secret, which is shown once and never again. */
+export interface ApiKey {
+  readonly id: ApiKeyId
+  /** Free text; two keys may have the same name. */
+  readonly name: string
+  readonly serviceAccountId: ServiceAccountId
+  /** To the millisecond: the API's microseconds do not fit a `DateTime`. */
+  readonly createdAt: DateTime.Utc
+}
+
+/** A new key and its secret. The service does not store the secret: keep it now or never. */
+export interface CreatedApiKey {
+  readonly apiKey: ApiKey
+  /** What goes into the `Authorization` header. It starts with the key's id. */
+  readonly secret: Redacted.Redacted<string>
+}
+
+/** One page of a list, sorted by `createdAt`, with opaque tokens for its neighbours. */
+export interface ApiKeyPage {
+  readonly apiKeys: ReadonlyArray<ApiKey>
+  readonly nextPage: Option.Option<string>
+  readonly previousPage: Option.Option<string>
+}
+
+/** An {@link ApiKey} on the wire. */
+export interface ApiKeyEncoded {
+  readonly id: string
+  readonly name: string
+  readonly service_account_id: string
+  readonly created_at: string
+}
+
+/** A {@link CreatedApiKey} on the wire. */
+export interface CreatedApiKeyEncoded {
+  readonly api_key: ApiKeyEncoded
+  readonly secret: string
+}
+
+/** An {@link ApiKeyPage} on the wire. */
+export interface ApiKeyPageEncoded {
+  readonly api_keys: ReadonlyArray<ApiKeyEncoded>
+  readonly pagination?:
+    | { readonly next_page?: string | undefined; readonly previous_page?: string | undefined }
+    | undefined
+}
+
+const rfc3339 =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[Tt](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/
+
+/** Decodes an {@link ApiKey} from the wire. Unknown fields are ignored. */
+export const ApiKey: Schema.Schema<ApiKey, ApiKeyEncoded> = Schema.Struct({
+  id: Schema.String.pipe(Schema.fromBrand(ApiKeyId)),
+  name: Schema.String,
+  serviceAccountId: Schema.propertySignature(
+    Schema.String.pipe(Schema.fromBrand(ServiceAccountId)),
+  ).pipe(Schema.fromKey("service_account_id")),
+  createdAt: Schema.propertySignature(
+    Schema.String.pipe(
+      Schema.pattern(rfc3339, { description: "an RFC 3339 date-time" }),
+      Schema.compose(Schema.DateTimeUtc),
+    ),
+  ).pipe(Schema.fromKey("created_at")),
+})
+
+/** Decodes a {@link CreatedApiKey} from the wire; the secret is redacted as it is read. */
+export const CreatedApiKey: Schema.Schema<CreatedApiKey, CreatedApiKeyEncoded> = Schema.Struct({
+  apiKey: Schema.propertySignature(ApiKey).pipe(Schema.fromKey("api_key")),
+  secret: Schema.Redacted(Schema.String),
+})
+
+// The API ends a list with an absent token or with an empty one.
+const pageToken = (token: string | undefined): Option.Option<string> =>
+  token === undefined || token === "" ? Option.none() : Option.some(token)
+
+/** Decodes an {@link ApiKeyPage} from the wire. */
+export const ApiKeyPage: Schema.Schema<ApiKeyPage, ApiKeyPageEncoded> = Schema.transform(
+  Schema.Struct({
+    api_keys: Schema.Array(ApiKey),
+    pagination: Schema.optional(
+      Schema.Struct({
+        next_page: Schema.optional(Schema.String),
+        previous_page: Schema.optional(Schema.String),
+      }),
+    ),
+  }),
+  Schema.Struct({
+    apiKeys: Schema.Array(Schema.typeSchema(ApiKey)),
+    nextPage: Schema.OptionFromSelf(Schema.String),
+    previousPage: Schema.OptionFromSelf(Schema.String),
+  }),
+  {
+    strict: true,
+    decode: ({ api_keys, pagination }) => ({
+      apiKeys: api_keys,
+      nextPage: pageToken(pagination?.next_page),
+      previousPage: pageToken(pagination?.previous_page),
+    }),
+    encode: ({ apiKeys, nextPage, previousPage }) => ({
+      api_keys: apiKeys,
+      pagination: {
+        next_page: Option.getOrUndefined(nextPage),
+        previous_page: Option.getOrUndefined(previousPage),
+      },
+    }),
+  },
+)

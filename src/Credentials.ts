@@ -1,0 +1,194 @@
+/**
+ * Who is calling: the service that every operation asks for its token, and its layers.
+ *
+ * @module
+ */
+import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+
+/** A token, or an Effect that yields the current one each time that it is asked. */
+export type Token<R = never> =
+  | Redacted.Redacted<string>
+  | Effect.Effect<Redacted.Redacted<string>, never, R>
+
+/** What {@link Credentials} holds. */
+export interface CredentialsService {
+  /** An API key's secret or a JWT. An Effect is asked anew at every call, and after a 401. */
+  readonly token: Token
+  /** The organization's vanity name, which the API requires beside a JWT. */
+  readonly vanityName: Option.Option<string>
+  /** The email address or service account id to act as, where a JWT maps to several. */
+  readonly username: Option.Option<string>
+  /** https, or http on a loopback address; a path prefix in it is kept. */
+  readonly baseUrl: string
+}
+
+/** Options of the layers of {@link Credentials}. */
+export interface CredentialsOptions {
+  /** Where the API lives; `https://cockroachlabs.cloud` by default. */
+  readonly baseUrl?: string | undefined
+}
+
+/** A JWT from an issuer that is configured for the organization, and what must go with it. */
+export interface JwtOptions<R = never> {
+  readonly token: Token<R>
+  readonly vanityName: string
+  readonly username?: string | undefined
+}
+
+const defaultBaseUrl = "https://cockroachlabs.cloud"
+
+const CredentialsTag: Context.TagClass<
+  Credentials,
+  "@effect-crdb/Credentials",
+  CredentialsService
+> = Context.Tag("@effect-crdb/Credentials")<Credentials, CredentialsService>()
+
+/**
+ * Who is calling.
+ *
+ * A base URL or token that must not be used is refused by the first call, with
+ * `InvalidRequest`, before anything is sent.
+ *
+ * @example
+ * ```ts
+ * import { Credentials } from "@effect-crdb/api-keys"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * const live = Credentials.layerConfig
+ * const local = Credentials.layerApiKey(Redacted.make("…"), { baseUrl: "http://127.0.0.1:8080" })
+ * ```
+ */
+export class Credentials extends CredentialsTag {
+  /** Calls with the secret of a service account's API key. */
+  static layerApiKey<R = never>(
+    secret: Token<R>,
+    options?: CredentialsOptions,
+  ): Layer.Layer<Credentials, never, R> {
+    return Layer.effect(
+      Credentials,
+      Effect.map(withContext(secret), (token) => ({
+        token,
+        vanityName: Option.none(),
+        username: Option.none(),
+        baseUrl: options?.baseUrl ?? defaultBaseUrl,
+      })),
+    )
+  }
+
+  /** Calls with a JWT, naming the organization and, where needed, the identity to act as. */
+  static layerJwt<R = never>(
+    jwt: JwtOptions<R>,
+    options?: CredentialsOptions,
+  ): Layer.Layer<Credentials, never, R> {
+    return Layer.effect(
+      Credentials,
+      Effect.map(withContext(jwt.token), (token) => ({
+        token,
+        vanityName: Option.some(jwt.vanityName),
+        username: Option.fromNullable(jwt.username),
+        baseUrl: options?.baseUrl ?? defaultBaseUrl,
+      })),
+    )
+  }
+
+  /**
+   * Reads the environment names that the vendor's tools use, through the ConfigProvider.
+   *
+   * `COCKROACH_API_KEY`, or else `COCKROACH_API_JWT` with `COCKROACH_VANITY_NAME` and, if wanted,
+   * `COCKROACH_USERNAME`; `COCKROACH_SERVER` replaces the base URL. One that is needed and missing,
+   * or that is there and empty or unusable, is a `ConfigError` that names it.
+   */
+  static readonly layerConfig: Layer.Layer<Credentials, ConfigError.ConfigError> = Layer.effect(
+    Credentials,
+    Effect.suspend(() => fromConfig),
+  )
+}
+
+const withContext = <R>(token: Token<R>): Effect.Effect<Token, never, R> =>
+  Effect.isEffect(token)
+    ? Effect.map(Effect.context<R>(), (context) => Effect.provide(token, context))
+    : Effect.succeed(token)
+
+/**
+ * Decides whether a base URL may receive a token: https, or http on a loopback address, and
+ * nothing in it but an origin and a path. Right is the URL without a slash at its end.
+ */
+export const parseBaseUrl = (input: string): Either.Either<string, string> => {
+  if (!URL.canParse(input)) {
+    return Either.left("baseUrl is not a URL: give one like https://cockroachlabs.cloud")
+  }
+  const url = new URL(input)
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url.hostname))) {
+    return Either.left("baseUrl must be https, or http on a loopback address, to carry a token")
+  }
+  if (url.username !== "" || url.password !== "") {
+    return Either.left("baseUrl must not hold a user name or a password: remove what is before @")
+  }
+  if (input.includes("?") || input.includes("#")) {
+    return Either.left("baseUrl must not hold a query or a fragment: remove what follows ? or #")
+  }
+  return Either.right(url.origin + url.pathname.replace(/\/+$/, ""))
+}
+
+// URL has already brought every spelling of an address (0x7f.1, [0:0:0:0:0:0:0:1]) into one form.
+const isLoopback = (hostname: string): boolean =>
+  hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname)
+
+const required = (name: string): Config.Config<string> =>
+  Config.string().pipe(
+    Config.mapOrFail((value) =>
+      value.trim() === ""
+        ? Either.left(ConfigError.InvalidData([], `${name} is empty: set it, or unset it`))
+        : Either.right(value)
+    ),
+    Config.nested(name),
+  )
+
+const optional = (name: string): Config.Config<Option.Option<string>> =>
+  Config.option(required(name))
+
+const server: Config.Config<string> = Config.string().pipe(
+  Config.mapOrFail((value) =>
+    Either.mapLeft(
+      parseBaseUrl(value),
+      (reason) => ConfigError.InvalidData([], reason.replace("baseUrl", "COCKROACH_SERVER")),
+    )
+  ),
+  Config.nested("COCKROACH_SERVER"),
+  Config.withDefault(defaultBaseUrl),
+)
+
+const fromConfig: Effect.Effect<CredentialsService, ConfigError.ConfigError> = Effect.gen(
+  function* () {
+    const baseUrl = yield* server
+    const apiKey = yield* optional("COCKROACH_API_KEY")
+    if (Option.isSome(apiKey)) {
+      return {
+        token: Redacted.make(apiKey.value),
+        vanityName: Option.none(),
+        username: Option.none(),
+        baseUrl,
+      }
+    }
+    const jwt = yield* optional("COCKROACH_API_JWT")
+    if (Option.isNone(jwt)) {
+      return yield* Effect.fail(ConfigError.MissingData(
+        ["COCKROACH_API_KEY"],
+        "Set COCKROACH_API_KEY to the secret of an API key, or COCKROACH_API_JWT to a JWT",
+      ))
+    }
+    return {
+      token: Redacted.make(jwt.value),
+      vanityName: Option.some(yield* required("COCKROACH_VANITY_NAME")),
+      username: yield* optional("COCKROACH_USERNAME"),
+      baseUrl,
+    }
+  },
+)
