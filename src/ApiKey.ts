@@ -69,8 +69,9 @@ export interface ApiKeyPageEncoded {
     | undefined
 }
 
-const rfc3339 =
-  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[Tt](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/
+/** RFC 3339 as the API writes it; a date-time in any other form is a mistyped field. */
+export const rfc3339: RegExp =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/
 
 /** Decodes an {@link ApiKey} from the wire. Unknown fields are ignored. */
 export const ApiKey: Schema.Schema<ApiKey, ApiKeyEncoded> = Schema.Struct({
@@ -93,8 +94,8 @@ export const CreatedApiKey: Schema.Schema<CreatedApiKey, CreatedApiKeyEncoded> =
   secret: Schema.Redacted(Schema.String),
 })
 
-// The API ends a list with an absent token or with an empty one.
-const pageToken = (token: string | undefined): Option.Option<string> =>
+/** Reads a page token: the API ends a list with an absent token or with an empty one. */
+export const pageToken = (token: string | undefined): Option.Option<string> =>
   token === undefined || token === "" ? Option.none() : Option.some(token)
 
 /** Decodes an {@link ApiKeyPage} from the wire. */
