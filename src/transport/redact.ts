@@ -58,10 +58,9 @@ const secretPart = (secret: string): string =>
 /** Escapes what a terminal or a log would act upon, and cuts the text. */
 export const escapeText = (text: string): string => {
   const cut = text.length > maxTextLength ? `${text.slice(0, maxTextLength)}…` : text
-  // deno-lint-ignore no-control-regex
   return cut.replace(
-    /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu,
+    (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`,
   )
 }
 

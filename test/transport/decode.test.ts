@@ -94,7 +94,14 @@ describe("decode", () => {
     created_at: text,
     extra: fc.anything(),
   }, { requiredKeys: [] })
-  const shapes = [
+  const shapes: ReadonlyArray<
+    readonly [
+      string,
+      (body: unknown) => Either.Either<unknown, unknown>,
+      Schema.Schema.AnyNoContext,
+      fc.Arbitrary<unknown>,
+    ]
+  > = [
     ["a key", decodeApiKey, Model.ApiKey, keys],
     [
       "a new key",
@@ -114,11 +121,10 @@ describe("decode", () => {
         ),
       }, { requiredKeys: [] }),
     ],
-  ] as const
+  ]
 
   it.each(shapes)("takes for %s exactly what its Schema takes", (_, decode, schema, bodies) => {
-    // Each row pairs a decoder with the Schema of the same model.
-    const bySchema = Schema.decodeUnknownEither(schema as Schema.Schema<unknown>)
+    const bySchema = Schema.decodeUnknownEither(schema)
     fc.assert(
       fc.property(fc.oneof(bodies, fc.anything()), (body) => {
         const fast = decode(body)
