@@ -202,7 +202,9 @@ export const retrySchedule = (
     ),
     Schedule.modifyDelayEffect((failed, delay) => {
       const decision = decide(policy, operation, failed)
-      const wait = decision._tag === "Repeat" ? Duration.max(delay, decision.noSoonerThan) : delay
+      const least = decision._tag === "Repeat" ? decision.noSoonerThan : delay
+      // Clocks count whole milliseconds; rounded up, so that no wait falls short.
+      const wait = Duration.millis(Math.ceil(Duration.toMillis(Duration.max(delay, least))))
       return Effect.as(onRetry(failed, wait), wait)
     }),
   )

@@ -27,7 +27,9 @@ export const parseRetryAfter = (
   const value = headers["retry-after"]?.trim()
   if (value === undefined) return Option.none()
   // RFC 9110 has whole seconds only; a fraction is what a careless server means by it.
-  if (/^\d+(?:\.\d+)?$/.test(value)) return Option.some(Duration.seconds(Number(value)))
+  if (/^\d+(?:\.\d+)?$/.test(value)) {
+    return Option.some(Duration.millis(Math.ceil(Number(value) * 1000)))
+  }
   return Option.map(
     parseHttpDate(value, now),
     (until) => {

@@ -182,8 +182,8 @@ const makeMemoryStore = (): ThrottleStoreService => {
           const next = Math.min(...out.map((token) => token.comesBackAt))
           return { _tag: "Empty", retryAfter: Duration.millis(next - now) }
         }
-        const millis = Duration.toMillis(window)
-        const token = { takenAt: now, comesBackAt: now + millis + millis / 25 }
+        const millis = Math.ceil(Duration.toMillis(window))
+        const token = { takenAt: now, comesBackAt: now + millis + Math.ceil(millis / 25) }
         out.push(token)
         const answered = Effect.map(Clock.currentTimeMillis, (now) => {
           token.comesBackAt = Math.min(token.comesBackAt, now + millis)
