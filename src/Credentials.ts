@@ -6,11 +6,13 @@
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { type Gate, makeGate } from "./transport/gate.ts"
 
 /** A token, or an Effect that yields the current one each time that it is asked. */
 export type Token<R = never> =
@@ -27,6 +29,8 @@ export interface CredentialsService {
   readonly username: Option.Option<string>
   /** https, or http on a loopback address; a path prefix in it is kept. */
   readonly baseUrl: string
+  /** Where all who call with these credentials wait when an answer says so; none where absent. */
+  readonly gate?: Gate | undefined
 }
 
 /** Options of the layers of {@link Credentials}. */
@@ -44,6 +48,9 @@ export interface JwtOptions<R = never> {
 
 const defaultBaseUrl = "https://cockroachlabs.cloud"
 
+// The API's documentation allows 10 requests a second to each user.
+const allowedSpacing = Duration.millis(100)
+
 const CredentialsTag: Context.TagClass<
   Credentials,
   "@effect-crdb/Credentials",
@@ -60,6 +67,7 @@ const CredentialsTag: Context.TagClass<
  * ```ts
  * import { Credentials } from "@effect-crdb/api-keys"
  * import * as Redacted from "effect/Redacted"
+import { type Gate, makeGate } from "./transport/gate.ts"
  *
  * const live = Credentials.layerConfig
  * const local = Credentials.layerApiKey(Redacted.make("…"), { baseUrl: "http://127.0.0.1:8080" })
@@ -78,6 +86,7 @@ export class Credentials extends CredentialsTag {
         vanityName: Option.none(),
         username: Option.none(),
         baseUrl: options?.baseUrl ?? defaultBaseUrl,
+        gate: makeGate(allowedSpacing),
       })),
     )
   }
@@ -94,6 +103,7 @@ export class Credentials extends CredentialsTag {
         vanityName: Option.some(jwt.vanityName),
         username: Option.fromNullable(jwt.username),
         baseUrl: options?.baseUrl ?? defaultBaseUrl,
+        gate: makeGate(allowedSpacing),
       })),
     )
   }
@@ -175,6 +185,7 @@ const fromConfig: Effect.Effect<CredentialsService, ConfigError.ConfigError> = E
         vanityName: Option.none(),
         username: Option.none(),
         baseUrl,
+        gate: makeGate(allowedSpacing),
       }
     }
     const jwt = yield* optional("COCKROACH_API_JWT")
@@ -189,6 +200,7 @@ const fromConfig: Effect.Effect<CredentialsService, ConfigError.ConfigError> = E
       vanityName: Option.some(yield* required("COCKROACH_VANITY_NAME")),
       username: yield* optional("COCKROACH_USERNAME"),
       baseUrl,
+      gate: makeGate(allowedSpacing),
     }
   },
 )

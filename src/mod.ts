@@ -20,3 +20,11 @@ export type {
   RetryPolicyOptions,
   RetryPolicyService,
 } from "./transport/RetryPolicy.ts"
+export { throttled, throttledByStore, ThrottleStore } from "./transport/throttle.ts"
+export type {
+  Bucket,
+  RateLimiter,
+  Taken,
+  ThrottleOptions,
+  ThrottleStoreService,
+} from "./transport/throttle.ts"

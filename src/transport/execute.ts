@@ -4,140 +4,179 @@
  *
  * @module
  */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as Headers from "@effect/platform/Headers"
-import * as HttpClient from "@effect/platform/HttpClient"
-import type * as HttpClientError from "@effect/platform/HttpClientError"
-import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { isRecord } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
 import { Credentials } from "../Credentials.ts"
-import { type CallState, lost, mismatched, refused } from "./failure.ts"
+import { withAttemptTimeout } from "./attemptTimeout.ts"
+import { exchange, type Received } from "./exchange.ts"
+import { type CallState, lost, refused } from "./failure.ts"
+import { recordRequest, recordRetry } from "./metrics.ts"
 import { operations } from "./operation.ts"
 import { type Call, makeRequest, type Refusal } from "./request.ts"
-import { interpret, MaxResponseBytes, readBody } from "./response.ts"
 import { type FailedAttempt, RetryPolicy, retrySchedule } from "./RetryPolicy.ts"
 
 /** Carries out a call, or fails with the refusal of its input before anything is sent. */
 export const execute = <A>(
   operation: Operation,
   input: Either.Either<Call<A>, Refusal>,
-): Effect.Effect<A, ApiKeyError, HttpClient.HttpClient | Credentials> =>
-  Effect.contextWithEffect((context: Context.Context<HttpClient.HttpClient | Credentials>) => {
-    const client = Context.get(context, HttpClient.HttpClient)
-    const credentials = Context.get(context, Credentials)
-    const policy = Context.get(context, RetryPolicy)
-    const maxBytes = Context.get(context, MaxResponseBytes)
-    const requestInit = Option.getOrElse(
-      Context.getOption(context, FetchHttpClient.RequestInit),
-      () => ({}),
-    )
-    let state: CallState = { operation, attempts: 0, mayHaveApplied: false }
-
-    if (Either.isLeft(input)) return Effect.fail(refused(state, input.left).error)
-    const call = input.right
-
-    const send = (request: HttpClientRequest.HttpClientRequest) =>
-      client.execute(request).pipe(
-        Effect.catchTag("ResponseError", answerOfFilteringClient),
-        // A redirect would carry the token to another place.
-        Effect.provideService(FetchHttpClient.RequestInit, { ...requestInit, redirect: "manual" }),
-        // The client writes headers into its span, and a server can put a secret into any of them.
-        Effect.locally(Headers.currentRedactedNames, [/(?:)/]),
-        Effect.mapError((error) => lost(state, "Connection", describeLoss(error))),
+): Effect.Effect<A, ApiKeyError, HttpClient | Credentials> =>
+  Effect.flatMap(RetryPolicy, (policy) => {
+    const progress: Progress = {
+      operation,
+      attempts: 0,
+      mayHaveApplied: false,
+      isSent: false,
+      isTokenRenewed: false,
+    }
+    const call = Either.isLeft(input)
+      ? Effect.fail(refused(stateOf(progress), input.left))
+      : Effect.retry(
+        attempt(operation, input.right, policy.attemptTimeout, progress),
+        retrySchedule(policy, operation, reportRetry(operation)),
       )
+    return Option.match(policy.deadline, {
+      onNone: () => call,
+      onSome: (deadline) =>
+        Effect.timeoutFail(call, {
+          duration: deadline,
+          onTimeout: () => {
+            const what = `no success within ${Duration.format(deadline)}`
+            return lost(stateOf(progress), "Timeout", what, progress.isSent)
+          },
+        }),
+    })
+  }).pipe(
+    Effect.mapError(({ error }: FailedAttempt) => error),
+    Effect.withSpan(`ApiKeys.${operation}`, {
+      captureStackTrace: false,
+      attributes: {
+        "http.request.method": operations[operation].method,
+        "url.template": operations[operation].urlTemplate,
+      },
+    }),
+  )
 
-    const receive = (token: string) => (response: HttpClientResponse.HttpClientResponse) => {
-      const isSuccess = response.status >= 200 && response.status < 300
-      return readBody(response, maxBytes).pipe(
-        Effect.catchAll((error) =>
-          isSuccess
-            ? Effect.fail(lost(state, "Connection", describeLoss(error)))
-            : Effect.succeedNone
-        ),
-        Effect.flatMap((body) =>
-          isSuccess && Option.isNone(body)
-            ? Effect.fail(
-              mismatched(state, response.status, `its body is longer than ${maxBytes} bytes`),
-            )
-            : Effect.flatMap(Clock.currentTimeMillis, (now) =>
-              interpret(
-                state,
-                {
-                  status: response.status,
-                  headers: response.headers,
-                  body: Option.getOrElse(body, () => ""),
-                },
-                call.decode,
-                token,
-                now,
-              ))
-        ),
-      )
+// Of one call, written by its own fiber alone.
+interface Progress {
+  readonly operation: Operation
+  attempts: number
+  mayHaveApplied: boolean
+  isSent: boolean
+  isTokenRenewed: boolean
+}
+
+const stateOf = ({ attempts, mayHaveApplied, operation }: Progress): CallState => ({
+  operation,
+  attempts,
+  mayHaveApplied,
+})
+
+const attempt = <A>(
+  operation: Operation,
+  call: Call<A>,
+  attemptTimeout: Duration.Duration,
+  progress: Progress,
+): Effect.Effect<A, FailedAttempt, HttpClient | Credentials> =>
+  Effect.flatMap(Credentials, (credentials) => {
+    const markSent = (isSent: boolean): void => {
+      progress.isSent = isSent
+      progress.attempts += isSent ? 1 : -1
     }
 
-    const attempt = Effect.flatMap(currentToken(credentials.token), (redacted) => {
+    const once = Effect.flatMap(currentToken(credentials.token), (redacted) => {
       const token = Redacted.isRedacted(redacted) ? Redacted.value(redacted) : ""
       const request = makeRequest(operation, call, credentials, token)
-      if (Either.isLeft(request)) return Effect.fail(refused(state, request.left))
-      state = { ...state, attempts: state.attempts + 1 }
-      return send(request.right).pipe(
-        Effect.flatMap(receive(token)),
-        Effect.timeoutFail({
-          duration: policy.attemptTimeout,
-          onTimeout: () =>
-            lost(state, "Timeout", `no answer within ${Duration.format(policy.attemptTimeout)}`),
-        }),
-        Effect.tapError(({ error }) =>
+      if (Either.isLeft(request)) return Effect.fail(refused(stateOf(progress), request.left))
+      const sent = Effect.suspend(() => {
+        markSent(true)
+        return exchange(request.right, {
+          decode: call.decode,
+          token,
+          gate: credentials.gate,
+          state: () => stateOf(progress),
+        })
+      })
+      const timed = withAttemptTimeout(sent, {
+        duration: attemptTimeout,
+        onTimeout: () => {
+          const what = `no whole answer within ${Duration.format(attemptTimeout)}`
+          return lost(stateOf(progress), "Timeout", what)
+        },
+        onWait: (isWaiting) => markSent(!isWaiting),
+        onEnd: (exit, millis) => recordExit(operation, exit, millis),
+      })
+      return Effect.tapError(
+        credentials.gate === undefined ? timed : Effect.zipRight(credentials.gate.enter, timed),
+        ({ error }) =>
           Effect.sync(() => {
-            state = { ...state, mayHaveApplied: error.mayHaveApplied }
-          })
-        ),
+            progress.isSent = false
+            progress.mayHaveApplied = error.mayHaveApplied
+          }),
       )
     })
 
-    return attempt.pipe(
-      Effect.retry(retrySchedule(policy, operation, () => Effect.void)),
-      Effect.mapError(({ error }: FailedAttempt) => error),
+    // A 401 proves that nothing was done, so that even a create may follow it.
+    const renewed = Effect.catchIf(
+      once,
+      ({ error }) =>
+        error._tag === "Unauthorized" && Effect.isEffect(credentials.token) &&
+        !progress.isTokenRenewed,
+      () => {
+        progress.isTokenRenewed = true
+        return once
+      },
     )
-  }).pipe(Effect.withSpan(`ApiKeys.${operation}`, {
-    captureStackTrace: false,
-    attributes: {
-      "http.request.method": operations[operation].method,
-      "url.template": operations[operation].urlTemplate,
-    },
-  }))
+    return Effect.map(renewed, ({ model }) => model)
+  })
 
 const currentToken = (
-  token: Context.Tag.Service<Credentials>["token"],
+  token: Effect.Effect.Success<typeof Credentials>["token"],
 ): Effect.Effect<Redacted.Redacted<string>> =>
   Effect.isEffect(token) ? token : Effect.succeed(token)
 
-// A client of the user's may turn a status into an error, as filterStatusOk does: it is an answer.
-const answerOfFilteringClient = (
-  error: HttpClientError.ResponseError,
-): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.ResponseError> =>
-  error.reason === "StatusCode" ? Effect.succeed(error.response) : Effect.fail(error)
+const recordExit = (
+  operation: Operation,
+  exit: Exit.Exit<Received<unknown>, FailedAttempt>,
+  millis: number,
+): Effect.Effect<void> =>
+  Exit.match(exit, {
+    onSuccess: ({ status }) => recordRequest(operation, status, millis),
+    onFailure: (cause) =>
+      Option.match(Cause.failureOption(cause), {
+        onNone: () => Effect.void,
+        onSome: ({ error }) =>
+          recordRequest(
+            operation,
+            error._tag === "TransportError" ? error.reason : error.status ?? 0,
+            millis,
+          ),
+      }),
+  })
 
-// Of a platform's error only its code is told: the error itself keeps the request and its token.
-const describeLoss = (error: HttpClientError.HttpClientError): string => {
-  const what = error._tag === "RequestError" ? "no connection, or lost" : "the answer was cut off"
-  const code = errorCode(error.cause, 5)
-  return code === undefined ? what : `${what} (${code})`
-}
-
-const errorCode = (cause: unknown, depth: number): string | undefined => {
-  if (!isRecord(cause) || depth === 0) return undefined
-  const { code } = cause
-  return typeof code === "string" && /^[A-Z_0-9]{1,40}$/.test(code)
-    ? code
-    : errorCode(cause["cause"], depth - 1)
-}
+const reportRetry =
+  (operation: Operation) =>
+  ({ error }: FailedAttempt, wait: Duration.Duration): Effect.Effect<void> => {
+    const details = {
+      "error.type": error._tag,
+      "http.request.resend_count": error.attempts,
+      wait: Duration.format(wait),
+    }
+    const addEvent = Effect.zipWith(
+      Effect.option(Effect.currentSpan),
+      Clock.currentTimeNanos,
+      (span, now) => Option.map(span, (span) => span.event("retry", now, details)),
+    )
+    return Effect.all([
+      addEvent,
+      Effect.annotateLogs(Effect.logDebug(`${operation} is sent again`), details),
+      recordRetry(operation, error._tag),
+    ], { discard: true })
+  }

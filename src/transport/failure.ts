@@ -44,13 +44,14 @@ export const refused = (state: CallState, { field, reason }: Refusal): FailedAtt
     }),
   )
 
-/** An attempt that got no whole answer. */
+/** A call that got no whole answer, to a request that was sent unless `isSent` is false. */
 export const lost = (
   state: CallState,
   reason: "Connection" | "Timeout",
   what: string,
+  isSent: boolean = true,
 ): FailedAttempt => {
-  const mayHaveApplied = state.mayHaveApplied || operations[state.operation].mutates
+  const mayHaveApplied = state.mayHaveApplied || isSent && operations[state.operation].mutates
   return final(
     new Failure.TransportError({
       ...state,
