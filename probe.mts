@@ -1,0 +1,2 @@
+import { openApi } from "./src/emulator/definition.ts"
+console.log(JSON.stringify(openApi(), null, 1))

@@ -1,0 +1,246 @@
+/**
+ * The emulator: an organization in memory, the ways to reach it, and a look inside.
+ *
+ * @module
+ */
+import * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Hash from "effect/Hash"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { PCGRandom } from "effect/Utils"
+import type * as Cause from "effect/Cause"
+import type * as DateTime from "effect/DateTime"
+import { type ApiKey, ApiKeyId, type CreatedApiKey, ServiceAccountId } from "../ApiKey.ts"
+import { Credentials, type CredentialsService } from "../Credentials.ts"
+import * as App from "./app.ts"
+import * as Connections from "./connections.ts"
+import * as FaultPlan from "./FaultPlan.ts"
+import * as Identifiers from "./Identifiers.ts"
+import * as Microseconds from "./microseconds.ts"
+import type { ApiKeyOptions, EmulatorOptions, ServiceAccountOptions } from "./Options.ts"
+import * as Organization from "./Organization.ts"
+import * as RequestLog from "./RequestLog.ts"
+import { seed } from "./seed.ts"
+
+/** A caller: a service account and one of its keys. */
+export interface Identity {
+  readonly serviceAccountId: ServiceAccountId
+  readonly role: Organization.Role
+  readonly apiKeyId: ApiKeyId
+  /** The bearer token. */
+  readonly secret: Redacted.Redacted<string>
+  /** What {@link Credentials} holds for this caller; its base URL leads nowhere. */
+  readonly credentials: CredentialsService
+}
+
+/** Something that happened to a key. */
+export interface KeyEvent {
+  readonly _tag: "Created" | "Renamed" | "Deleted"
+  readonly at: DateTime.Utc
+  readonly apiKeyId: ApiKeyId
+  /** The name after the event. */
+  readonly name: string
+  readonly serviceAccountId: ServiceAccountId
+  /** The service account or user that asked for it. */
+  readonly by: string
+}
+
+/** What {@link Emulator} holds. Clients cannot reach any of it through the API. */
+export interface EmulatorService {
+  /** The API without a socket: answers requests to whatever host. */
+  readonly httpClient: HttpClient.HttpClient
+  /** The API for any `HttpServer` of `@effect/platform`. */
+  readonly httpApp: HttpApp.Default
+  /** The API for `Deno.serve` and `Bun.serve`. */
+  readonly webHandler: (request: Request) => Promise<Response>
+
+  /** A service account with the role `ORG_ADMIN`. */
+  readonly admin: Identity
+  /** A service account with the role `CLUSTER_ADMIN`. */
+  readonly clusterAdmin: Identity
+  /** A service account without a role. */
+  readonly withoutRole: Identity
+  /** A service account as a caller, with its oldest key, or a new one if it has none. */
+  readonly identityOf: (
+    serviceAccountId: string,
+  ) => Effect.Effect<Identity, Cause.NoSuchElementException>
+
+  readonly addServiceAccount: (
+    options?: ServiceAccountOptions,
+  ) => Effect.Effect<Organization.ServiceAccount>
+  /** Adds a key, which by default is of the account without a role. Not part of `history`. */
+  readonly addApiKey: (options?: ApiKeyOptions) => Effect.Effect<CreatedApiKey>
+  /** Replaces the fault plan; calls are counted anew. */
+  readonly setFaults: (plan: FaultPlan.FaultPlan) => Effect.Effect<void>
+
+  readonly serviceAccounts: Effect.Effect<ReadonlyArray<Organization.ServiceAccount>>
+  /** The keys that exist, the oldest first. */
+  readonly apiKeys: Effect.Effect<ReadonlyArray<ApiKey>>
+  /** What has happened to keys through the API, the oldest first. */
+  readonly history: Effect.Effect<ReadonlyArray<KeyEvent>>
+  /** The requests that came, the oldest first. */
+  readonly requests: Effect.Effect<ReadonlyArray<RequestLog.SeenRequest>>
+  /** How many requests the rate limit refused. */
+  readonly refused: Effect.Effect<number>
+  /** Forgets `history`, `requests` and `refused`; keys and limits stay. */
+  readonly clear: Effect.Effect<void>
+}
+
+const EmulatorTag: Context.TagClass<
+  Emulator,
+  "@effect-crdb/Emulator",
+  EmulatorService
+> = Context.Tag("@effect-crdb/Emulator")<Emulator, EmulatorService>()
+
+/** The emulator that a test runs against: its inspection side. */
+export class Emulator extends EmulatorTag {}
+
+/**
+ * Makes an emulator with an organization of its own.
+ *
+ * Time is Effect's Clock: the in-memory client uses the caller's, servers that of the fiber that
+ * serves, and the web handler that of the fiber that made the emulator.
+ *
+ * @example
+ * ```ts
+ * import * as Emulator from "@effect-crdb/api-keys/emulator"
+ * import * as Effect from "effect/Effect"
+ *
+ * const emulator = await Effect.runPromise(Emulator.make({ serviceAccounts: 40, keys: 5000 }))
+ * Deno.serve({ hostname: "127.0.0.1", port: 8080 }, emulator.webHandler)
+ * ```
+ */
+export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService> =>
+  Effect.gen(function* () {
+    const identifiers = Identifiers.make(options.seed ?? "emulator")
+    const chances = new PCGRandom(Hash.string(`chances of ${options.seed ?? "emulator"}`))
+    const organization = Organization.make(identifiers)
+    const seeded = seed(organization, identifiers, options, yield* Microseconds.now)
+    const log = RequestLog.make(options.logSize ?? Infinity)
+    let nextFault = FaultPlan.follow(options.faults ?? [], chances)
+
+    const app = App.make({
+      organization,
+      identifiers,
+      log,
+      options,
+      nextFault: (operation) => nextFault(operation),
+    })
+    const httpApp = Connections.served(app)
+    const runtime = yield* Effect.runtime<never>()
+
+    const addKey = ({ createdAt, name, serviceAccountId }: ApiKeyOptions) =>
+      Effect.map(Microseconds.now, (now) =>
+        organization.create({
+          name: name ?? "a key",
+          serviceAccountId: serviceAccountId ?? seeded.withoutRole.serviceAccountId,
+          now,
+          createdAt: createdAt && Microseconds.fromDateTime(createdAt),
+          by: Option.none(),
+        }))
+
+    const callerWith = (key: Organization.StoredKey): Identity => {
+      const secret = Redacted.make(identifiers.secretOf(key.id))
+      return {
+        serviceAccountId: ServiceAccountId(key.serviceAccountId),
+        role: organization.serviceAccounts.get(key.serviceAccountId)?.role ?? "NONE",
+        apiKeyId: ApiKeyId(key.id),
+        secret,
+        credentials: {
+          token: secret,
+          vanityName: Option.none(),
+          username: Option.none(),
+          baseUrl: "https://emulator.invalid",
+        },
+      }
+    }
+
+    return {
+      httpClient: Connections.inMemory(app),
+      httpApp,
+      webHandler: HttpApp.toWebHandlerRuntime(runtime)(httpApp),
+      admin: callerWith(seeded.admin),
+      clusterAdmin: callerWith(seeded.clusterAdmin),
+      withoutRole: callerWith(seeded.withoutRole),
+      identityOf: (serviceAccountId) =>
+        Effect.fromNullable(organization.serviceAccounts.get(serviceAccountId)).pipe(
+          Effect.flatMap(() =>
+            Effect.fromNullable(organization.keysOf(serviceAccountId)[0]).pipe(
+              Effect.orElse(() => addKey({ serviceAccountId })),
+            )
+          ),
+          Effect.map(callerWith),
+        ),
+      addServiceAccount: (account) =>
+        Effect.sync(() => {
+          const added = {
+            id: account?.id ?? identifiers.uuid(),
+            name: account?.name ?? "a service account",
+            role: account?.role ?? "NONE",
+          }
+          organization.addServiceAccount(added)
+          return added
+        }),
+      addApiKey: (options = {}) =>
+        Effect.map(addKey(options), (key) => ({
+          apiKey: describe(key),
+          secret: Redacted.make(identifiers.secretOf(key.id)),
+        })),
+      setFaults: (plan) =>
+        Effect.sync(() => {
+          nextFault = FaultPlan.follow(plan, chances)
+        }),
+      serviceAccounts: Effect.sync(() => [...organization.serviceAccounts.values()]),
+      apiKeys: Effect.sync(() => organization.keys().map(describe)),
+      history: Effect.sync(() =>
+        organization.events().map((event) => ({
+          ...event,
+          at: Microseconds.toDateTime(event.at),
+          apiKeyId: ApiKeyId(event.apiKeyId),
+          serviceAccountId: ServiceAccountId(event.serviceAccountId),
+        }))
+      ),
+      requests: Effect.sync(log.all),
+      refused: Effect.sync(log.refused),
+      clear: Effect.sync(() => {
+        organization.clearEvents()
+        log.clear()
+      }),
+    }
+  })
+
+const describe = (key: Organization.StoredKey): ApiKey => ({
+  id: ApiKeyId(key.id),
+  name: key.name,
+  serviceAccountId: ServiceAccountId(key.serviceAccountId),
+  createdAt: Microseconds.toDateTime(key.createdAt),
+})
+
+/**
+ * A fresh organization, an HttpClient that reaches it without a socket, and the Credentials of its
+ * admin.
+ *
+ * @example
+ * ```ts
+ * import { listApiKeys } from "@effect-crdb/api-keys"
+ * import * as Emulator from "@effect-crdb/api-keys/emulator"
+ * import * as Effect from "effect/Effect"
+ * import * as Stream from "effect/Stream"
+ *
+ * const program = Stream.runCount(listApiKeys()).pipe(
+ *   Effect.provide(Emulator.layer({ keys: 5000, rateLimit: "none" })),
+ * )
+ * ```
+ */
+export const layer = (
+  options?: EmulatorOptions,
+): Layer.Layer<HttpClient.HttpClient | Credentials | Emulator> =>
+  Layer.effectContext(Effect.map(make(options), (emulator) =>
+    Context.make(Emulator, emulator).pipe(
+      Context.add(HttpClient.HttpClient, emulator.httpClient),
+      Context.add(Credentials, emulator.admin.credentials),
+    )))

@@ -1,0 +1,170 @@
+/**
+ * Faults to order: a plan as plain data, and the decision which of its rules a request meets.
+ *
+ * @module
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { PCGRandom } from "effect/Utils"
+import { type Operation, operations } from "./definition.ts"
+
+/** A time to wait: milliseconds, or a text like `"250 millis"` or `"5 seconds"`. */
+export type Delay = number | `${number} ${Duration.Unit}`
+
+/** What goes wrong. */
+export type Fault =
+  /** The answer is another one; the server does not act unless `acted` says so. */
+  | {
+    readonly _tag: "Respond"
+    /** From 200 to 599. */
+    readonly status: number
+    readonly headers?: Readonly<Record<string, string>> | undefined
+    /** Sent as it is; empty by default. Its type is `application/json` unless `headers` differ. */
+    readonly body?: string | undefined
+    /** Adds a `Retry-After` so many seconds from now, as a number or as an HTTP-date. */
+    readonly retryAfter?:
+      | { readonly seconds: number; readonly form?: "seconds" | "http-date" | undefined }
+      | undefined
+    /** Whether the operation is carried out all the same; false by default. */
+    readonly acted?: boolean | undefined
+  }
+  /** The connection breaks before the server acts. */
+  | { readonly _tag: "DropBefore" }
+  /** The connection breaks after the server acted and before it answers. */
+  | { readonly _tag: "DropAfter" }
+  /** The connection breaks within the body, after so many bytes; half of them by default. */
+  | { readonly _tag: "TruncateBody"; readonly bytes?: number | undefined }
+  /** The body comes whole, and is not JSON: its last character is missing. */
+  | { readonly _tag: "MalformedJson" }
+  /** The body comes in pieces of so many bytes (16), with a pause (100 ms) before each. */
+  | {
+    readonly _tag: "DripBody"
+    readonly bytes?: number | undefined
+    readonly every?: Delay | undefined
+  }
+  /** A list's `next_page` leads to the page that it came with. */
+  | { readonly _tag: "RepeatPageToken" }
+  /** A list answers no keys and a `next_page` that leads to those it should have answered. */
+  | { readonly _tag: "EmptyPage" }
+
+/** Which requests meet a fault, and which fault. What is left out does not restrict. */
+export interface FaultRule {
+  /** The operations that it is about; by default all. */
+  readonly operation?: Operation | ReadonlyArray<Operation> | undefined
+  /** Which of the calls of those operations, counted from 1 for this rule; by default all. */
+  readonly calls?:
+    | number
+    | ReadonlyArray<number>
+    | { readonly from: number; readonly to?: number | undefined }
+    | undefined
+  /** The chance of each such call, from 0 to 1, drawn from the emulator's seed; by default 1. */
+  readonly chance?: number | undefined
+  /** A wait before the server acts. */
+  readonly delay?: Delay | undefined
+  /** A wait between acting and answering. */
+  readonly answerDelay?: Delay | undefined
+  /** By default nothing goes wrong: the rule is about its delays. */
+  readonly fault?: Fault | undefined
+}
+
+/**
+ * What goes wrong, as plain data that prints in a failure report and reads from a JSON file.
+ *
+ * Of the rules, in order, the first that a request meets applies to it.
+ *
+ * @example
+ * ```ts
+ * import type * as Emulator from "@effect-crdb/api-keys/emulator"
+ *
+ * const plan: Emulator.FaultPlan = [
+ *   { operation: "createApiKey", calls: 1, fault: { _tag: "DropAfter" } },
+ *   { chance: 0.1, fault: { _tag: "Respond", status: 503, retryAfter: { seconds: 2 } } },
+ *   { operation: "listApiKeys", delay: "250 millis" },
+ * ]
+ * ```
+ */
+export type FaultPlan = ReadonlyArray<FaultRule>
+
+const isDelayText = (text: string): text is `${number} ${Duration.Unit}` =>
+  Option.isSome(Duration.decodeUnknown(text))
+
+const DelaySchema = Schema.Union(
+  Schema.NonNegative,
+  Schema.String.pipe(
+    Schema.filter(isDelayText, { message: () => 'must be like "250 millis" or "5 seconds"' }),
+  ),
+)
+
+const OperationSchema = Schema.Literal(...operations)
+
+const Count = Schema.Int.pipe(Schema.positive())
+
+const FaultSchema = Schema.Union(
+  Schema.TaggedStruct("Respond", {
+    status: Schema.Int.pipe(Schema.between(200, 599)),
+    headers: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
+    body: Schema.optional(Schema.String),
+    retryAfter: Schema.optional(Schema.Struct({
+      seconds: Schema.NonNegative,
+      form: Schema.optional(Schema.Literal("seconds", "http-date")),
+    })),
+    acted: Schema.optional(Schema.Boolean),
+  }),
+  Schema.TaggedStruct("DropBefore", {}),
+  Schema.TaggedStruct("DropAfter", {}),
+  Schema.TaggedStruct("TruncateBody", { bytes: Schema.optional(Schema.NonNegativeInt) }),
+  Schema.TaggedStruct("MalformedJson", {}),
+  Schema.TaggedStruct("DripBody", {
+    bytes: Schema.optional(Count),
+    every: Schema.optional(DelaySchema),
+  }),
+  Schema.TaggedStruct("RepeatPageToken", {}),
+  Schema.TaggedStruct("EmptyPage", {}),
+)
+
+/** Checks a plan from elsewhere, such as a JSON file. */
+export const FaultPlan: Schema.Schema<FaultPlan> = Schema.typeSchema(Schema.Array(Schema.Struct({
+  operation: Schema.optional(Schema.Union(OperationSchema, Schema.Array(OperationSchema))),
+  calls: Schema.optional(Schema.Union(
+    Count,
+    Schema.Array(Count),
+    Schema.Struct({ from: Count, to: Schema.optional(Count) }),
+  )),
+  chance: Schema.optional(Schema.Number.pipe(Schema.between(0, 1))),
+  delay: Schema.optional(DelaySchema),
+  answerDelay: Schema.optional(DelaySchema),
+  fault: Schema.optional(FaultSchema),
+})))
+
+const concerns = (rule: FaultRule, operation: Operation): boolean =>
+  rule.operation === undefined || rule.operation === operation ||
+  rule.operation.includes(operation)
+
+const isDue = (calls: FaultRule["calls"], call: number): boolean => {
+  if (calls === undefined) return true
+  if (typeof calls === "number") return calls === call
+  if ("from" in calls) return call >= calls.from && call <= (calls.to ?? Infinity)
+  return calls.includes(call)
+}
+
+/** Counts the calls that a plan is about, and says which rule, if any, applies to the next one. */
+export const follow = (
+  plan: FaultPlan,
+  random: PCGRandom,
+): (operation: Operation) => FaultRule | undefined => {
+  const rules = plan.map((rule) => ({ rule, calls: 0 }))
+  return (operation) => {
+    let met: FaultRule | undefined
+    for (const counted of rules) {
+      const { rule } = counted
+      if (!concerns(rule, operation)) continue
+      counted.calls += 1
+      if (!isDue(rule.calls, counted.calls)) continue
+      // Drawn even if an earlier rule applies: a rule's luck does not depend on its neighbours.
+      const lucky = rule.chance === undefined || random.number() < rule.chance
+      if (lucky) met ??= rule
+    }
+    return met
+  }
+}

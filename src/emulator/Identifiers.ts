@@ -1,0 +1,52 @@
+/**
+ * The ids and secrets that an organization gives out: of the API's form, and repeatable by a seed.
+ *
+ * @module
+ */
+import * as Hash from "effect/Hash"
+import { PCGRandom } from "effect/Utils"
+
+/** Gives out ids, secrets and chances, the same ones in the same order for the same seed. */
+export interface Identifiers {
+  /** `CCDB1_` and 22 letters or digits. */
+  readonly apiKeyId: () => string
+  /** A version 4 UUID. */
+  readonly uuid: () => string
+  /**
+   * The secret of a key: its id and 40 letters or digits. It follows from the seed and the id, so
+   * that it needs no storing.
+   */
+  readonly secretOf: (apiKeyId: string) => string
+  /** A whole number from 0 up to, and without, the bound. */
+  readonly below: (bound: number) => number
+  /** A short proof that this organization made the text. */
+  readonly seal: (text: string) => string
+}
+
+const lettersAndDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+const hexDigits = "0123456789abcdef"
+
+/** Draws a string of a length from an alphabet. */
+const draw = (random: PCGRandom, alphabet: string, length: number): string => {
+  let text = ""
+  while (text.length < length) text += alphabet[random.integer(alphabet.length)]
+  return text
+}
+
+/** Makes the {@link Identifiers} of a seed. */
+export const make = (seed: string): Identifiers => {
+  const seedHash = Hash.string(seed)
+  const random = new PCGRandom(seedHash)
+  return {
+    apiKeyId: () => `CCDB1_${draw(random, lettersAndDigits, 22)}`,
+    uuid: () => {
+      const hex = (length: number) => draw(random, hexDigits, length)
+      return `${hex(8)}-${hex(4)}-4${hex(3)}-${draw(random, "89ab", 1)}${hex(3)}-${hex(12)}`
+    },
+    secretOf: (apiKeyId) =>
+      `${apiKeyId}_${draw(new PCGRandom(seedHash, Hash.string(apiKeyId)), lettersAndDigits, 40)}`,
+    below: (bound) => random.integer(bound),
+    seal: (text) => draw(new PCGRandom(seedHash, Hash.string(text)), lettersAndDigits, 8),
+  }
+}

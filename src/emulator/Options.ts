@@ -1,0 +1,92 @@
+/**
+ * How an emulator is made, and what it does where the service's behaviour is not documented.
+ *
+ * @module
+ */
+import type * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type { FaultPlan } from "./FaultPlan.ts"
+import type { Role } from "./Organization.ts"
+import type { RateLimitOptions } from "./RateLimit.ts"
+import type { ErrorBodies } from "./Reply.ts"
+import type { SeenRequest } from "./RequestLog.ts"
+
+/** A service account to begin with. */
+export interface ServiceAccountOptions {
+  /** A UUID; a new one by default. */
+  readonly id?: string | undefined
+  readonly name?: string | undefined
+  /** `NONE` by default. */
+  readonly role?: Role | undefined
+}
+
+/** A key to begin with. */
+export interface ApiKeyOptions {
+  readonly name?: string | undefined
+  /** The service account that it is of; spread over those of the options by default. */
+  readonly serviceAccountId?: string | undefined
+  /** For a key from the past; by default a second after the one before it. */
+  readonly createdAt?: DateTime.Utc | undefined
+}
+
+/** A JWT that the organization accepts, and whom it may act as. */
+export interface JwtOptions {
+  readonly token: string
+  /** Which of them a request means, `Cc-Username` says; where there is one, it need not. */
+  readonly users: ReadonlyArray<{
+    /** An email address or a service account id. */
+    readonly username: string
+    readonly role: Role
+  }>
+}
+
+/**
+ * How an emulator is made.
+ *
+ * The last group is about what the service's documentation leaves open: each default there is a
+ * guess, and a program that must work with the service should be tested with the others too.
+ */
+export interface EmulatorOptions {
+  /**
+   * Service accounts, listed or so many without a role. Besides them there are always three: an
+   * `ORG_ADMIN`, a `CLUSTER_ADMIN` and one without a role, each with a key of its own.
+   */
+  readonly serviceAccounts?: number | ReadonlyArray<ServiceAccountOptions> | undefined
+  /**
+   * Keys, listed or so many, spread in turn over `serviceAccounts`, or else of the account without
+   * a role. They come besides the three that the accounts just named call with; lists show all.
+   */
+  readonly keys?: number | ReadonlyArray<ApiKeyOptions> | undefined
+  /** JWTs to accept besides the keys' secrets; by default none. */
+  readonly jwts?: ReadonlyArray<JwtOptions> | undefined
+  /** The organization's name, which a JWT must come with; `emulator` by default. */
+  readonly vanityName?: string | undefined
+  /** Repeats ids, secrets, page tokens and chances; `"emulator"` by default. */
+  readonly seed?: string | undefined
+  /** By default 10 requests a second for each identity, as documented. */
+  readonly rateLimit?: RateLimitOptions | "none" | undefined
+  /** A wait before every answer; by default none. */
+  readonly latency?: Duration.DurationInput | undefined
+  /** What goes wrong; by default nothing. */
+  readonly faults?: FaultPlan | undefined
+  /** How many of the newest requests the log keeps; by default all. */
+  readonly logSize?: number | undefined
+  /** Runs after each request, for instance to log it. */
+  readonly onRequest?: ((request: SeenRequest) => Effect.Effect<void>) | undefined
+
+  /** Unknown: keys on a page when none are asked for; 100 by default. */
+  readonly defaultPageSize?: number | undefined
+  /** Unknown: the most keys on a page; 500 by default. */
+  readonly maxPageSize?: number | undefined
+  /** Unknown: what becomes of a larger `pagination.limit`; `clamp` by default. */
+  readonly overMaxPageSize?: "clamp" | "refuse" | undefined
+  /** Unknown: how the last page says that it is the last; `omit-next-page` by default. */
+  readonly lastPage?: "omit-pagination" | "omit-next-page" | "empty-next-page" | undefined
+  /** Unknown: what filtering by an unknown service account gives; `empty` by default. */
+  readonly unknownServiceAccountFilter?: "empty" | "not-found" | undefined
+  /** Unknown: the bodies of errors, undocumented for most statuses; `status` by default. */
+  readonly errorBodies?: ErrorBodies | undefined
+  /** Unknown: which `Cc-Version` is accepted: any or none (the default), any, or these. */
+  readonly ccVersion?: "any" | "required" | ReadonlyArray<string> | undefined
+}

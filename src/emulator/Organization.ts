@@ -1,0 +1,209 @@
+/**
+ * An organization's service accounts and keys, and all that has happened to the keys.
+ *
+ * @module
+ */
+import * as Option from "effect/Option"
+import type { Identifiers } from "./Identifiers.ts"
+import * as Keyset from "./keyset.ts"
+import * as Microseconds from "./microseconds.ts"
+import type { BoundQuery, Cursor } from "./PageToken.ts"
+
+/** What a caller may do: `ORG_ADMIN` all, `CLUSTER_ADMIN` list and get, `NONE` nothing. */
+export type Role = "ORG_ADMIN" | "CLUSTER_ADMIN" | "NONE"
+
+/** A service account. */
+export interface ServiceAccount {
+  readonly id: string
+  readonly name: string
+  readonly role: Role
+}
+
+/** A key as it is now, was, or was until it was deleted. */
+export interface StoredKey {
+  readonly id: string
+  readonly serviceAccountId: string
+  readonly createdAt: Microseconds.Microseconds
+  /** `createdAt` as it goes over the wire, written once because lists need it often. */
+  readonly createdAtText: string
+  readonly name: string
+  /** Earlier names, the oldest first, each with the instant at which it ended. */
+  readonly formerNames: ReadonlyArray<
+    { readonly name: string; readonly until: Microseconds.Microseconds }
+  >
+  readonly deletedAt: Microseconds.Microseconds | undefined
+}
+
+/** Something that happened to a key. */
+export interface KeyEvent {
+  readonly _tag: "Created" | "Renamed" | "Deleted"
+  readonly at: Microseconds.Microseconds
+  readonly apiKeyId: string
+  /** The name after the event. */
+  readonly name: string
+  readonly serviceAccountId: string
+  /** The service account or user that asked for it. */
+  readonly by: string
+}
+
+/** Changes happen at once and in full: nothing in here waits. */
+export interface Organization {
+  readonly serviceAccounts: ReadonlyMap<string, ServiceAccount>
+  readonly addServiceAccount: (account: ServiceAccount) => void
+  /** The live keys, by (created_at, id). */
+  readonly keys: () => ReadonlyArray<StoredKey>
+  readonly keysOf: (serviceAccountId: string) => ReadonlyArray<StoredKey>
+  readonly find: (id: string) => Option.Option<StoredKey>
+  readonly create: (key: {
+    readonly name: string
+    readonly serviceAccountId: string
+    readonly now: Microseconds.Microseconds
+    /** For a key from the past; now, or just after the newest event, by default. */
+    readonly createdAt?: Microseconds.Microseconds | undefined
+    readonly by: Option.Option<string>
+  }) => StoredKey
+  readonly rename: (
+    id: string,
+    name: string,
+    now: Microseconds.Microseconds,
+    by: string,
+  ) => Option.Option<StoredKey>
+  readonly delete: (
+    id: string,
+    now: Microseconds.Microseconds,
+    by: string,
+  ) => Option.Option<StoredKey>
+  readonly list: (
+    query: BoundQuery,
+    cursor: Cursor,
+    limit: number,
+  ) => Keyset.Page<StoredKey>
+  readonly events: () => ReadonlyArray<KeyEvent>
+  readonly clearEvents: () => void
+}
+
+// The entry of an index: the place in it never changes, the key at that place does.
+interface Entry {
+  readonly id: string
+  readonly createdAt: Microseconds.Microseconds
+  key: StoredKey
+}
+
+/** Keys in order: the live ones, and all that ever were, for lists as of an earlier time. */
+interface Index {
+  readonly live: Array<Entry>
+  readonly ever: Array<Entry>
+}
+
+const emptyIndex = (): Index => ({ live: [], ever: [] })
+
+/** Makes an organization with nothing in it. */
+export const make = (identifiers: Identifiers): Organization => {
+  const serviceAccounts = new Map<string, ServiceAccount>()
+  const live = new Map<string, Entry>()
+  const all = emptyIndex()
+  const byServiceAccount = new Map<string, Index>()
+  let events: Array<KeyEvent> = []
+  let latest = Number.MIN_SAFE_INTEGER
+
+  // No two events share an instant, so that every instant has one answer to what existed.
+  const tick = (now: Microseconds.Microseconds) => {
+    latest = Math.max(latest + 1, now)
+    return latest
+  }
+
+  const indexOf = (serviceAccountId: string): Index => {
+    const known = byServiceAccount.get(serviceAccountId)
+    if (known !== undefined) return known
+    const index = emptyIndex()
+    byServiceAccount.set(serviceAccountId, index)
+    return index
+  }
+
+  const note = (
+    _tag: KeyEvent["_tag"],
+    at: Microseconds.Microseconds,
+    { id, name, serviceAccountId }: StoredKey,
+    by: string,
+  ) => events.push({ _tag, at, apiKeyId: id, name, serviceAccountId, by })
+
+  const freshId = (): string => {
+    const id = identifiers.apiKeyId()
+    return live.has(id) ? freshId() : id
+  }
+
+  return {
+    serviceAccounts,
+    addServiceAccount: (account) => {
+      serviceAccounts.set(account.id, account)
+    },
+    keys: () => all.live.map((entry) => entry.key),
+    keysOf: (serviceAccountId) =>
+      byServiceAccount.get(serviceAccountId)?.live.map((entry) => entry.key) ?? [],
+    find: (id) => Option.map(Option.fromNullable(live.get(id)), (entry) => entry.key),
+    create: ({ name, serviceAccountId, now, createdAt = tick(now), by }) => {
+      const id = freshId()
+      const key: StoredKey = {
+        id,
+        serviceAccountId,
+        createdAt,
+        createdAtText: Microseconds.format(createdAt),
+        name,
+        formerNames: [],
+        deletedAt: undefined,
+      }
+      const entry: Entry = { id, createdAt, key }
+      live.set(id, entry)
+      for (const index of [all, indexOf(serviceAccountId)]) {
+        Keyset.insert(index.live, entry)
+        Keyset.insert(index.ever, entry)
+      }
+      if (Option.isSome(by)) note("Created", createdAt, key, by.value)
+      return key
+    },
+    rename: (id, name, now, by) =>
+      Option.map(Option.fromNullable(live.get(id)), (entry) => {
+        const until = tick(now)
+        const formerNames = [...entry.key.formerNames, { name: entry.key.name, until }]
+        entry.key = { ...entry.key, name, formerNames }
+        note("Renamed", until, entry.key, by)
+        return entry.key
+      }),
+    delete: (id, now, by) =>
+      Option.map(Option.fromNullable(live.get(id)), (entry) => {
+        entry.key = { ...entry.key, deletedAt: tick(now) }
+        live.delete(id)
+        for (const index of [all, indexOf(entry.key.serviceAccountId)]) {
+          Keyset.remove(index.live, entry)
+        }
+        note("Deleted", latest, entry.key, by)
+        return entry.key
+      }),
+    list: (query, cursor, limit) => {
+      const index = query.serviceAccountId === undefined
+        ? all
+        : byServiceAccount.get(query.serviceAccountId) ?? emptyIndex()
+      const { asOfTime, sortOrder } = query
+      const pageQuery = { sortOrder, cursor, limit }
+      const page = asOfTime === undefined
+        ? Keyset.page(index.live, () => true, pageQuery)
+        : Keyset.page(index.ever, (entry) => existedAt(entry.key, asOfTime), pageQuery)
+      return {
+        ...page,
+        items: page.items.map(({ key }) =>
+          asOfTime === undefined ? key : { ...key, name: nameAt(key, asOfTime) }
+        ),
+      }
+    },
+    events: () => events,
+    clearEvents: () => {
+      events = []
+    },
+  }
+}
+
+const existedAt = (key: StoredKey, at: Microseconds.Microseconds): boolean =>
+  key.createdAt <= at && (key.deletedAt === undefined || key.deletedAt > at)
+
+const nameAt = (key: StoredKey, at: Microseconds.Microseconds): string =>
+  key.formerNames.find(({ until }) => until > at)?.name ?? key.name

@@ -1,0 +1,62 @@
+/**
+ * What the API answers, before it is put on a wire: a status, headers and a JSON value or a text.
+ *
+ * @module
+ */
+
+/** An answer as plain data. */
+export interface Reply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly contentType: string
+  readonly body: string
+}
+
+/** How an answer other than 200 says what went wrong. */
+export type ErrorBodies = "status" | "empty-object" | "html" | "none"
+
+/** Answers 200 with a JSON value. */
+export const json = (value: unknown): Reply => ({
+  status: 200,
+  headers: {},
+  contentType: "application/json",
+  body: JSON.stringify(value),
+})
+
+// The codes of google.rpc.Code, by the statuses that carry them.
+const code: Readonly<Record<number, number>> = {
+  400: 3,
+  401: 16,
+  403: 7,
+  404: 5,
+  405: 12,
+  429: 8,
+  500: 13,
+  501: 12,
+  503: 14,
+  504: 4,
+}
+
+/** Answers with a `google.rpc.Status`, whose code follows from the HTTP status. */
+export const failure = (
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Reply => ({
+  status,
+  headers,
+  contentType: "application/json",
+  body: JSON.stringify({ code: code[status] ?? 2, message, details: [] }),
+})
+
+/** Says the same failure in another of the forms that the API's description leaves open. */
+export const withErrorBody = (reply: Reply, form: ErrorBodies): Reply => {
+  if (reply.status === 200 || form === "status") return reply
+  if (form === "empty-object") return { ...reply, body: "{}" }
+  if (form === "none") return { ...reply, body: "" }
+  return {
+    ...reply,
+    contentType: "text/html",
+    body: `<html><body><h1>${reply.status}</h1></body></html>`,
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Who is calling, by the bearer token, and what their role permits.
+ *
+ * @module
+ */
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type { Operation } from "./definition.ts"
+import type { Identifiers } from "./Identifiers.ts"
+import type { JwtOptions } from "./Options.ts"
+import type { Organization, Role } from "./Organization.ts"
+import * as Reply from "./Reply.ts"
+
+/** A caller: a service account, or a user of a JWT. */
+export interface Identity {
+  /** A service account id, or the username. */
+  readonly id: string
+  readonly role: Role
+}
+
+const apiKeyIdLength = "CCDB1_".length + 22
+
+const unauthenticated = (message: string) => Either.left(Reply.failure(401, message))
+
+/** Finds the caller of a request, or says why there is none. */
+export const authenticate = (
+  organization: Organization,
+  identifiers: Identifiers,
+  jwts: ReadonlyArray<JwtOptions>,
+  vanityName: string,
+) =>
+(headers: Readonly<Record<string, string>>): Either.Either<Identity, Reply.Reply> => {
+  const token = /^Bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1]
+  if (token === undefined) return unauthenticated("a bearer token is required")
+  const jwt = jwts.find((jwt) => jwt.token === token)
+  if (jwt !== undefined) return userOf(jwt, vanityName, headers)
+  const id = token.slice(0, apiKeyIdLength)
+  return Either.fromOption(
+    organization.find(id).pipe(
+      Option.filter(() => identifiers.secretOf(id) === token),
+      Option.flatMapNullable((key) => organization.serviceAccounts.get(key.serviceAccountId)),
+    ),
+    () => Reply.failure(401, "the bearer token is not one of this organization"),
+  )
+}
+
+const userOf = (
+  jwt: JwtOptions,
+  vanityName: string,
+  headers: Readonly<Record<string, string>>,
+): Either.Either<Identity, Reply.Reply> => {
+  const given = headers["cc-vanity-name"]
+  if (given === undefined) {
+    return Either.left(Reply.failure(400, "Cc-Vanity-Name is required with a JWT"))
+  }
+  if (given !== vanityName) return unauthenticated("Cc-Vanity-Name is not of this organization")
+  const username = headers["cc-username"]
+  const users = jwt.users.filter((user) => username === undefined || user.username === username)
+  const [user] = users
+  return user !== undefined && users.length === 1
+    ? Either.right({ id: user.username, role: user.role })
+    : unauthenticated("Cc-Username must name one of the identities of the JWT")
+}
+
+const rolesFor = (operation: Operation): ReadonlyArray<Role> =>
+  operation === "listApiKeys" || operation === "getApiKey"
+    ? ["ORG_ADMIN", "CLUSTER_ADMIN"]
+    : ["ORG_ADMIN"]
+
+/** Lets an operation pass if the caller's role permits it. */
+export const authorize = (
+  identity: Identity,
+  operation: Operation,
+): Either.Either<void, Reply.Reply> => {
+  const roles = rolesFor(operation)
+  return roles.includes(identity.role) ? Either.void : Either.left(Reply.failure(
+    403,
+    `${operation} needs the role ${roles.join(" or ")} at the organization scope`,
+  ))
+}

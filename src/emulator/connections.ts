@@ -1,0 +1,112 @@
+/**
+ * The ways that requests reach the app: in memory through an HttpClient, or over a server's
+ * connections; and what it takes in each to break a connection.
+ *
+ * @module
+ */
+import type * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import { ConnectionDropped } from "./Delivery.ts"
+
+/** An HttpClient whose every request, to whatever host, the app answers without a socket. */
+export const inMemory = (
+  app: HttpApp.Default<ConnectionDropped>,
+): HttpClient.HttpClient =>
+  HttpClient.make((request, url, signal) =>
+    Effect.gen(function* () {
+      const runtime = yield* Effect.runtime<never>()
+      const served = HttpServerRequest.fromWeb(
+        new Request(url, {
+          method: request.method,
+          headers: request.headers,
+          body: yield* bodyOf(request),
+          // Known to every runtime and to no type: it lets a stream be sent.
+          ...(request.body._tag === "Stream" ? { duplex: "half" } : {}),
+          signal,
+        }),
+      )
+      const response = yield* Effect.mapError(
+        Effect.provideService(app, HttpServerRequest.HttpServerRequest, served),
+        (cause) => new HttpClientError.RequestError({ request, reason: "Transport", cause }),
+      )
+      return HttpClientResponse.fromWeb(
+        request,
+        HttpServerResponse.toWeb(response, {
+          runtime,
+          withoutBody: request.method === "HEAD",
+        }),
+      )
+    })
+  )
+
+const bodyOf = (
+  request: HttpClientRequest.HttpClientRequest,
+): Effect.Effect<BodyInit | null> => {
+  switch (request.body._tag) {
+    case "Raw":
+    case "Uint8Array":
+      // HttpClient's own clients pass what is in here to fetch just so.
+      return Effect.succeed(request.body.body as BodyInit)
+    case "FormData":
+      return Effect.succeed(request.body.formData)
+    case "Stream":
+      return Stream.toReadableStreamEffect(request.body.stream)
+    case "Empty":
+      return Effect.succeed(null)
+  }
+}
+
+/** The app for a server: where the connection is to break, it breaks it. */
+export const served = (app: HttpApp.Default<ConnectionDropped>): HttpApp.Default =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+    app.pipe(
+      Effect.map((response) => {
+        const { body } = response
+        if (body._tag !== "Stream") return response
+        const breaking = Stream.catchAll(body.stream, () => Stream.fromEffect(breakOff(request)))
+        return HttpServerResponse.setBody(
+          response,
+          HttpBody.stream(breaking, body.contentType, body.contentLength),
+        )
+      }),
+      Effect.catchTag(
+        "ConnectionDropped",
+        () =>
+          Effect.catchTag(
+            breakOff(request),
+            "ConnectionDropped",
+            (dropped) => Effect.succeed(HttpServerResponse.stream(Stream.fail(dropped))),
+          ),
+      ),
+    ))
+
+/**
+ * Breaks the connection of a request. Node says where its socket is: it is closed, and the server
+ * then interrupts what is going on. The web platform has no such handle: there a body that fails
+ * is what makes a server break off.
+ */
+const breakOff = (
+  request: HttpServerRequest.HttpServerRequest,
+): Effect.Effect<never, ConnectionDropped> =>
+  Effect.suspend(() =>
+    closeSocket(request.source) ? Effect.never : Effect.fail(new ConnectionDropped())
+  )
+
+const closeSocket = (source: unknown): boolean => {
+  if (!Predicate.hasProperty(source, "socket")) return false
+  const { socket } = source
+  if (!Predicate.hasProperty(socket, "destroySoon")) return false
+  if (!Predicate.isFunction(socket.destroySoon)) return false
+  // What has been written so far still goes out: a truncated body needs its first half.
+  socket.destroySoon()
+  return true
+}

@@ -1,0 +1,179 @@
+/**
+ * What each operation does to the organization, and what it answers.
+ *
+ * @module
+ */
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Decode from "./decode.ts"
+import * as Definition from "./definition.ts"
+import type { Fault } from "./FaultPlan.ts"
+import type { Identifiers } from "./Identifiers.ts"
+import * as Microseconds from "./microseconds.ts"
+import type { EmulatorOptions } from "./Options.ts"
+import type { Organization, StoredKey } from "./Organization.ts"
+import * as PageToken from "./PageToken.ts"
+import * as Reply from "./Reply.ts"
+
+/** A request that has passed authentication, limit and role. */
+export interface Call {
+  readonly path: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, string | ReadonlyArray<string>>>
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  readonly by: string
+  readonly now: Microseconds.Microseconds
+  readonly fault: Fault | undefined
+}
+
+/** Carries an operation out. */
+export type Handler = (call: Call) => Reply.Reply
+
+const encode = (key: StoredKey) => ({
+  id: key.id,
+  name: key.name,
+  service_account_id: key.serviceAccountId,
+  created_at: key.createdAtText,
+})
+
+const notFound = (what: string) => () => Reply.failure(404, `${what} not found`)
+
+const replyWith = <A>(
+  result: Either.Either<A, Reply.Reply>,
+  body: (value: A) => unknown,
+): Reply.Reply =>
+  Either.match(result, { onLeft: (reply) => reply, onRight: (value) => Reply.json(body(value)) })
+
+/** The handler of each operation. */
+export const make = (
+  organization: Organization,
+  identifiers: Identifiers,
+  options: EmulatorOptions,
+): Readonly<Record<Definition.Operation, Handler>> => {
+  const listQuery = Decode.part(Definition.listApiKeys.urlParamsSchema)
+  const createBody = Decode.jsonBody(Definition.createApiKey.payloadSchema)
+  const updateBody = Decode.jsonBody(Definition.updateApiKey.payloadSchema)
+  const getPath = Decode.part(Definition.getApiKey.pathSchema)
+  const updatePath = Decode.part(Definition.updateApiKey.pathSchema)
+  const deletePath = Decode.part(Definition.deleteApiKey.pathSchema)
+
+  return {
+    createApiKey: ({ body, by, headers, now }) =>
+      replyWith(
+        Either.gen(function* () {
+          const { name, service_account_id } = yield* createBody(headers, body)
+          // UUIDs are compared without regard to case.
+          const serviceAccountId = service_account_id.toLowerCase()
+          if (!organization.serviceAccounts.has(serviceAccountId)) {
+            return yield* Either.left(notFound("service account")())
+          }
+          return organization.create({ name, serviceAccountId, now, by: Option.some(by) })
+        }),
+        (key) => ({ api_key: encode(key), secret: identifiers.secretOf(key.id) }),
+      ),
+
+    getApiKey: ({ path }) =>
+      replyWith(
+        Either.flatMap(
+          getPath(path),
+          ({ id }) => Either.fromOption(organization.find(id), notFound("API key")),
+        ),
+        encode,
+      ),
+
+    updateApiKey: ({ body, by, headers, now, path }) =>
+      replyWith(
+        Either.gen(function* () {
+          const { id } = yield* updatePath(path)
+          const { name } = yield* updateBody(headers, body)
+          return yield* Either.fromOption(
+            name === undefined ? organization.find(id) : organization.rename(id, name, now, by),
+            notFound("API key"),
+          )
+        }),
+        encode,
+      ),
+
+    deleteApiKey: ({ by, now, path }) =>
+      replyWith(
+        Either.flatMap(
+          deletePath(path),
+          ({ id }) => Either.fromOption(organization.delete(id, now, by), notFound("API key")),
+        ),
+        encode,
+      ),
+
+    listApiKeys: ({ fault, query }) =>
+      replyWith(
+        Either.gen(function* () {
+          const asked = yield* listQuery(query)
+          const bound: PageToken.BoundQuery = {
+            serviceAccountId: asked.service_account_id?.toLowerCase(),
+            asOfTime: Option.getOrUndefined(
+              Option.flatMap(
+                Option.fromNullable(asked["pagination.as_of_time"]),
+                Microseconds.parse,
+              ),
+            ),
+            sortOrder: asked["pagination.sort_order"] ?? "ASC",
+          }
+          const cursor = yield* cursorOf(identifiers, bound, asked["pagination.page"])
+          const limit = yield* pageSize(asked["pagination.limit"], options)
+          if (
+            options.unknownServiceAccountFilter === "not-found" &&
+            bound.serviceAccountId !== undefined &&
+            !organization.serviceAccounts.has(bound.serviceAccountId)
+          ) {
+            return yield* Either.left(notFound("service account")())
+          }
+          const token = (cursor: PageToken.Cursor) => PageToken.encode(identifiers, bound, cursor)
+          if (fault?._tag === "EmptyPage") {
+            return { api_keys: [], pagination: { next_page: token(cursor) } }
+          }
+          const page = organization.list(bound, cursor, limit)
+          return {
+            api_keys: page.items.map(encode),
+            pagination: pagination(
+              options.lastPage ?? "omit-next-page",
+              Option.map(
+                Option.fromNullable(fault?._tag === "RepeatPageToken" ? cursor : page.next),
+                token,
+              ),
+              Option.map(Option.fromNullable(page.previous), token),
+            ),
+          }
+        }),
+        (answer) => answer,
+      ),
+  }
+}
+
+const cursorOf = (
+  identifiers: Identifiers,
+  bound: PageToken.BoundQuery,
+  token: string | undefined,
+): Either.Either<PageToken.Cursor, Reply.Reply> =>
+  token === undefined || token === "" ? Either.right({ _tag: "Start" }) : Either.fromOption(
+    PageToken.decode(identifiers, bound, token),
+    () => Reply.failure(400, "pagination.page: is not a token of this query"),
+  )
+
+const pageSize = (
+  asked: number | undefined,
+  { defaultPageSize = 100, maxPageSize = 500, overMaxPageSize = "clamp" }: EmulatorOptions,
+): Either.Either<number, Reply.Reply> =>
+  asked !== undefined && asked > maxPageSize && overMaxPageSize === "refuse"
+    ? Either.left(Reply.failure(400, `pagination.limit: must be at most ${maxPageSize}`))
+    : Either.right(Math.min(asked ?? defaultPageSize, maxPageSize))
+
+const pagination = (
+  lastPage: "omit-pagination" | "omit-next-page" | "empty-next-page",
+  next: Option.Option<string>,
+  previous: Option.Option<string>,
+): Definition.PaginationAnswer | undefined => {
+  if (Option.isNone(next) && lastPage === "omit-pagination") return undefined
+  return {
+    next_page: Option.getOrElse(next, () => lastPage === "empty-next-page" ? "" : undefined),
+    previous_page: Option.getOrUndefined(previous),
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Which operation a request names, by the paths and methods of the definition.
+ *
+ * @module
+ */
+import * as Option from "effect/Option"
+import * as Definition from "./definition.ts"
+
+/** What a method and a path come to. */
+export type Route =
+  | {
+    readonly _tag: "Operation"
+    readonly operation: Definition.Operation
+    /** The parameters in the path, decoded. */
+    readonly path: Readonly<Record<string, string>>
+  }
+  | { readonly _tag: "MethodNotAllowed" }
+  | { readonly _tag: "NotFound" }
+
+const endpoints = [
+  Definition.listApiKeys,
+  Definition.createApiKey,
+  Definition.getApiKey,
+  Definition.updateApiKey,
+  Definition.deleteApiKey,
+]
+
+const decode = (segment: string): Option.Option<string> => {
+  try {
+    return Option.some(decodeURIComponent(segment))
+  } catch {
+    return Option.none()
+  }
+}
+
+const matchPath = (
+  pattern: string,
+  path: string,
+): Option.Option<Readonly<Record<string, string>>> => {
+  const names = pattern.split("/")
+  const segments = path.split("/")
+  if (names.length !== segments.length) return Option.none()
+  const parameters: Record<string, string> = {}
+  for (const [index, name] of names.entries()) {
+    const segment = segments[index] ?? ""
+    if (!name.startsWith(":")) {
+      if (name !== segment) return Option.none()
+      continue
+    }
+    const value = decode(segment)
+    if (segment === "" || Option.isNone(value)) return Option.none()
+    parameters[name.slice(1)] = value.value
+  }
+  return Option.some(parameters)
+}
+
+/** Matches a method and a path without its query. A slash at the end is overlooked. */
+export const route = (method: string, path: string): Route => {
+  const trimmed = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path
+  let known = false
+  for (const endpoint of endpoints) {
+    const parameters = matchPath(endpoint.path, trimmed)
+    if (Option.isNone(parameters)) continue
+    if (endpoint.method === method) {
+      return { _tag: "Operation", operation: endpoint.name, path: parameters.value }
+    }
+    known = true
+  }
+  return known ? { _tag: "MethodNotAllowed" } : { _tag: "NotFound" }
+}

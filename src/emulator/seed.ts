@@ -1,0 +1,72 @@
+/**
+ * What an organization begins with.
+ *
+ * @module
+ */
+import * as Option from "effect/Option"
+import type { Identifiers } from "./Identifiers.ts"
+import * as Microseconds from "./microseconds.ts"
+import type { ApiKeyOptions, EmulatorOptions, ServiceAccountOptions } from "./Options.ts"
+import type { Organization, Role, ServiceAccount, StoredKey } from "./Organization.ts"
+
+/** The keys of the three service accounts that are always there. */
+export interface Seeded {
+  readonly admin: StoredKey
+  readonly clusterAdmin: StoredKey
+  readonly withoutRole: StoredKey
+}
+
+const oneSecond = 1_000_000
+
+/** Fills an organization. Its keys are of the seconds before now, the newest a second old. */
+export const seed = (
+  organization: Organization,
+  identifiers: Identifiers,
+  options: EmulatorOptions,
+  now: Microseconds.Microseconds,
+): Seeded => {
+  const addAccount = (account: ServiceAccountOptions, name: string): ServiceAccount => {
+    const added = {
+      id: (account.id ?? identifiers.uuid()).toLowerCase(),
+      name: account.name ?? name,
+      role: account.role ?? "NONE",
+    }
+    organization.addServiceAccount(added)
+    return added
+  }
+
+  const keys: ReadonlyArray<ApiKeyOptions> = list(options.keys, {})
+  let second = now - (keys.length + 3) * oneSecond
+  const addKey = (key: ApiKeyOptions, name: string, serviceAccountId: string): StoredKey => {
+    // Off the full second, so that a program that drops the microseconds is found out.
+    const createdAt = second + identifiers.below(oneSecond)
+    second += oneSecond
+    return organization.create({
+      name: key.name ?? name,
+      serviceAccountId: (key.serviceAccountId ?? serviceAccountId).toLowerCase(),
+      now,
+      createdAt: key.createdAt === undefined ? createdAt : Microseconds.fromDateTime(key.createdAt),
+      by: Option.none(),
+    })
+  }
+
+  const caller = (name: string, role: Role): StoredKey =>
+    addKey({}, `${name} key`, addAccount({ role }, name).id)
+  const seeded = {
+    admin: caller("admin", "ORG_ADMIN"),
+    clusterAdmin: caller("cluster admin", "CLUSTER_ADMIN"),
+    withoutRole: caller("without role", "NONE"),
+  }
+
+  const accounts = list<ServiceAccountOptions>(options.serviceAccounts, {}).map(
+    (account, index) => addAccount(account, `service account ${index + 1}`).id,
+  )
+  for (const [index, key] of keys.entries()) {
+    const account = accounts[index % accounts.length] ?? seeded.withoutRole.serviceAccountId
+    addKey(key, `key ${index + 1}`, account)
+  }
+  return seeded
+}
+
+const list = <A>(given: number | ReadonlyArray<A> | undefined, item: A): ReadonlyArray<A> =>
+  typeof given === "number" ? Array.from({ length: given }, () => item) : given ?? []
