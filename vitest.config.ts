@@ -1,17 +1,20 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+
+const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
 
 export default defineConfig({
   resolve: {
     alias: [
-      {
-        find: /^@effect-crdb\/api-keys\/emulator$/,
-        replacement: new URL("./src/emulator/mod.ts", import.meta.url).pathname,
-      },
-      {
-        find: /^@effect-crdb\/api-keys$/,
-        replacement: new URL("./src/mod.ts", import.meta.url).pathname,
-      },
+      { find: /^@effect-crdb\/api-keys\/emulator$/, replacement: source("emulator/mod.ts") },
+      { find: /^@effect-crdb\/api-keys$/, replacement: source("mod.ts") },
     ],
   },
-  test: { include: ["test/**/*.test.ts"], testTimeout: 30_000 },
+  test: {
+    include: ["test/**/*.test.ts"],
+    // No test asserts a time; this only ends one that hangs, also on a machine that is very busy.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    reporters: ["default", "./test/closingLine.ts"],
+  },
 })

@@ -6,11 +6,13 @@
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { type Gate, makeGate } from "./transport/gate.ts"
 
 /** A token, or an Effect that yields the current one each time that it is asked. */
 export type Token<R = never> =
@@ -27,6 +29,8 @@ export interface CredentialsService {
   readonly username: Option.Option<string>
   /** https, or http on a loopback address; a path prefix in it is kept. */
   readonly baseUrl: string
+  /** Where all who call with these credentials wait when an answer says so; none where absent. */
+  readonly gate?: Gate | undefined
 }
 
 /** Options of the layers of {@link Credentials}. */
@@ -43,6 +47,9 @@ export interface JwtOptions<R = never> {
 }
 
 const defaultBaseUrl = "https://cockroachlabs.cloud"
+
+// The API's documentation allows 10 requests a second to each user.
+const allowedSpacing = Duration.millis(100)
 
 const CredentialsTag: Context.TagClass<
   Credentials,
@@ -66,6 +73,22 @@ const CredentialsTag: Context.TagClass<
  * ```
  */
 export class Credentials extends CredentialsTag {
+  /** Makes the service itself, with a gate of its own. */
+  static make(options: {
+    readonly token: Token
+    readonly vanityName?: string | undefined
+    readonly username?: string | undefined
+    readonly baseUrl?: string | undefined
+  }): CredentialsService {
+    return {
+      token: options.token,
+      vanityName: Option.fromNullable(options.vanityName),
+      username: Option.fromNullable(options.username),
+      baseUrl: options.baseUrl ?? defaultBaseUrl,
+      gate: makeGate(allowedSpacing),
+    }
+  }
+
   /** Calls with the secret of a service account's API key. */
   static layerApiKey<R = never>(
     secret: Token<R>,
@@ -73,12 +96,7 @@ export class Credentials extends CredentialsTag {
   ): Layer.Layer<Credentials, never, R> {
     return Layer.effect(
       Credentials,
-      Effect.map(withContext(secret), (token) => ({
-        token,
-        vanityName: Option.none(),
-        username: Option.none(),
-        baseUrl: options?.baseUrl ?? defaultBaseUrl,
-      })),
+      Effect.map(withContext(secret), (token) => Credentials.make({ ...options, token })),
     )
   }
 
@@ -89,12 +107,10 @@ export class Credentials extends CredentialsTag {
   ): Layer.Layer<Credentials, never, R> {
     return Layer.effect(
       Credentials,
-      Effect.map(withContext(jwt.token), (token) => ({
-        token,
-        vanityName: Option.some(jwt.vanityName),
-        username: Option.fromNullable(jwt.username),
-        baseUrl: options?.baseUrl ?? defaultBaseUrl,
-      })),
+      Effect.map(
+        withContext(jwt.token),
+        (token) => Credentials.make({ ...options, ...jwt, token }),
+      ),
     )
   }
 
@@ -170,12 +186,7 @@ const fromConfig: Effect.Effect<CredentialsService, ConfigError.ConfigError> = E
     const baseUrl = yield* server
     const apiKey = yield* optional("COCKROACH_API_KEY")
     if (Option.isSome(apiKey)) {
-      return {
-        token: Redacted.make(apiKey.value),
-        vanityName: Option.none(),
-        username: Option.none(),
-        baseUrl,
-      }
+      return Credentials.make({ token: Redacted.make(apiKey.value), baseUrl })
     }
     const jwt = yield* optional("COCKROACH_API_JWT")
     if (Option.isNone(jwt)) {
@@ -184,11 +195,11 @@ const fromConfig: Effect.Effect<CredentialsService, ConfigError.ConfigError> = E
         "Set COCKROACH_API_KEY to the secret of an API key, or COCKROACH_API_JWT to a JWT",
       ))
     }
-    return {
+    return Credentials.make({
       token: Redacted.make(jwt.value),
-      vanityName: Option.some(yield* required("COCKROACH_VANITY_NAME")),
-      username: yield* optional("COCKROACH_USERNAME"),
+      vanityName: yield* required("COCKROACH_VANITY_NAME"),
+      username: Option.getOrUndefined(yield* optional("COCKROACH_USERNAME")),
       baseUrl,
-    }
+    })
   },
 )

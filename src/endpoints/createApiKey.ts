@@ -1,0 +1,63 @@
+/**
+ * Create a key.
+ *
+ * @module
+ */
+import type { HttpClient } from "@effect/platform/HttpClient"
+import type * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type { CreatedApiKey } from "../ApiKey.ts"
+import type { ApiKeyError } from "../ApiKeyError.ts"
+import type { Credentials } from "../Credentials.ts"
+import { decodeCreatedApiKey } from "../transport/decode.ts"
+import { execute } from "../transport/execute.ts"
+import { checkNonEmpty } from "../transport/request.ts"
+
+/** What {@link createApiKey} can fail with: the API's description has every one of these statuses. */
+export type CreateApiKeyError = ApiKeyError
+
+/** What {@link createApiKey} makes. */
+export interface CreateApiKeyInput {
+  /** Free text, not empty; other keys may have it too. */
+  readonly name: string
+  /** The service account that the key acts for. */
+  readonly serviceAccountId: string
+}
+
+/**
+ * Makes a key for a service account. Its secret is shown here and never again.
+ *
+ * Needs the role ORG_ADMIN. The API has no idempotency key, so that a repeated request would make
+ * another live key: it is sent again after a 429 alone. An error with `mayHaveApplied` leaves open
+ * whether a key was made. Fails with `NotFound` where there is no such service account.
+ *
+ * @example
+ * ```ts
+ * import { createApiKey } from "@effect-crdb/api-keys"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const { apiKey, secret } = yield* createApiKey({
+ *     name: "billing",
+ *     serviceAccountId: "1234abcd-1234-1234-abcd-12345678abcd",
+ *   })
+ *   yield* Effect.log(`made ${apiKey.id}`, secret) // the secret prints as <redacted>
+ * })
+ * ```
+ */
+export const createApiKey = (
+  input: CreateApiKeyInput,
+): Effect.Effect<CreatedApiKey, CreateApiKeyError, HttpClient | Credentials> =>
+  execute(
+    "createApiKey",
+    Either.map(
+      Either.all([
+        checkNonEmpty("name", input.name),
+        checkNonEmpty("serviceAccountId", input.serviceAccountId),
+      ]),
+      ([name, service_account_id]) => ({
+        body: { name, service_account_id },
+        decode: decodeCreatedApiKey,
+      }),
+    ),
+  )

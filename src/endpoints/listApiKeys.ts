@@ -1,0 +1,187 @@
+/**
+ * List keys: one page, page by page, or key by key.
+ *
+ * @module
+ */
+import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Chunk from "effect/Chunk"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { ApiKey, ApiKeyPage } from "../ApiKey.ts"
+import type { ApiKeyError } from "../ApiKeyError.ts"
+import type { Credentials } from "../Credentials.ts"
+import { decodeApiKeyPage } from "../transport/decode.ts"
+import { execute } from "../transport/execute.ts"
+import { mismatched } from "../transport/failure.ts"
+import { type Call, checkNonEmpty, type Refusal, refuse } from "../transport/request.ts"
+
+/** What the lists can fail with: the API's description has every one of these statuses. */
+export type ListApiKeysError = ApiKeyError
+
+/** Which page of which list. */
+export interface ListApiKeysPageOptions {
+  /** Only the keys of this service account. */
+  readonly serviceAccountId?: string | undefined
+  /** Keys a page, 1 to 2,147,483,647; the API's own default and maximum are not documented. */
+  readonly pageSize?: number | undefined
+  /** By `createdAt`; the API's default is `"ASC"`, oldest first. */
+  readonly sortOrder?: "ASC" | "DESC" | undefined
+  /** The keys as they were at this moment. */
+  readonly asOfTime?: DateTime.Utc | Date | undefined
+  /** A token of an earlier page, opaque; the first page by default. */
+  readonly startPage?: string | undefined
+}
+
+/** Which list, and how it is walked. */
+export interface ListApiKeysOptions extends ListApiKeysPageOptions {
+  /** Pages to fetch ahead of a slow consumer; 0 by default, which fetches a page when it is asked for. */
+  readonly prefetch?: number | undefined
+}
+
+/**
+ * Gets one page of keys, sorted by `createdAt`, and the tokens of its neighbours.
+ *
+ * Needs the role ORG_ADMIN or CLUSTER_ADMIN. Sent again after 429, 500, 502, 503, 504, lost
+ * connections and timeouts.
+ *
+ * @example
+ * ```ts
+ * import { listApiKeysPage } from "@effect-crdb/api-keys"
+ *
+ * const newest = listApiKeysPage({ pageSize: 10, sortOrder: "DESC" })
+ * ```
+ */
+export const listApiKeysPage = (
+  options: ListApiKeysPageOptions = {},
+): Effect.Effect<ApiKeyPage, ListApiKeysError, HttpClient | Credentials> =>
+  execute("listApiKeys", toCall(options))
+
+/**
+ * Walks a list page by page, lazily: to checkpoint a long walk, keep a page's `nextPage` and start
+ * there again.
+ *
+ * A page token that was seen before ends the walk with `UnexpectedResponse`, after the page that
+ * holds it. Otherwise like {@link listApiKeysPage}.
+ *
+ * @example
+ * ```ts
+ * import { listApiKeyPages } from "@effect-crdb/api-keys"
+ * import * as Effect from "effect/Effect"
+ * import * as Stream from "effect/Stream"
+ *
+ * const walk = listApiKeyPages({ pageSize: 500, prefetch: 2 }).pipe(
+ *   Stream.runForEach((page) => Effect.log(page.apiKeys.length, page.nextPage)),
+ * )
+ * ```
+ */
+export const listApiKeyPages = (
+  options: ListApiKeysOptions = {},
+): Stream.Stream<ApiKeyPage, ListApiKeysError, HttpClient | Credentials> => {
+  const prefetch = options.prefetch ?? 0
+  if (!Number.isSafeInteger(prefetch) || prefetch < 0) {
+    return Stream.fromEffect(
+      execute("listApiKeys", refuse("prefetch", "must be a whole number of pages, 0 or more")),
+    )
+  }
+  return prefetch === 0 ? walk(options, Effect.void) : Stream.unwrap(
+    Effect.map(Effect.makeSemaphore(prefetch), (ahead) =>
+      walk(options, ahead.take(1)).pipe(
+        Stream.buffer({ capacity: "unbounded" }),
+        Stream.tap(() => ahead.release(1)),
+      )),
+  )
+}
+
+/**
+ * Walks a list key by key, lazily: `Stream.take(1)` costs one request.
+ *
+ * Each key of the list comes once, in order. Otherwise like {@link listApiKeyPages}.
+ *
+ * @example
+ * ```ts
+ * import { listApiKeys } from "@effect-crdb/api-keys"
+ * import * as DateTime from "effect/DateTime"
+ * import * as Stream from "effect/Stream"
+ *
+ * const before2025 = listApiKeys({ pageSize: 500 }).pipe(
+ *   Stream.takeWhile((apiKey) => DateTime.lessThan(apiKey.createdAt, DateTime.unsafeMake("2025-01-01"))),
+ *   Stream.runCount,
+ * )
+ * ```
+ */
+export const listApiKeys = (
+  options: ListApiKeysOptions = {},
+): Stream.Stream<ApiKey, ListApiKeysError, HttpClient | Credentials> =>
+  Stream.mapConcatChunk(
+    listApiKeyPages(options),
+    (page) => Chunk.unsafeFromArray(page.apiKeys),
+  )
+
+const walk = (
+  options: ListApiKeysPageOptions,
+  beforeEach: Effect.Effect<unknown>,
+): Stream.Stream<ApiKeyPage, ListApiKeysError, HttpClient | Credentials> =>
+  Stream.suspend(() => {
+    const seen = new Set<string>()
+    return Stream.paginateEffect(Option.fromNullable(options.startPage), (token) => {
+      const startPage = Option.getOrUndefined(token)
+      if (startPage !== undefined && seen.has(startPage)) return Effect.fail(repeatedToken())
+      if (startPage !== undefined) seen.add(startPage)
+      return beforeEach.pipe(
+        Effect.zipRight(listApiKeysPage({ ...options, startPage })),
+        Effect.map((page) => [page, Option.map(page.nextPage, Option.some)] as const),
+      )
+    })
+  })
+
+const repeatedToken = (): ListApiKeysError =>
+  mismatched(
+    { operation: "listApiKeys", attempts: 1, mayHaveApplied: false },
+    200,
+    "its next page is one that this walk has seen: it would never end",
+  ).error
+
+const toCall = (options: ListApiKeysPageOptions): Either.Either<Call<ApiKeyPage>, Refusal> =>
+  Either.map(
+    Either.all({
+      service_account_id: absentOr(
+        options.serviceAccountId,
+        (id) => checkNonEmpty("serviceAccountId", id),
+      ),
+      "pagination.page": absentOr(
+        options.startPage,
+        (token) => checkNonEmpty("startPage", token),
+      ),
+      "pagination.limit": absentOr(options.pageSize, checkPageSize),
+      "pagination.as_of_time": absentOr(options.asOfTime, checkAsOfTime),
+      "pagination.sort_order": absentOr(options.sortOrder, checkSortOrder),
+    }),
+    (query) => ({ query, decode: decodeApiKeyPage }),
+  )
+
+const absentOr = <A>(
+  value: A | undefined,
+  check: (value: A) => Either.Either<string, Refusal>,
+): Either.Either<string | undefined, Refusal> =>
+  value === undefined ? Either.right(undefined) : check(value)
+
+const checkPageSize = (pageSize: number): Either.Either<string, Refusal> =>
+  Number.isInteger(pageSize) && pageSize >= 1 && pageSize <= 0x7fffffff
+    ? Either.right(String(pageSize))
+    : refuse("pageSize", "must be a whole number from 1 to 2147483647")
+
+const checkSortOrder = (sortOrder: string): Either.Either<string, Refusal> =>
+  sortOrder === "ASC" || sortOrder === "DESC"
+    ? Either.right(sortOrder)
+    : refuse("sortOrder", "must be ASC or DESC")
+
+const checkAsOfTime = (time: DateTime.Utc | Date): Either.Either<string, Refusal> => {
+  const date = DateTime.isDateTime(time) ? DateTime.toDateUtc(time) : time
+  const year = date instanceof Date ? date.getUTCFullYear() : NaN
+  return year >= 0 && year <= 9999
+    ? Either.right(date.toISOString())
+    : refuse("asOfTime", "must be a valid date in the years 0 to 9999")
+}

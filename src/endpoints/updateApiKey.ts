@@ -1,0 +1,51 @@
+/**
+ * Rename a key.
+ *
+ * @module
+ */
+import type { HttpClient } from "@effect/platform/HttpClient"
+import type * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type { ApiKey } from "../ApiKey.ts"
+import type { ApiKeyError } from "../ApiKeyError.ts"
+import type { Credentials } from "../Credentials.ts"
+import { decodeApiKey } from "../transport/decode.ts"
+import { execute } from "../transport/execute.ts"
+import { checkId, checkNonEmpty } from "../transport/request.ts"
+
+/** What {@link updateApiKey} can fail with: the API's description has every one of these statuses. */
+export type UpdateApiKeyError = ApiKeyError
+
+/** What {@link updateApiKey} changes; what is left out stays as it is. */
+export interface UpdateApiKeyInput {
+  /** Free text, not empty; other keys may have it too. */
+  readonly name?: string | undefined
+}
+
+/**
+ * Renames a key and answers what it is now.
+ *
+ * Needs the role ORG_ADMIN. Sent again after 429, 500, 502, 503, 504, lost connections and
+ * timeouts. Fails with `NotFound` where there is no such key.
+ *
+ * @example
+ * ```ts
+ * import { updateApiKey } from "@effect-crdb/api-keys"
+ *
+ * const renamed = updateApiKey("CCDB1_12345abcdefGHIJKLMnopq", { name: "billing, production" })
+ * ```
+ */
+export const updateApiKey = (
+  id: string,
+  input: UpdateApiKeyInput,
+): Effect.Effect<ApiKey, UpdateApiKeyError, HttpClient | Credentials> =>
+  execute(
+    "updateApiKey",
+    Either.map(
+      Either.all([
+        checkId(id),
+        input.name === undefined ? Either.right(undefined) : checkNonEmpty("name", input.name),
+      ]),
+      ([id, name]) => ({ id, body: { name }, decode: decodeApiKey }),
+    ),
+  )

@@ -1,0 +1,210 @@
+/**
+ * What is sent again, when, and how often.
+ *
+ * The decisions are pure functions; a Schedule carries them out.
+ *
+ * @module
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
+import { operations } from "./operation.ts"
+
+/** What a {@link RetryPolicy} holds. */
+export interface RetryPolicyService {
+  /**
+   * When to try again and when to give up, given the error of each attempt. What the API asks for
+   * in `Retry-After` is a floor under its delays; what must not be repeated is not, whatever it says.
+   */
+  readonly schedule: Schedule.Schedule<unknown, ApiKeyError>
+  /** How long one attempt may take, from its sending to the last byte of its answer. */
+  readonly attemptTimeout: Duration.Duration
+  /** The longest `Retry-After` that is waited for; a longer one fails at once. */
+  readonly maxRetryAfter: Duration.Duration
+  /** How long the whole call may take, waits included. */
+  readonly deadline: Option.Option<Duration.Duration>
+  /** Whether a create is sent again although it may have made a key. */
+  readonly repeatCreateAcceptingDuplicates: boolean
+}
+
+/** Options of {@link RetryPolicy.make}. */
+export interface RetryPolicyOptions {
+  /** Any Schedule; {@link RetryPolicy.backoff} by default. */
+  readonly schedule?: Schedule.Schedule<unknown, ApiKeyError> | undefined
+  /** 30 seconds by default. */
+  readonly attemptTimeout?: Duration.DurationInput | undefined
+  /** 60 seconds by default. */
+  readonly maxRetryAfter?: Duration.DurationInput | undefined
+  /** None by default. */
+  readonly deadline?: Duration.DurationInput | undefined
+  /**
+   * Sends a create again after lost answers and server errors too, as other operations are. Each
+   * repeat can leave a live key whose secret nobody holds. False by default.
+   */
+  readonly repeatCreateAcceptingDuplicates?: boolean | undefined
+}
+
+/** Options of {@link RetryPolicy.backoff}. */
+export interface BackoffOptions {
+  /** The bound of the first delay; 250 milliseconds by default. */
+  readonly base?: Duration.DurationInput | undefined
+  /** What the bound is multiplied by from delay to delay; 2 by default. */
+  readonly factor?: number | undefined
+  /** The bound of every delay; 10 seconds by default. */
+  readonly cap?: Duration.DurationInput | undefined
+  /** Requests in all, the first included; 5 by default. */
+  readonly attempts?: number | undefined
+}
+
+const RetryPolicyReference: Context.ReferenceClass<
+  RetryPolicy,
+  "@effect-crdb/RetryPolicy",
+  RetryPolicyService
+> = Context.Reference<RetryPolicy>()("@effect-crdb/RetryPolicy", {
+  defaultValue: () => RetryPolicy.make(),
+})
+
+/**
+ * What is sent again, when, and how often: a Reference with a default, so that no program needs to
+ * provide it.
+ *
+ * @example
+ * ```ts
+ * import { getApiKey, RetryPolicy, withRetryPolicy } from "@effect-crdb/api-keys"
+ *
+ * const patient = RetryPolicy.make({
+ *   schedule: RetryPolicy.backoff({ attempts: 10, cap: "1 minute" }),
+ *   deadline: "5 minutes",
+ * })
+ * const program = getApiKey("CCDB1_12345abcdefGHIJKLMnopq").pipe(withRetryPolicy(patient))
+ * ```
+ */
+export class RetryPolicy extends RetryPolicyReference {
+  /** The default policy, changed where an option says so. */
+  static make(options: RetryPolicyOptions = {}): RetryPolicyService {
+    return {
+      schedule: options.schedule ?? RetryPolicy.backoff(),
+      attemptTimeout: Duration.decode(options.attemptTimeout ?? "30 seconds"),
+      maxRetryAfter: Duration.decode(options.maxRetryAfter ?? "60 seconds"),
+      deadline: Option.map(Option.fromNullable(options.deadline), Duration.decode),
+      repeatCreateAcceptingDuplicates: options.repeatCreateAcceptingDuplicates ?? false,
+    }
+  }
+
+  /** Sends everything once, with the default timeout. */
+  static get none(): RetryPolicyService {
+    return RetryPolicy.make({ schedule: Schedule.stop })
+  }
+
+  /** Exponential backoff with full jitter: each delay is drawn from zero to a growing bound. */
+  static backoff(options: BackoffOptions = {}): Schedule.Schedule<number> {
+    const bounds = {
+      base: Duration.decode(options.base ?? "250 millis"),
+      factor: options.factor ?? 2,
+      cap: Duration.decode(options.cap ?? "10 seconds"),
+    }
+    return Schedule.recurs((options.attempts ?? 5) - 1).pipe(
+      Schedule.modifyDelayEffect((retry) =>
+        Effect.map(Random.next, (random) => Duration.times(backoffBound(bounds, retry), random))
+      ),
+    )
+  }
+}
+
+/** The longest delay before retry number `retry`, which counts from 0. */
+export const backoffBound = (
+  bounds: {
+    readonly base: Duration.Duration
+    readonly factor: number
+    readonly cap: Duration.Duration
+  },
+  retry: number,
+): Duration.Duration =>
+  Duration.min(bounds.cap, Duration.times(bounds.base, bounds.factor ** retry))
+
+/** Runs an Effect or a Stream, one call or a whole program, under another policy. */
+export const withRetryPolicy = (
+  policy: RetryPolicyService,
+): <
+  Self extends Effect.Effect<unknown, unknown, unknown> | Stream.Stream<unknown, unknown, unknown>,
+>(self: Self) => Self =>
+<Self extends Effect.Effect<unknown, unknown, unknown> | Stream.Stream<unknown, unknown, unknown>>(
+  self: Self,
+): Self =>
+  // Providing a Reference changes none of the three types: no environment names one.
+  (Effect.isEffect(self)
+    ? Effect.provideService(self, RetryPolicy, policy)
+    : Stream.provideService(self, RetryPolicy, policy)) as Self
+
+/** An attempt that failed: the error that the call ends with unless it is repeated. */
+export interface FailedAttempt {
+  readonly error: ApiKeyError
+  /** How long the answer asked to wait, whichever its status. */
+  readonly retryAfter: Option.Option<Duration.Duration>
+}
+
+/** What to do after a failed attempt. */
+export type Decision =
+  | { readonly _tag: "Stop" }
+  | { readonly _tag: "Repeat"; readonly noSoonerThan: Duration.Duration }
+
+/** Decides whether an attempt may be repeated, and the least wait; the schedule may stop earlier. */
+export const decide = (
+  policy: RetryPolicyService,
+  operation: Operation,
+  { error, retryAfter }: FailedAttempt,
+): Decision => {
+  const noSoonerThan = Option.getOrElse(retryAfter, () => Duration.zero)
+  return isSafeToRepeat(policy, operation, error) &&
+      (isTransient(error) || Option.isSome(retryAfter)) &&
+      Duration.lessThanOrEqualTo(noSoonerThan, policy.maxRetryAfter)
+    ? { _tag: "Repeat", noSoonerThan }
+    : { _tag: "Stop" }
+}
+
+// No idempotency key exists: nothing but a 429 proves that a create made no key.
+const isSafeToRepeat = (
+  policy: RetryPolicyService,
+  operation: Operation,
+  error: ApiKeyError,
+): boolean =>
+  operations[operation].idempotent || error._tag === "RateLimited" ||
+  policy.repeatCreateAcceptingDuplicates
+
+const isTransient = (error: ApiKeyError): boolean => {
+  switch (error._tag) {
+    case "RateLimited":
+    case "TransportError":
+      return true
+    case "ServerError":
+      return [500, 502, 503, 504].includes(error.status)
+    default:
+      return false
+  }
+}
+
+/** The Schedule that carries out {@link decide}. */
+export const retrySchedule = (
+  policy: RetryPolicyService,
+  operation: Operation,
+  onRetry: (failed: FailedAttempt, wait: Duration.Duration) => Effect.Effect<void>,
+): Schedule.Schedule<FailedAttempt, FailedAttempt> =>
+  policy.schedule.pipe(
+    Schedule.mapInput((failed: FailedAttempt) => failed.error),
+    Schedule.passthrough,
+    Schedule.whileInput((failed: FailedAttempt) =>
+      decide(policy, operation, failed)._tag === "Repeat"
+    ),
+    Schedule.modifyDelayEffect((failed, delay) => {
+      const decision = decide(policy, operation, failed)
+      const least = decision._tag === "Repeat" ? decision.noSoonerThan : delay
+      // Clocks count whole milliseconds; rounded up, so that no wait falls short.
+      const wait = Duration.millis(Math.ceil(Duration.toMillis(Duration.max(delay, least))))
+      return Effect.as(onRetry(failed, wait), wait)
+    }),
+  )

@@ -1,0 +1,113 @@
+/**
+ * One request and its answer.
+ *
+ * @module
+ */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as Headers from "@effect/platform/Headers"
+import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { isRecord } from "effect/Predicate"
+import type { Decode } from "./decode.ts"
+import { type CallState, lost, mismatched } from "./failure.ts"
+import { type Gate, shutAsAsked } from "./gate.ts"
+import { interpret, MaxResponseBytes, readBody } from "./response.ts"
+import type { FailedAttempt } from "./RetryPolicy.ts"
+
+/** What an exchange needs besides its request. */
+export interface ExchangeOptions<A> {
+  readonly decode: Decode<A>
+  /** The token in the request, which nothing that comes of the answer may show. */
+  readonly token: string
+  readonly gate: Gate | undefined
+  readonly state: () => CallState
+}
+
+/** A model, and the status of the answer that it came in. */
+export interface Received<A> {
+  readonly status: number
+  readonly model: A
+}
+
+/** Sends a request, reads its answer and decides what it means. */
+export const exchange = <A>(
+  request: HttpClientRequest.HttpClientRequest,
+  options: ExchangeOptions<A>,
+): Effect.Effect<Received<A>, FailedAttempt, HttpClient.HttpClient> =>
+  Effect.contextWithEffect((context: Context.Context<HttpClient.HttpClient>) => {
+    const requestInit = Context.getOption(context, FetchHttpClient.RequestInit)
+    return Context.get(context, HttpClient.HttpClient).execute(request).pipe(
+      Effect.catchTag("ResponseError", answerOfFilteringClient),
+      // A redirect would carry the token to another place.
+      Effect.provideService(FetchHttpClient.RequestInit, {
+        ...Option.getOrUndefined(requestInit),
+        redirect: "manual",
+      }),
+      // The client writes headers into its span, and a server can put a secret into any of them.
+      Effect.locally(Headers.currentRedactedNames, [/(?:)/]),
+      Effect.mapError((error) => lost(options.state(), "Connection", describeLoss(error))),
+      Effect.flatMap((response) =>
+        options.gate === undefined
+          ? receive(response, Context.get(context, MaxResponseBytes), options)
+          : Effect.zipRight(
+            shutAsAsked(options.gate, response),
+            receive(response, Context.get(context, MaxResponseBytes), options),
+          )
+      ),
+    )
+  })
+
+const receive = <A>(
+  response: HttpClientResponse.HttpClientResponse,
+  maxBytes: number,
+  { decode, state, token }: ExchangeOptions<A>,
+): Effect.Effect<Received<A>, FailedAttempt> => {
+  const { headers, status } = response
+  const isSuccess = status >= 200 && status <= 299
+  return readBody(response, maxBytes).pipe(
+    // What is not a success keeps the tag of its status, whether its body can be read or not.
+    Effect.catchAll((error) =>
+      isSuccess ? Effect.fail(lost(state(), "Connection", describeLoss(error))) : Effect.succeedNone
+    ),
+    Effect.zip(Clock.currentTimeMillis),
+    Effect.flatMap(([body, now]) =>
+      isSuccess && Option.isNone(body)
+        ? Effect.fail(mismatched(state(), status, `its body is longer than ${maxBytes} bytes`))
+        : interpret(
+          state(),
+          { status, headers, body: Option.getOrElse(body, () => "") },
+          decode,
+          token,
+          now,
+        )
+    ),
+    Effect.map((model) => ({ status, model })),
+  )
+}
+
+// A client of the user's may turn a status into an error, as filterStatusOk does: it is an answer.
+const answerOfFilteringClient = (
+  error: HttpClientError.ResponseError,
+): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.ResponseError> =>
+  error.reason === "StatusCode" ? Effect.succeed(error.response) : Effect.fail(error)
+
+// Of a platform's error only its code is told: the error itself keeps the request and its token.
+const describeLoss = (error: HttpClientError.HttpClientError): string => {
+  const what = error._tag === "RequestError" ? "no connection, or lost" : "the answer was cut off"
+  const code = errorCode(error.cause, 5)
+  return code === undefined ? what : `${what} (${code})`
+}
+
+const errorCode = (cause: unknown, depth: number): string | undefined => {
+  if (!isRecord(cause) || depth === 0) return undefined
+  const { code } = cause
+  return typeof code === "string" && /^[A-Z_0-9]{1,40}$/.test(code)
+    ? code
+    : errorCode(cause["cause"], depth - 1)
+}

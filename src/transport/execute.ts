@@ -1,0 +1,182 @@
+/**
+ * Carries out a call: input → request → HttpClient → answer → model or error, and again on a
+ * Schedule where that is safe.
+ *
+ * @module
+ */
+import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
+import { Credentials } from "../Credentials.ts"
+import { withAttemptTimeout } from "./attemptTimeout.ts"
+import { exchange, type Received } from "./exchange.ts"
+import { type CallState, lost, refused } from "./failure.ts"
+import { recordRequest, recordRetry } from "./metrics.ts"
+import { operations } from "./operation.ts"
+import { type Call, makeRequest, type Refusal } from "./request.ts"
+import { type FailedAttempt, RetryPolicy, retrySchedule } from "./RetryPolicy.ts"
+
+/** Carries out a call, or fails with the refusal of its input before anything is sent. */
+export const execute = <A>(
+  operation: Operation,
+  input: Either.Either<Call<A>, Refusal>,
+): Effect.Effect<A, ApiKeyError, HttpClient | Credentials> =>
+  Effect.flatMap(RetryPolicy, (policy) => {
+    const progress: Progress = {
+      operation,
+      attempts: 0,
+      mayHaveApplied: false,
+      isSent: false,
+      isTokenRenewed: false,
+    }
+    const call = Either.isLeft(input)
+      ? Effect.fail(refused(stateOf(progress), input.left))
+      : Effect.retry(
+        attempt(operation, input.right, policy.attemptTimeout, progress),
+        retrySchedule(policy, operation, reportRetry(operation)),
+      )
+    return Option.match(policy.deadline, {
+      onNone: () => call,
+      onSome: (deadline) =>
+        Effect.timeoutFail(call, {
+          duration: deadline,
+          onTimeout: () => {
+            const what = `no success within ${Duration.format(deadline)}`
+            return lost(stateOf(progress), "Timeout", what, progress.isSent)
+          },
+        }),
+    })
+  }).pipe(
+    Effect.mapError(({ error }: FailedAttempt) => error),
+    Effect.withSpan(`ApiKeys.${operation}`, {
+      captureStackTrace: false,
+      attributes: {
+        "http.request.method": operations[operation].method,
+        "url.template": operations[operation].urlTemplate,
+      },
+    }),
+  )
+
+// Of one call, written by its own fiber alone.
+interface Progress {
+  readonly operation: Operation
+  attempts: number
+  mayHaveApplied: boolean
+  isSent: boolean
+  isTokenRenewed: boolean
+}
+
+const stateOf = ({ attempts, mayHaveApplied, operation }: Progress): CallState => ({
+  operation,
+  attempts,
+  mayHaveApplied,
+})
+
+const attempt = <A>(
+  operation: Operation,
+  call: Call<A>,
+  attemptTimeout: Duration.Duration,
+  progress: Progress,
+): Effect.Effect<A, FailedAttempt, HttpClient | Credentials> =>
+  Effect.flatMap(Credentials, (credentials) => {
+    const markSent = (isSent: boolean): void => {
+      progress.isSent = isSent
+      progress.attempts += isSent ? 1 : -1
+    }
+
+    const once = Effect.flatMap(currentToken(credentials.token), (redacted) => {
+      const token = Redacted.isRedacted(redacted) ? Redacted.value(redacted) : ""
+      const request = makeRequest(operation, call, credentials, token)
+      if (Either.isLeft(request)) return Effect.fail(refused(stateOf(progress), request.left))
+      const sent = Effect.suspend(() => {
+        markSent(true)
+        return exchange(request.right, {
+          decode: call.decode,
+          token,
+          gate: credentials.gate,
+          state: () => stateOf(progress),
+        })
+      })
+      const timed = withAttemptTimeout(sent, {
+        duration: attemptTimeout,
+        onTimeout: () => {
+          const what = `no whole answer within ${Duration.format(attemptTimeout)}`
+          return lost(stateOf(progress), "Timeout", what)
+        },
+        onWait: (isWaiting) => markSent(!isWaiting),
+        onEnd: (exit, millis) => recordExit(operation, exit, millis),
+      })
+      return Effect.tapError(
+        credentials.gate === undefined ? timed : Effect.zipRight(credentials.gate.enter, timed),
+        ({ error }) =>
+          Effect.sync(() => {
+            progress.isSent = false
+            progress.mayHaveApplied = error.mayHaveApplied
+          }),
+      )
+    })
+
+    // A 401 proves that nothing was done, so that even a create may follow it.
+    const renewed = Effect.catchIf(
+      once,
+      ({ error }) =>
+        error._tag === "Unauthorized" && Effect.isEffect(credentials.token) &&
+        !progress.isTokenRenewed,
+      () => {
+        progress.isTokenRenewed = true
+        return once
+      },
+    )
+    return Effect.map(renewed, ({ model }) => model)
+  })
+
+const currentToken = (
+  token: Effect.Effect.Success<typeof Credentials>["token"],
+): Effect.Effect<Redacted.Redacted<string>> =>
+  Effect.isEffect(token) ? token : Effect.succeed(token)
+
+const recordExit = (
+  operation: Operation,
+  exit: Exit.Exit<Received<unknown>, FailedAttempt>,
+  millis: number,
+): Effect.Effect<void> =>
+  Exit.match(exit, {
+    onSuccess: ({ status }) => recordRequest(operation, status, millis),
+    onFailure: (cause) =>
+      Option.match(Cause.failureOption(cause), {
+        onNone: () => Effect.void,
+        onSome: ({ error }) =>
+          recordRequest(
+            operation,
+            error._tag === "TransportError" ? error.reason : error.status ?? 0,
+            millis,
+          ),
+      }),
+  })
+
+const reportRetry =
+  (operation: Operation) =>
+  ({ error }: FailedAttempt, wait: Duration.Duration): Effect.Effect<void> => {
+    const details = {
+      "error.type": error._tag,
+      "http.request.resend_count": error.attempts,
+      wait: Duration.format(wait),
+    }
+    const addEvent = Effect.zipWith(
+      Effect.option(Effect.currentSpan),
+      Clock.currentTimeNanos,
+      (span, now) => Option.map(span, (span) => span.event("retry", now, details)),
+    )
+    return Effect.all([
+      addEvent,
+      Effect.annotateLogs(Effect.logDebug(`${operation} is sent again`), details),
+      recordRetry(operation, error._tag),
+    ], { discard: true })
+  }

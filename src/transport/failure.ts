@@ -1,0 +1,201 @@
+/**
+ * Cause to error: which tag, which message, and whether a change may have been made.
+ *
+ * @module
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import { isRecord } from "effect/Predicate"
+import * as Failure from "../ApiKeyError.ts"
+import type { Mismatch } from "./decode.ts"
+import { operations } from "./operation.ts"
+import { secretsIn, showJson, showText } from "./redact.ts"
+import type { Refusal } from "./request.ts"
+import type { FailedAttempt } from "./RetryPolicy.ts"
+import { parseRetryAfter } from "./retryAfter.ts"
+
+/** Where a call stands when an attempt fails. */
+export interface CallState {
+  readonly operation: Failure.Operation
+  /** Requests sent so far. */
+  readonly attempts: number
+  /** Whether an earlier attempt may have carried out the change. */
+  readonly mayHaveApplied: boolean
+}
+
+/** What an answer says, apart from a body that fits. */
+export interface Answer {
+  readonly status: number
+  readonly headers: { readonly [name: string]: string | undefined }
+  /** Empty where it could not be read. */
+  readonly body: string
+}
+
+/** An input that is refused before sending. */
+export const refused = (state: CallState, { field, reason }: Refusal): FailedAttempt =>
+  final(
+    new Failure.InvalidRequest({
+      ...state,
+      message: `${state.operation}: ${field} ${reason}`,
+      field,
+      status: undefined,
+      code: undefined,
+      details: [],
+    }),
+  )
+
+/** A call that got no whole answer, to a request that was sent unless `isSent` is false. */
+export const lost = (
+  state: CallState,
+  reason: "Connection" | "Timeout",
+  what: string,
+  isSent: boolean = true,
+): FailedAttempt => {
+  const mayHaveApplied = state.mayHaveApplied || isSent && operations[state.operation].mutates
+  return final(
+    new Failure.TransportError({
+      ...state,
+      reason,
+      message: `${state.operation}: ${what}. ${
+        mayHaveApplied
+          ? "The change may have been made: look before asking for it again"
+          : "Check the network and the base URL"
+      }`,
+      mayHaveApplied,
+    }),
+  )
+}
+
+/** A successful status whose body is not what the API promises. */
+export const mismatched = (state: CallState, status: number, what: string): FailedAttempt => {
+  const mayHaveApplied = state.mayHaveApplied || operations[state.operation].mutates
+  return final(
+    new Failure.UnexpectedResponse({
+      ...state,
+      status,
+      code: undefined,
+      details: [],
+      mayHaveApplied,
+      message: `${state.operation}: the API answered ${status}, but ${what}${
+        mayHaveApplied ? ". The change may have been made: look before asking for it again" : ""
+      }`,
+    }),
+  )
+}
+
+/** Says what is wrong with a body, without what stands in it. */
+export const describeMismatch = ({ actual, expected, path }: Mismatch): string =>
+  `${path === "" ? "its body" : `${path} in its body`} should be ${expected} and is ${actual}`
+
+/** A status that is not a success: its tag is decided by the status alone, whatever the body. */
+export const failedStatus = (
+  state: CallState,
+  answer: Answer,
+  token: string,
+  now: number,
+): FailedAttempt => {
+  const { operation } = state
+  const { roles, subject } = operations[operation]
+  const { status } = answer
+  const secrets = secretsIn(token, answer.body)
+  const { code, details, message } = parseStatus(answer.body)
+  const retryAfter = parseRetryAfter(answer.headers, now)
+  const said = message === undefined ? "" : `: ${showText(message, secrets)}`
+  const fields = {
+    ...state,
+    mayHaveApplied: state.mayHaveApplied || leavesOpen(operation, status),
+    status,
+    code,
+    details: details.map((detail) => showJson(detail, secrets)),
+  }
+  const explain = (what: string, advice: string): string =>
+    `${operation}: ${what} (HTTP ${status}${said}). ${advice}`
+  const wait = Option.match(retryAfter, {
+    onNone: () => "Try again later",
+    onSome: (duration) => `Try again in ${Duration.format(duration)}`,
+  })
+  const error = (): Failure.ApiKeyError => {
+    switch (status) {
+      case 400:
+        return new Failure.InvalidRequest({
+          ...fields,
+          field: undefined,
+          message: explain("the API refused the request", "Correct the input"),
+        })
+      case 401:
+        return new Failure.Unauthorized({
+          ...fields,
+          message: explain(
+            "the API does not accept the token",
+            "Check that it is whole, that its key was not deleted, and for a JWT the vanity name",
+          ),
+        })
+      case 403:
+        return new Failure.Forbidden({
+          ...fields,
+          message: explain(
+            "the caller may not do this",
+            `${operation} needs the role ${roles} at organization scope`,
+          ),
+        })
+      case 404:
+        return new Failure.NotFound({
+          ...fields,
+          message: explain(`there is no such ${subject}`, `Check the ${subject} id`),
+        })
+      case 429:
+        return new Failure.RateLimited({
+          ...fields,
+          retryAfter,
+          message: explain("too many requests", `${wait}, and send fewer: see throttled`),
+        })
+    }
+    return status >= 500 && status < 600
+      ? new Failure.ServerError({ ...fields, retryAfter, message: explain("the API failed", wait) })
+      : new Failure.UnexpectedResponse({
+        ...fields,
+        message: explain(
+          "the answer has an unexpected status",
+          status >= 300 && status < 400
+            ? "Redirects are not followed: check the base URL"
+            : "Check the base URL and what stands between",
+        ),
+      })
+  }
+  return { error: error(), retryAfter }
+}
+
+// Below 500 the API refuses; but a proxy that gives up (408, 499) knows nothing of what it passed on.
+const leavesOpen = (operation: Failure.Operation, status: number): boolean =>
+  operations[operation].mutates &&
+  (status < 400 || status >= 500 || status === 408 || status === 499)
+
+const final = (error: Failure.ApiKeyError): FailedAttempt => ({
+  error,
+  retryAfter: Option.none(),
+})
+
+interface Status {
+  readonly code: number | undefined
+  readonly message: string | undefined
+  readonly details: ReadonlyArray<unknown>
+}
+
+// The API's description promises a google.rpc.Status for some answers, and nothing for the others.
+const parseStatus = (body: string): Status => {
+  const json = parseJson(body)
+  const { code, details, message } = isRecord(json) ? json : {}
+  return {
+    code: Number.isSafeInteger(code) && typeof code === "number" ? code : undefined,
+    message: typeof message === "string" && message !== "" ? message : undefined,
+    details: Array.isArray(details) ? details.slice(0, 20) : [],
+  }
+}
+
+const parseJson = (body: string): unknown => {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Input to request: what is sent, and what is refused before sending.
+ *
+ * @module
+ */
+import * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Operation } from "../ApiKeyError.ts"
+import { type CredentialsService, parseBaseUrl } from "../Credentials.ts"
+import { version } from "../version.ts"
+import type { Decode } from "./decode.ts"
+import { operations } from "./operation.ts"
+
+/** One call, as an endpoint asks for it. */
+export interface Call<A> {
+  /** Stands for `{id}` in the operation's path; encoded as one path segment when it is sent. */
+  readonly id?: string
+  /** Query parameters; the undefined ones are left out. */
+  readonly query?: Readonly<Record<string, string | undefined>>
+  /** JSON; members that are undefined are left out. */
+  readonly body?: Readonly<Record<string, string | undefined>>
+  readonly decode: Decode<A>
+}
+
+/** An input that cannot be right. It never holds what it was. */
+export interface Refusal {
+  readonly field: string
+  /** What is wrong and what to do, following the name of the field. */
+  readonly reason: string
+}
+
+/** Refuses an input, by the name of its field. */
+export const refuse = (field: string, reason: string): Either.Either<never, Refusal> =>
+  Either.left({ field, reason })
+
+const secretForm = /^CCDB1_[^_]*_./
+
+/** Accepts an id that makes one path segment. */
+export const checkId = (id: unknown): Either.Either<string, Refusal> => {
+  if (typeof id !== "string") return refuse("id", "must be a string")
+  if (id === "") return refuse("id", "is empty: an empty id would address the whole list")
+  if (id === "." || id === "..") return refuse("id", "must not be a dot segment of a path")
+  if (secretForm.test(id)) {
+    return refuse("id", "is a secret, not an id: the id is its part before the second underscore")
+  }
+  return /\p{Surrogate}/u.test(id)
+    ? refuse("id", "holds half of a surrogate pair, which no URL can carry")
+    : Either.right(id)
+}
+
+/** Accepts any string that is not empty. */
+export const checkNonEmpty = (
+  field: string,
+  value: unknown,
+): Either.Either<string, Refusal> =>
+  typeof value === "string" && value !== ""
+    ? Either.right(value)
+    : refuse(field, "must be a string that is not empty")
+
+/** Builds the request, or refuses credentials that must not be sent. */
+export const makeRequest = <A>(
+  operation: Operation,
+  call: Call<A>,
+  credentials: CredentialsService,
+  token: string,
+): Either.Either<HttpClientRequest.HttpClientRequest, Refusal> => {
+  const { idempotent, method, urlTemplate } = operations[operation]
+  const baseUrl = parseBaseUrl(credentials.baseUrl)
+  if (Either.isLeft(baseUrl)) return refuse("baseUrl", baseUrl.left)
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    return refuse(
+      "token",
+      "must be visible ASCII characters without spaces or line breaks: was it cut or quoted?",
+    )
+  }
+  const headers: Record<string, string> = {
+    accept: "application/json",
+    authorization: `Bearer ${token}`,
+    "cc-version": "2024-09-16",
+    "user-agent": `effect-crdb-api-keys/${version} (@effect-crdb/api-keys)`,
+  }
+  for (
+    const [field, name] of [["vanityName", "cc-vanity-name"], ["username", "cc-username"]] as const
+  ) {
+    const value = credentials[field]
+    if (Option.isNone(value)) continue
+    if (!/^[\x21-\x7e]+$/.test(value.value)) {
+      return refuse(field, "must be visible ASCII characters without spaces")
+    }
+    headers[name] = value.value
+  }
+  const path = urlTemplate.replace("{id}", () => encodeURIComponent(call.id ?? ""))
+  return Either.right(
+    HttpClientRequest.make(method)(baseUrl.right + path, {
+      headers,
+      urlParams: call.query,
+      body: call.body && (idempotent ? HttpBody.unsafeJson : unrepeatableJson)(call.body),
+    }),
+  )
+}
+
+// When a kept-alive connection breaks before an answer, Deno's fetch sends the request once more by
+// itself, a POST too (denoland/deno#35610): a second live key. A body that is a stream it cannot
+// send twice. Elsewhere a stream gains nothing and costs something: it goes without Content-Length,
+// and on Node 24.14 and 24.15 a 401 that answers it is lost (nodejs/undici#5018).
+const unrepeatableJson = (body: unknown): HttpBody.HttpBody => {
+  if (!("Deno" in globalThis)) return HttpBody.unsafeJson(body)
+  const bytes = new TextEncoder().encode(JSON.stringify(body))
+  return HttpBody.stream(Stream.make(bytes), "application/json", bytes.length)
+}

@@ -1,0 +1,82 @@
+/**
+ * Reads the `Retry-After` header: seconds, or an HTTP-date in the three forms of RFC 9110.
+ *
+ * @module
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+
+const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+const imfFixdate =
+  /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT$/
+const rfc850 =
+  /^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (\d{2})-([A-Z][a-z]{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2}) GMT$/
+const asctime =
+  /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([A-Z][a-z]{2}) ([ \d]\d) (\d{2}):(\d{2}):(\d{2}) (\d{4})$/
+
+/**
+ * How long the server asks to wait. None where the header is absent or makes no sense; zero where
+ * the date has passed. A date counts from the answer's own `Date`, so that a wrong local clock does
+ * no harm, and from `now` (milliseconds since 1970) where there is none.
+ */
+export const parseRetryAfter = (
+  headers: { readonly [name: string]: string | undefined },
+  now: number,
+): Option.Option<Duration.Duration> => {
+  const value = headers["retry-after"]?.trim()
+  if (value === undefined) return Option.none()
+  // RFC 9110 has whole seconds only; a fraction is what a careless server means by it.
+  if (/^\d+(?:\.\d+)?$/.test(value)) {
+    return Option.some(Duration.millis(Math.ceil(Number(value) * 1000)))
+  }
+  return Option.map(
+    parseHttpDate(value, now),
+    (until) => {
+      const from = Option.getOrElse(parseHttpDate(headers["date"]?.trim() ?? "", now), () => now)
+      return Duration.millis(Math.max(0, until - from))
+    },
+  )
+}
+
+/** Milliseconds since 1970; `now` decides the century of a two-digit year, as RFC 9110 has it. */
+export const parseHttpDate = (value: string, now: number): Option.Option<number> => {
+  const imf = imfFixdate.exec(value)
+  if (imf !== null) return toMillis(Number(imf[3]), imf[2], imf[1], imf[4], imf[5], imf[6])
+  const old = rfc850.exec(value)
+  if (old !== null) {
+    const thisYear = new Date(now).getUTCFullYear()
+    const year = thisYear - thisYear % 100 + Number(old[3])
+    return toMillis(
+      year > thisYear + 50 ? year - 100 : year,
+      old[2],
+      old[1],
+      old[4],
+      old[5],
+      old[6],
+    )
+  }
+  const c = asctime.exec(value)
+  if (c !== null) return toMillis(Number(c[6]), c[1], c[2], c[3], c[4], c[5])
+  return Option.none()
+}
+
+const toMillis = (
+  year: number,
+  month: string | undefined,
+  day: string | undefined,
+  hours: string | undefined,
+  minutes: string | undefined,
+  seconds: string | undefined,
+): Option.Option<number> => {
+  const index = months.indexOf(month ?? "?")
+  if (index % 3 !== 0) return Option.none()
+  const date = new Date(0)
+  date.setUTCFullYear(year, index / 3, Number(day))
+  date.setUTCHours(Number(hours), Number(minutes), Number(seconds))
+  // A day or an hour that does not exist rolls over into another.
+  return date.getUTCDate() === Number(day) && Number(hours) < 24 && Number(minutes) < 60 &&
+      Number(seconds) <= 60
+    ? Option.some(date.getTime())
+    : Option.none()
+}

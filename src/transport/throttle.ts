@@ -1,0 +1,211 @@
+/**
+ * Sends no faster than the API allows.
+ *
+ * @module
+ */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { AttemptWait } from "./AttemptWait.ts"
+import { makeGate, shutAsAsked } from "./gate.ts"
+import { makeLine } from "./line.ts"
+import { timeThrottleWait } from "./metrics.ts"
+
+/** Options of {@link throttled}. */
+export interface ThrottleOptions {
+  /** Requests in each window, 1 or more; the API allows 10 a second to each user. */
+  readonly limit: number
+  readonly window: Duration.DurationInput
+  /** Names the bucket in a store that several share; `"@effect-crdb/api-keys"` by default. */
+  readonly key?: string | undefined
+}
+
+/** A bucket of tokens, one for each request. */
+export interface Bucket {
+  readonly key: string
+  readonly limit: number
+  readonly window: Duration.Duration
+}
+
+/** What a store answers: a token, or how long to wait before asking again. */
+export type Taken =
+  | {
+    readonly _tag: "Taken"
+    /** To be run when the answer has come, or will not come. */
+    readonly answered: Effect.Effect<void>
+  }
+  | { readonly _tag: "Empty"; readonly retryAfter: Duration.Duration }
+
+/** What a {@link ThrottleStore} does. */
+export interface ThrottleStoreService {
+  /** Takes a token without waiting for it. */
+  readonly take: (bucket: Bucket) => Effect.Effect<Taken>
+}
+
+const ThrottleStoreTag: Context.TagClass<
+  ThrottleStore,
+  "@effect-crdb/ThrottleStore",
+  ThrottleStoreService
+> = Context.Tag("@effect-crdb/ThrottleStore")<ThrottleStore, ThrottleStoreService>()
+
+/** Where the buckets of {@link throttledByStore} live. */
+export class ThrottleStore extends ThrottleStoreTag {
+  /** In memory, for the fibers of one process. */
+  static readonly layerMemory: Layer.Layer<ThrottleStore> = Layer.sync(
+    ThrottleStore,
+    () => makeMemoryStore(),
+  )
+
+  /**
+   * In a rate limiter of the shape of `@effect/experimental/RateLimiter`, whose Redis store serves
+   * many processes. Where it fails, requests go out unthrottled, with a warning in the log: the
+   * API's own limit still holds.
+   */
+  static layerRateLimiter(limiter: RateLimiter): Layer.Layer<ThrottleStore> {
+    return Layer.succeed(ThrottleStore, makeRateLimiterStore(limiter))
+  }
+}
+
+/** The part of `@effect/experimental/RateLimiter` that {@link ThrottleStore.layerRateLimiter} uses. */
+export interface RateLimiter {
+  readonly consume: (options: {
+    readonly algorithm: "token-bucket"
+    readonly onExceeded: "fail"
+    readonly key: string
+    readonly limit: number
+    readonly window: Duration.Duration
+  }) => Effect.Effect<
+    unknown,
+    { readonly reason: string; readonly retryAfter?: Duration.Duration | undefined }
+  >
+}
+
+/**
+ * Sends at most `limit` requests in each `window` through the HttpClient below it, first come, first
+ * served, and lets all of them wait when an answer says so with `Retry-After`.
+ *
+ * Waiting can be interrupted, and counts neither as an attempt nor into an attempt's timeout. One
+ * layer is one bucket: build it once and share it.
+ *
+ * @example
+ * ```ts
+ * import { listApiKeys, throttled } from "@effect-crdb/api-keys"
+ * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as Stream from "effect/Stream"
+ *
+ * const client = Layer.provide(
+ *   throttled({ limit: 10, window: "1 second" }),
+ *   FetchHttpClient.layer,
+ * )
+ * const count = listApiKeys().pipe(Stream.runCount, Effect.provide(client))
+ * ```
+ */
+export const throttled = (
+  options: ThrottleOptions,
+): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient> =>
+  Layer.provide(throttledByStore(options), ThrottleStore.layerMemory)
+
+/**
+ * Like {@link throttled}, with a bucket that lives in a {@link ThrottleStore}, so that several
+ * processes can share one limit.
+ *
+ * @example
+ * ```ts
+ * import { throttledByStore, ThrottleStore } from "@effect-crdb/api-keys"
+ * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+ * import * as Layer from "effect/Layer"
+ *
+ * const client = throttledByStore({ limit: 10, window: "1 second" }).pipe(
+ *   Layer.provide(ThrottleStore.layerMemory), // or ThrottleStore.layerRateLimiter(…)
+ *   Layer.provide(FetchHttpClient.layer),
+ * )
+ * ```
+ */
+export const throttledByStore = (
+  options: ThrottleOptions,
+): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient | ThrottleStore> =>
+  Layer.effect(
+    HttpClient.HttpClient,
+    Effect.gen(function* () {
+      const client = yield* HttpClient.HttpClient
+      const store = yield* ThrottleStore
+      if (!Number.isSafeInteger(options.limit) || options.limit < 1) {
+        return yield* Effect.dieMessage("throttled: limit must be a whole number, 1 or more")
+      }
+      const bucket = {
+        key: options.key ?? "@effect-crdb/api-keys",
+        limit: options.limit,
+        window: Duration.decode(options.window),
+      }
+      const gate = makeGate(Duration.zero)
+      const line = makeLine()
+
+      const take: Effect.Effect<Effect.Effect<void>> = Effect.flatMap(
+        Effect.zipRight(gate.enter, store.take(bucket)),
+        (taken) =>
+          taken._tag === "Taken"
+            ? Effect.succeed(taken.answered)
+            : Effect.zipRight(Effect.sleep(taken.retryAfter), take),
+      )
+
+      return HttpClient.transform(client, (send) =>
+        Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(AttemptWait, (attemptWait) =>
+            restore(attemptWait(timeThrottleWait(line.turn(take)))).pipe(
+              Effect.flatMap((answered) =>
+                Effect.ensuring(restore(send), answered)
+              ),
+              Effect.tap((response) =>
+                shutAsAsked(gate, response)
+              ),
+            ))
+        ))
+    }),
+  )
+
+// A server counts a request when it arrives, somewhere between its sending and its answer. A token
+// that came back one window after the sending could be used again too early, so it comes back one
+// window after the answer, but never so late that more than a twenty-fifth of the rate is lost.
+const makeMemoryStore = (): ThrottleStoreService => {
+  const buckets = new Map<string, Array<{ readonly takenAt: number; comesBackAt: number }>>()
+  return {
+    take: ({ key, limit, window }) =>
+      Effect.map(Clock.currentTimeMillis, (now): Taken => {
+        const out = (buckets.get(key) ?? []).filter((token) => token.comesBackAt > now)
+        buckets.set(key, out)
+        if (out.length >= limit) {
+          const next = Math.min(...out.map((token) => token.comesBackAt))
+          return { _tag: "Empty", retryAfter: Duration.millis(next - now) }
+        }
+        const millis = Math.ceil(Duration.toMillis(window))
+        const token = { takenAt: now, comesBackAt: now + millis + Math.ceil(millis / 25) }
+        out.push(token)
+        const answered = Effect.map(Clock.currentTimeMillis, (now) => {
+          token.comesBackAt = Math.min(token.comesBackAt, now + millis)
+        })
+        return { _tag: "Taken", answered }
+      }),
+  }
+}
+
+const makeRateLimiterStore = (limiter: RateLimiter): ThrottleStoreService => ({
+  take: (bucket) =>
+    limiter.consume({ ...bucket, algorithm: "token-bucket", onExceeded: "fail" }).pipe(
+      Effect.as<Taken>(unreturnable),
+      Effect.catchAll(({ reason, retryAfter }) =>
+        reason === "Exceeded" && retryAfter !== undefined
+          ? Effect.succeed<Taken>({ _tag: "Empty", retryAfter })
+          : Effect.as(
+            Effect.logWarning("The store of the throttle fails: sending unthrottled"),
+            unreturnable,
+          )
+      ),
+    ),
+})
+
+const unreturnable: Taken = { _tag: "Taken", answered: Effect.void }

@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { version } from "../src/version.ts"
+import { expectSuccess, root, runTool } from "./tool.ts"
+
+// Each use states what it expects of the file; where that is wrong the test fails.
+const readJson = (path: string) => JSON.parse(readFileSync(join(root, path), "utf8"))
+
+const packageJson: {
+  readonly version: string
+  readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>
+  readonly peerDependencies: Readonly<Record<string, string>>
+  readonly devDependencies: Readonly<Record<string, string>>
+} = readJson("package.json")
+
+const denoJson: {
+  readonly version: string
+  readonly exports: Readonly<Record<string, string>>
+  readonly imports: Readonly<Record<string, string>>
+} = readJson("deno.json")
+
+const entryPoints = Object.entries(packageJson.exports)
+
+describe("every tool that has a say is content", () => {
+  it.each([
+    ["the module, with every exported type stated", "tsc", ["-p", "src", "--noEmit"]],
+    ["tests and examples", "tsc", ["-p", "."]],
+    ["format", "deno", ["fmt", "--check"]],
+    ["lint", "deno", ["lint"]],
+    // It may be dirty, so that the tests can run before a commit; slow types it may not have.
+    ["what JSR would say", "deno", ["publish", "--dry-run", "--allow-dirty"]],
+  ])("%s", async (_, tool, args) => {
+    expectSuccess(await runTool(tool, args))
+  })
+})
+
+describe("package.json and deno.json agree", () => {
+  it("on the version, which src/version.ts and the lock have too", () => {
+    const lock: {
+      readonly version: string
+      readonly packages: { readonly "": { readonly version: string } }
+    } = readJson("package-lock.json")
+    expect([denoJson.version, version, lock.version, lock.packages[""].version])
+      .toEqual(Array(4).fill(packageJson.version))
+  })
+
+  it("on the entry points", () => {
+    const sources = entryPoints.map(([name, entry]) => [
+      name,
+      entry.default.replace("./dist/", "./src/").replace(/\.js$/, ".ts"),
+    ])
+    expect(Object.fromEntries(sources)).toEqual(denoJson.exports)
+  })
+
+  it("on what the module is built upon: peers, in the versions that are tested here", () => {
+    const packages = Object.keys(packageJson.peerDependencies)
+    const asked = packages.map((name) => [
+      `${name}/`,
+      `npm:/${name}@${packageJson.devDependencies[name]}/`,
+    ])
+    const remote = Object.entries(denoJson.imports).filter(([, to]) => !to.startsWith("./"))
+    expect(Object.fromEntries(remote)).toEqual(Object.fromEntries(asked))
+  })
+
+  it("and the lock names no registry, which on another machine may be another", () => {
+    expect(readFileSync(join(root, "package-lock.json"), "utf8")).not.toContain('"resolved"')
+  })
+})

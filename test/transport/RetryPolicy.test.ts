@@ -1,0 +1,398 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import * as TestClock from "effect/TestClock"
+import * as fc from "fast-check"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import {
+  type ApiKeyError,
+  createApiKey,
+  type Credentials,
+  deleteApiKey,
+  getApiKey,
+  listApiKeysPage,
+  type Operation,
+  RateLimited,
+  RetryPolicy,
+  type RetryPolicyService,
+  TransportError,
+  updateApiKey,
+  withRetryPolicy,
+} from "../../src/mod.ts"
+import { backoffBound, decide } from "../../src/transport/RetryPolicy.ts"
+import { key, ok, scripted, type Step } from "./scripted.ts"
+
+type Call = Effect.Effect<unknown, ApiKeyError, HttpClient.HttpClient | Credentials>
+
+const calls: Readonly<Record<Operation, Call>> = {
+  createApiKey: createApiKey({ name: "n", serviceAccountId: key.service_account_id }),
+  getApiKey: getApiKey(key.id),
+  updateApiKey: updateApiKey(key.id, { name: "n" }),
+  deleteApiKey: deleteApiKey(key.id),
+  listApiKeys: listApiKeysPage(),
+}
+const operations = Object.keys(calls).filter((name): name is Operation => name in calls)
+const mutations: ReadonlyArray<Operation> = ["createApiKey", "updateApiKey", "deleteApiKey"]
+
+// With full jitter fixed at its bound, the waits of the default policy are these.
+const backoff = [250, 500, 1000, 2000]
+
+/** Plays a call to its end; the waits are those between one request and the next. */
+const play = (call: Call, script: ReturnType<typeof scripted>, policy?: RetryPolicyService) =>
+  Effect.gen(function* () {
+    const fiber = yield* call.pipe(
+      policy === undefined ? (self) => self : withRetryPolicy(policy),
+      Effect.either,
+      Effect.provide(script.layer),
+      Effect.withRandom(Random.fixed([1])),
+      Effect.fork,
+    )
+    yield* TestClock.adjust("1 hour")
+    const outcome = yield* Fiber.join(fiber)
+    const times = script.sent.map(({ at }) => at)
+    return {
+      tag: Either.match(outcome, { onLeft: ({ _tag }) => _tag as string, onRight: () => "ok" }),
+      error: Either.isLeft(outcome) ? outcome.left : undefined,
+      requests: times.length,
+      waits: times.slice(1).map((at, index) => at - (times[index] ?? 0)),
+    }
+  })
+
+interface Row {
+  readonly failure: string
+  readonly steps: ReadonlyArray<Step>
+  readonly tag: string
+  /** The waits of the operations that may be repeated. */
+  readonly waits: ReadonlyArray<number>
+  /** The waits of a create. */
+  readonly createWaits: ReadonlyArray<number>
+  /** Whether a mutation's failure leaves open what happened. */
+  readonly open: boolean
+}
+
+const forEver = (
+  failure: string,
+  step: Step,
+  tag: string,
+  waits: ReadonlyArray<number>,
+  createWaits: ReadonlyArray<number>,
+  open: boolean,
+): Row => ({ failure, steps: [step], tag, waits, createWaits, open })
+
+const timeouts = backoff.map((wait) => 30_000 + wait)
+const asked = (value: string): Record<string, string> => ({ "retry-after": value })
+
+const rows: ReadonlyArray<Row> = [
+  forEver("400", { status: 400 }, "InvalidRequest", [], [], false),
+  forEver("401", { status: 401 }, "Unauthorized", [], [], false),
+  forEver("403", { status: 403 }, "Forbidden", [], [], false),
+  forEver("404", { status: 404 }, "NotFound", [], [], false),
+  forEver("429", { status: 429 }, "RateLimited", backoff, backoff, false),
+  forEver("500", { status: 500 }, "ServerError", backoff, [], true),
+  forEver("501", { status: 501 }, "ServerError", [], [], true),
+  forEver("502", { status: 502 }, "ServerError", backoff, [], true),
+  forEver("503", { status: 503 }, "ServerError", backoff, [], true),
+  forEver("504", { status: 504 }, "ServerError", backoff, [], true),
+  forEver("302", { status: 302 }, "UnexpectedResponse", [], [], true),
+  forEver("408", { status: 408 }, "UnexpectedResponse", [], [], true),
+  forEver("409", { status: 409 }, "UnexpectedResponse", [], [], false),
+  forEver("418", { status: 418 }, "UnexpectedResponse", [], [], false),
+  forEver("200 with a wrong body", { status: 200, body: "[]" }, "UnexpectedResponse", [], [], true),
+  forEver("a lost connection", "Connection", "TransportError", backoff, [], true),
+  forEver("no answer in time", "Hang", "TransportError", timeouts, [], true),
+  forEver(
+    "429 with Retry-After",
+    { status: 429, headers: asked("7") },
+    "RateLimited",
+    [7000, 7000, 7000, 7000],
+    [7000, 7000, 7000, 7000],
+    false,
+  ),
+  forEver(
+    "429 with a Retry-After below the backoff",
+    { status: 429, headers: asked("1") },
+    "RateLimited",
+    [1000, 1000, 1000, 2000],
+    [1000, 1000, 1000, 2000],
+    false,
+  ),
+  forEver(
+    "429 with a Retry-After of zero",
+    { status: 429, headers: asked("0") },
+    "RateLimited",
+    backoff,
+    backoff,
+    false,
+  ),
+  forEver(
+    "429 with a negative Retry-After",
+    { status: 429, headers: asked("-5") },
+    "RateLimited",
+    backoff,
+    backoff,
+    false,
+  ),
+  forEver(
+    "429 with a malformed Retry-After",
+    { status: 429, headers: asked("soon") },
+    "RateLimited",
+    backoff,
+    backoff,
+    false,
+  ),
+  forEver(
+    "429 with the longest Retry-After that is waited for",
+    { status: 429, headers: asked("60") },
+    "RateLimited",
+    [60_000, 60_000, 60_000, 60_000],
+    [60_000, 60_000, 60_000, 60_000],
+    false,
+  ),
+  forEver(
+    "429 with a longer Retry-After",
+    { status: 429, headers: asked("61") },
+    "RateLimited",
+    [],
+    [],
+    false,
+  ),
+  forEver(
+    "429 with an absurd Retry-After",
+    { status: 429, headers: asked("9".repeat(400)) },
+    "RateLimited",
+    [],
+    [],
+    false,
+  ),
+  forEver(
+    "503 with Retry-After",
+    { status: 503, headers: asked("3") },
+    "ServerError",
+    [3000, 3000, 3000, 3000],
+    [],
+    true,
+  ),
+  forEver(
+    "501 with Retry-After",
+    { status: 501, headers: asked("3") },
+    "ServerError",
+    [3000, 3000, 3000, 3000],
+    [],
+    true,
+  ),
+  forEver(
+    "403 with Retry-After",
+    { status: 403, headers: asked("3") },
+    "Forbidden",
+    [3000, 3000, 3000, 3000],
+    [],
+    false,
+  ),
+]
+
+describe("what is sent again", () => {
+  for (const operation of operations) {
+    for (const { createWaits, failure, open, steps, tag, waits } of rows) {
+      const expected = operation === "createApiKey" ? createWaits : waits
+      it.effect(
+        `${operation} after ${failure}: ${expected.length + 1} in all, ${
+          expected.length === 0 ? "no wait" : expected.join(", ")
+        }`,
+        () =>
+          Effect.gen(function* () {
+            const played = yield* play(calls[operation], scripted(...steps))
+            expect(played.tag).toBe(tag)
+            expect(played.waits).toEqual(expected)
+            expect(played.error?.attempts).toBe(expected.length + 1)
+            expect(played.error?.operation).toBe(operation)
+            expect(played.error?.mayHaveApplied).toBe(open && mutations.includes(operation))
+          }),
+      )
+    }
+
+    it.effect(`${operation} succeeds when the fifth request does`, () =>
+      Effect.gen(function* () {
+        const limited = { status: 429 }
+        const played = yield* play(
+          calls[operation],
+          scripted(limited, limited, limited, limited, ok),
+        )
+        expect(played).toMatchObject({ tag: "ok", requests: 5 })
+      }))
+
+    it.effect(`${operation} is not sent again once it is interrupted, and its request is aborted`, () =>
+      Effect.gen(function* () {
+        const script = scripted("Hang")
+        const fiber = yield* Effect.fork(Effect.provide(calls[operation], script.layer))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(fiber)
+        yield* TestClock.adjust("1 hour")
+        expect([script.sent.length, script.aborted()]).toEqual([1, 1])
+      }))
+  }
+
+  it.effect("a create is sent again after a lost answer only where duplicates are accepted", () =>
+    Effect.gen(function* () {
+      const accepting = RetryPolicy.make({ repeatCreateAcceptingDuplicates: true })
+      const played = yield* play(calls.createApiKey, scripted("Connection"), accepting)
+      expect(played.requests).toBe(5)
+    }))
+
+  it.effect("no schedule makes a create repeat what may have made a key", () =>
+    Effect.gen(function* () {
+      const eager = RetryPolicy.make({ schedule: Schedule.recurs(100) })
+      const played = yield* play(calls.createApiKey, scripted({ status: 503 }), eager)
+      expect(played.requests).toBe(1)
+    }))
+
+  it.effect("a NotFound after a lost delete may be the delete's own doing", () =>
+    Effect.gen(function* () {
+      const played = yield* play(calls.deleteApiKey, scripted("Connection", { status: 404 }))
+      expect(played.error).toMatchObject({ _tag: "NotFound", attempts: 2, mayHaveApplied: true })
+    }))
+})
+
+describe("a policy", () => {
+  it.effect("of none sends once", () =>
+    Effect.gen(function* () {
+      const played = yield* play(calls.getApiKey, scripted({ status: 503 }), RetryPolicy.none)
+      expect(played.requests).toBe(1)
+    }))
+
+  it.effect("takes a schedule of the user's whole", () =>
+    Effect.gen(function* () {
+      const own = RetryPolicy.make({
+        schedule: Schedule.intersect(Schedule.recurs(2), Schedule.spaced("3 seconds")),
+      })
+      const played = yield* play(calls.getApiKey, scripted({ status: 503 }), own)
+      expect(played.waits).toEqual([3000, 3000])
+    }))
+
+  it.effect("hands its schedule the error of each attempt", () =>
+    Effect.gen(function* () {
+      const onlyAfter503 = RetryPolicy.make({
+        schedule: Schedule.recurWhile<ApiKeyError>((error) =>
+          error._tag === "ServerError" && error.status === 503
+        ),
+      })
+      const script = scripted({ status: 503 }, { status: 503 }, { status: 500 })
+      const played = yield* play(calls.getApiKey, script, onlyAfter503)
+      expect(played.error).toMatchObject({ status: 500, attempts: 3 })
+    }))
+
+  it.effect("bounds every attempt by its timeout", () =>
+    Effect.gen(function* () {
+      const short = RetryPolicy.make({ attemptTimeout: "2 seconds", schedule: Schedule.recurs(1) })
+      const played = yield* play(calls.getApiKey, scripted("Hang"), short)
+      expect(played.waits).toEqual([2000])
+      expect(played.error).toMatchObject({ _tag: "TransportError", reason: "Timeout" })
+    }))
+
+  it.effect("bounds the whole call by its deadline, waits included", () =>
+    Effect.gen(function* () {
+      const script = scripted({ status: 429, headers: asked("20") })
+      const fiber = yield* calls.createApiKey.pipe(
+        withRetryPolicy(RetryPolicy.make({ deadline: "30 seconds" })),
+        Effect.flip,
+        Effect.provide(script.layer),
+        Effect.fork,
+      )
+      yield* TestClock.adjust("30 seconds")
+      const error = yield* Fiber.join(fiber)
+      expect(error).toMatchObject({
+        _tag: "TransportError",
+        reason: "Timeout",
+        attempts: 2,
+        mayHaveApplied: false,
+      })
+    }))
+
+  it.effect("leaves open what a deadline cuts off", () =>
+    Effect.gen(function* () {
+      const impatient = RetryPolicy.make({ deadline: "5 seconds" })
+      const played = yield* play(calls.createApiKey, scripted("Hang"), impatient)
+      expect(played.error).toMatchObject({ reason: "Timeout", attempts: 1, mayHaveApplied: true })
+    }))
+
+  it.effect("says how long the API asked to wait when it is too long", () =>
+    Effect.gen(function* () {
+      const script = scripted({ status: 429, headers: asked("3600") })
+      const { error } = yield* play(calls.getApiKey, script)
+      expect(error?._tag === "RateLimited" && error.retryAfter).toEqual(
+        Option.some(Duration.hours(1)),
+      )
+      expect(error?.message).toContain("Try again in 1h")
+    }))
+})
+
+describe("the decision", () => {
+  const policy = RetryPolicy.make()
+  const limited = new RateLimited({
+    operation: "getApiKey",
+    message: "",
+    attempts: 1,
+    mayHaveApplied: false,
+    status: 429,
+    code: undefined,
+    details: [],
+    retryAfter: Option.none(),
+  })
+
+  it("never waits for less than Retry-After, and never for more than the policy allows", () => {
+    fc.assert(fc.property(fc.nat(200_000), (millis) => {
+      const retryAfter = Option.some(Duration.millis(millis))
+      const decision = decide(policy, "getApiKey", { error: limited, retryAfter })
+      if (millis > 60_000) return decision._tag === "Stop"
+      return decision._tag === "Repeat" && Duration.toMillis(decision.noSoonerThan) === millis
+    }))
+  })
+
+  it("bounds each backoff by its cap and by the one after it", () => {
+    const bounds = fc.record({
+      base: fc.integer({ min: 1, max: 5000 }).map(Duration.millis),
+      factor: fc.double({ min: 1, max: 10, noNaN: true }),
+      cap: fc.integer({ min: 1, max: 60_000 }).map(Duration.millis),
+    })
+    fc.assert(fc.property(bounds, fc.nat(2000), (bounds, retry) => {
+      const bound = Duration.toMillis(backoffBound(bounds, retry))
+      const next = Duration.toMillis(backoffBound(bounds, retry + 1))
+      return bound > 0 && bound <= Duration.toMillis(bounds.cap) && next >= bound
+    }))
+  })
+
+  it.effect("draws each wait between zero and its bound, and sends no more than the attempts", () =>
+    Effect.promise(() =>
+      fc.assert(
+        fc.asyncProperty(fc.integer({ min: 1, max: 8 }), fc.integer(), async (attempts, seed) => {
+          const script = scripted("Connection")
+          const policy = RetryPolicy.make({ schedule: RetryPolicy.backoff({ attempts }) })
+          const run = Effect.gen(function* () {
+            const fiber = yield* calls.getApiKey.pipe(
+              withRetryPolicy(policy),
+              Effect.flip,
+              Effect.provide(script.layer),
+              Effect.withRandom(Random.make(seed)),
+              Effect.fork,
+            )
+            yield* TestClock.adjust("10 minutes")
+            return yield* Fiber.join(fiber)
+          })
+          const error = await Effect.runPromise(
+            Effect.provide(run, (await import("effect/TestContext")).TestContext),
+          )
+          const waits = script.sent.slice(1).map(({ at }, i) => at - (script.sent[i]?.at ?? 0))
+          expect(script.sent.length).toBe(attempts)
+          expect(error instanceof TransportError && error.attempts).toBe(attempts)
+          waits.forEach((wait, retry) => {
+            expect(wait).toBeLessThanOrEqual(Math.min(10_000, 250 * 2 ** retry))
+          })
+        }),
+        { numRuns: 50 },
+      )
+    ))
+})

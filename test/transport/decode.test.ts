@@ -1,0 +1,154 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Either from "effect/Either"
+import * as Equal from "effect/Equal"
+import * as Schema from "effect/Schema"
+import * as fc from "fast-check"
+import * as Model from "../../src/ApiKey.ts"
+import { decodeApiKey, decodeApiKeyPage, decodeCreatedApiKey } from "../../src/transport/decode.ts"
+
+const key = {
+  id: "CCDB1_12345abcdefGHIJKLMnopq",
+  name: "example name",
+  service_account_id: "1234abcd-1234-1234-abcd-12345678abcd",
+  created_at: "2022-03-22T20:23:11.285067Z",
+}
+const secret = "CCDB1_12345abcdefGHIJKLMnopq_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K"
+
+const mismatches: ReadonlyArray<
+  readonly [string, (body: unknown) => Either.Either<unknown, unknown>, unknown, object]
+> = [
+  ["a body that is null", decodeApiKey, null, { path: "", expected: "an object", actual: "null" }],
+  ["an array", decodeApiKey, [], { path: "", expected: "an object", actual: "an array" }],
+  ["a missing id", decodeApiKey, { ...key, id: undefined }, {
+    path: "id",
+    expected: "a string",
+    actual: "nothing",
+  }],
+  ["an absent name", decodeApiKey, { id: "x", service_account_id: "x", created_at: "x" }, {
+    path: "name",
+    expected: "a string",
+    actual: "nothing",
+  }],
+  ["a service account that is a number", decodeApiKey, { ...key, service_account_id: 7 }, {
+    path: "service_account_id",
+    expected: "a string",
+    actual: "a number",
+  }],
+  ["a date in another form", decodeApiKey, { ...key, created_at: "22 March 2022" }, {
+    path: "created_at",
+    expected: "an RFC 3339 date-time",
+    actual: "a string",
+  }],
+  ["a new key without its secret", decodeCreatedApiKey, { api_key: key }, {
+    path: "secret",
+    expected: "a string",
+    actual: "nothing",
+  }],
+  ["a broken new key", decodeCreatedApiKey, { api_key: { ...key, name: true }, secret }, {
+    path: "api_key.name",
+    expected: "a string",
+    actual: "a boolean",
+  }],
+  ["a page without keys", decodeApiKeyPage, {}, {
+    path: "api_keys",
+    expected: "an array",
+    actual: "nothing",
+  }],
+  ["one broken key in a page", decodeApiKeyPage, { api_keys: [key, { ...key, id: null }] }, {
+    path: "api_keys[1].id",
+    expected: "a string",
+    actual: "null",
+  }],
+  [
+    "a page token that is a number",
+    decodeApiKeyPage,
+    { api_keys: [], pagination: { next_page: 2 } },
+    { path: "pagination.next_page", expected: "a string", actual: "a number" },
+  ],
+]
+
+describe("decode", () => {
+  it.each(mismatches)("says where %s does not fit", (_, decode, body, mismatch) => {
+    expect(decode(body)).toStrictEqual(Either.left(mismatch))
+  })
+
+  it("ignores fields that it does not know", () => {
+    expect(Either.isRight(decodeApiKey({ ...key, scopes: ["all"] }))).toBe(true)
+  })
+
+  it("never says what stood where it does not fit", () => {
+    const body = { api_key: { ...key, created_at: secret }, secret: { secret } }
+    expect(JSON.stringify(decodeCreatedApiKey(body))).not.toContain("NkdXLI9d81Mn")
+  })
+
+  // Near misses of each shape: members absent, mistyped and right, in every combination.
+  const text = fc.oneof(
+    fc.string(),
+    fc.constantFrom(key.created_at, "2022-02-30T00:00:00Z", "2022-03-22T20:23:11+05:30", "x"),
+    fc.constantFrom(null, 7, true, [], {}),
+  )
+  const keys = fc.record({
+    id: text,
+    name: text,
+    service_account_id: text,
+    created_at: text,
+    extra: fc.anything(),
+  }, { requiredKeys: [] })
+  const shapes: ReadonlyArray<
+    readonly [
+      string,
+      (body: unknown) => Either.Either<unknown, unknown>,
+      Schema.Schema.AnyNoContext,
+      fc.Arbitrary<unknown>,
+    ]
+  > = [
+    ["a key", decodeApiKey, Model.ApiKey, keys],
+    [
+      "a new key",
+      decodeCreatedApiKey,
+      Model.CreatedApiKey,
+      fc.record({ api_key: fc.oneof(keys, text), secret: text }, { requiredKeys: [] }),
+    ],
+    [
+      "a page",
+      decodeApiKeyPage,
+      Model.ApiKeyPage,
+      fc.record({
+        api_keys: fc.oneof(fc.array(keys, { maxLength: 3 }), text),
+        pagination: fc.oneof(
+          fc.record({ next_page: text, previous_page: text }, { requiredKeys: [] }),
+          text,
+        ),
+      }, { requiredKeys: [] }),
+    ],
+  ]
+
+  it.each(shapes)("takes for %s exactly what its Schema takes", (_, decode, schema, bodies) => {
+    const bySchema = Schema.decodeUnknownEither(schema)
+    fc.assert(
+      fc.property(fc.oneof(bodies, fc.anything()), (body) => {
+        const fast = decode(body)
+        const slow = bySchema(body)
+        expect(Either.isRight(fast)).toBe(Either.isRight(slow))
+        if (Either.isRight(fast) && Either.isRight(slow)) {
+          expect(JSON.stringify(fast.right)).toBe(JSON.stringify(slow.right))
+        }
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it("reads the time that the Schema reads", () => {
+    const bySchema = Schema.decodeUnknownSync(Model.ApiKey)
+    const fast = Either.getOrThrow(decodeApiKey(key))
+    expect(Equal.equals(fast.createdAt, bySchema(key).createdAt)).toBe(true)
+    expect(fast.createdAt.epochMillis).toBe(Date.UTC(2022, 2, 22, 20, 23, 11, 285))
+  })
+
+  it("takes an absent and an empty page token for the end of the list", () => {
+    for (const pagination of [undefined, {}, { next_page: "", previous_page: "" }]) {
+      const page = Either.getOrThrow(decodeApiKeyPage({ api_keys: [], pagination }))
+      expect([page.nextPage._tag, page.previousPage._tag]).toEqual(["None", "None"])
+    }
+  })
+})

@@ -1,0 +1,72 @@
+/** A HttpClient that plays a script, and notes what it was sent and when, by the test's clock. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { Credentials } from "../../src/mod.ts"
+
+export interface AnswerStep {
+  readonly status: number
+  readonly headers?: Record<string, string>
+  readonly body?: string
+  readonly afterMillis?: number
+}
+
+export type Step = AnswerStep | "Connection" | "Hang"
+
+export interface Sent {
+  readonly at: number
+  readonly request: HttpClientRequest.HttpClientRequest
+}
+
+export const token = "CCDB1_12345abcdefGHIJKLMnopq_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K"
+
+export const credentials = Credentials.layerApiKey(Redacted.make(token))
+
+export const key = {
+  id: "CCDB1_12345abcdefGHIJKLMnopq",
+  name: "example name",
+  service_account_id: "1234abcd-1234-1234-abcd-12345678abcd",
+  created_at: "2022-03-22T20:23:11.285067Z",
+}
+
+/** The body that each operation succeeds with, in one. */
+export const ok: AnswerStep = {
+  status: 200,
+  body: JSON.stringify({ ...key, api_key: key, secret: token, api_keys: [key] }),
+}
+
+/** Plays the steps in turn, the last one for ever. */
+export const scripted = (...steps: ReadonlyArray<Step>) => {
+  const sent: Array<Sent> = []
+  let aborted = 0
+  const client = HttpClient.make((request, _url, signal) =>
+    Effect.gen(function* () {
+      const step = steps[Math.min(sent.length, steps.length - 1)] ?? ok
+      sent.push({ at: yield* Clock.currentTimeMillis, request })
+      signal.addEventListener("abort", () => aborted++)
+      if (step === "Hang") return yield* Effect.never
+      if (step === "Connection") {
+        return yield* new HttpClientError.RequestError({ request, reason: "Transport" })
+      }
+      yield* Effect.sleep(step.afterMillis ?? 0)
+      return HttpClientResponse.fromWeb(
+        request,
+        new Response(step.body ?? "{}", {
+          status: step.status,
+          headers: { "content-type": "application/json", ...step.headers },
+        }),
+      )
+    })
+  )
+  return {
+    sent,
+    aborted: () => aborted,
+    client: Layer.succeed(HttpClient.HttpClient, client),
+    layer: Layer.merge(Layer.succeed(HttpClient.HttpClient, client), credentials),
+  }
+}
