@@ -67,7 +67,6 @@ const CredentialsTag: Context.TagClass<
  * ```ts
  * import { Credentials } from "@effect-crdb/api-keys"
  * import * as Redacted from "effect/Redacted"
-import { type Gate, makeGate } from "./transport/gate.ts"
  *
  * const live = Credentials.layerConfig
  * const local = Credentials.layerApiKey(Redacted.make("…"), { baseUrl: "http://127.0.0.1:8080" })
