@@ -71,7 +71,7 @@ export const make = (size: number): RequestLog => {
   let refused = 0
   return {
     add: (request) => {
-      let current: SeenRequest = {
+      const current: SeenRequest = {
         ...request,
         number: count += 1,
         identity: undefined,
@@ -81,10 +81,10 @@ export const make = (size: number): RequestLog => {
         fault: undefined,
       }
       const entry: Entry = {
-        current: () => current,
+        current: () => ({ ...current }),
         update: (progress) => {
           if (progress.rateLimited === true) refused += 1
-          current = { ...current, ...progress }
+          Object.assign(current, progress)
         },
       }
       entries.push(entry)
