@@ -46,7 +46,7 @@ describe("npm run build", () => {
 })
 
 describe("the package", () => {
-  it("holds the build, the sources of its source maps, the documents, and nothing else", async () => {
+  it("holds the build, the command, the sources of its source maps, the documents, and nothing else", async () => {
     const { stdout } = expectSuccess(await runTool("npm", ["pack", "--dry-run", "--json"]))
     const [{ files }]: readonly [{ readonly files: ReadonlyArray<{ readonly path: string }> }] =
       JSON.parse(stdout)
