@@ -20,8 +20,10 @@ import { exchange, type Received } from "./exchange.ts"
 import { type CallState, lost, refused } from "./failure.ts"
 import { recordRequest, recordRetry } from "./metrics.ts"
 import { operations } from "./operation.ts"
+import { redactor } from "./redact.ts"
 import { type Call, makeRequest, type Refusal } from "./request.ts"
 import { type FailedAttempt, RetryPolicy, retrySchedule } from "./RetryPolicy.ts"
+import { withRedactedDefects } from "./shield.ts"
 
 /** Carries out a call, or fails with the refusal of its input before anything is sent. */
 export const execute = <A>(
@@ -98,7 +100,7 @@ const attempt = <A>(
       const sent = Effect.suspend(() => {
         markSent(true)
         return exchange(request.right, {
-          decode: call.decode,
+          call,
           token,
           gate: credentials.gate,
           state: () => stateOf(progress),
@@ -140,7 +142,7 @@ const attempt = <A>(
 const currentToken = (
   token: Effect.Effect.Success<typeof Credentials>["token"],
 ): Effect.Effect<Redacted.Redacted<string>> =>
-  Effect.isEffect(token) ? token : Effect.succeed(token)
+  Effect.isEffect(token) ? withRedactedDefects(redactor([]))(token) : Effect.succeed(token)
 
 const recordExit = (
   operation: Operation,
