@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest"
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { version } from "../src/version.ts"
 import { expectSuccess, root, runTool } from "./tool.ts"
 
+const readText = (path: string) => readFileSync(join(root, path), "utf8")
+
 // Each use states what it expects of the file; where that is wrong the test fails.
-const readJson = (path: string) => JSON.parse(readFileSync(join(root, path), "utf8"))
+const readJson = (path: string) => JSON.parse(readText(path))
 
 const packageJson: {
   readonly version: string
@@ -64,28 +66,20 @@ describe("package.json and deno.json agree", () => {
   })
 
   it("and the lock names no registry, which on another machine may be another", () => {
-    expect(readFileSync(join(root, "package-lock.json"), "utf8")).not.toContain('"resolved"')
+    expect(readText("package-lock.json")).not.toContain('"resolved"')
   })
 })
 
-describe("npm run build", () => {
-  it("makes JavaScript, types and source maps of each entry point, and Node loads them", async () => {
-    expectSuccess(await runTool("npm", ["run", "build"]))
-    for (const [name, entry] of entryPoints) {
-      const outputs = [entry.default, entry.types]
-      for (const output of outputs) {
-        const map: { readonly sources: readonly [string] } = readJson(`${output}.map`)
-        const source = join(root, dirname(output), map.sources[0])
-        expect([name, existsSync(source)]).toEqual([name, true])
-        expect(readFileSync(join(root, output), "utf8")).toContain("//# sourceMappingURL=")
-      }
-      // A package can import itself by its name: this goes through `exports` as a user's import does.
-      const specifier = join("@effect-crdb/api-keys", name)
-      const script = `console.log(Object.keys(await import(${JSON.stringify(specifier)})).join())`
-      const loaded = await runTool("node", ["--input-type=module", "--eval", script])
-      expectSuccess(loaded)
-      const source: object = await import(join(root, denoJson.exports[name] ?? name))
-      expect(loaded.stdout.trim().split(",").sort()).toEqual(Object.keys(source).sort())
-    }
+describe("the documents", () => {
+  it.each(["service", "audit", "worker"])("README shows examples/%s.ts as it is", (name) => {
+    expect(readText("README.md")).toContain(
+      `\`\`\`ts\n${readText(`examples/${name}.ts`)}\`\`\`\n`,
+    )
+  })
+
+  it("CHANGELOG says what is in this version", () => {
+    expect(readText("CHANGELOG.md")).toMatch(
+      new RegExp(`^## ${version.replaceAll(".", "\\.")}\\b`, "m"),
+    )
   })
 })

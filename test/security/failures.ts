@@ -135,7 +135,7 @@ const answering = (
 (token) =>
   Layer.provide(
     FetchHttpClient.layer,
-    Layer.succeed(FetchHttpClient.Fetch, async (_url, init = {}) => answer(token, init)),
+    Layer.succeed(FetchHttpClient.Fetch, (_url, init = {}) => Promise.resolve(answer(token, init))),
   )
 
 const answer = (
