@@ -27,8 +27,10 @@ import {
   serverAttributes,
 } from "./metrics.ts"
 import { operations } from "./operation.ts"
+import { redactor } from "./redact.ts"
 import { type Call, makeRequest, type Refusal } from "./request.ts"
 import { type FailedAttempt, RetryPolicy, retrySchedule } from "./RetryPolicy.ts"
+import { withRedactedDefects } from "./shield.ts"
 
 /** Carries out a call, or fails with the refusal of its input before anything is sent. */
 export const execute = <A>(
@@ -113,7 +115,7 @@ const attempt = <A>(
         progress.status = undefined
         markSent(true)
         return exchange(request.right, {
-          decode: call.decode,
+          call,
           token,
           gate: credentials.gate,
           state: () => stateOf(progress),
@@ -170,7 +172,7 @@ const withRetries = <A, R>(
 const currentToken = (
   token: Effect.Effect.Success<typeof Credentials>["token"],
 ): Effect.Effect<Redacted.Redacted<string>> =>
-  Effect.isEffect(token) ? token : Effect.succeed(token)
+  Effect.isEffect(token) ? withRedactedDefects(redactor([]))(token) : Effect.succeed(token)
 
 const recordExit = (
   progress: Progress,
