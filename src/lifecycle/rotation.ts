@@ -200,7 +200,7 @@ const withUnmarkedHeld = (plan: Plan, view: View, run: Run, held: ApiKey): Step 
   })
   const orphan = orphans.find((orphan) => mayDelete(plan, view, orphan))
   return orphan === undefined
-    ? { _tag: "Done", apiKey: held, leftBehind: [...orphans, ...firstOrphans(view, held)] }
+    ? { _tag: "Done", apiKey: held, leftBehind: [...orphans, ...strays(plan, view, held)] }
     : { _tag: "Delete", id: orphan.id }
 }
 
@@ -253,11 +253,15 @@ const mayDelete = (plan: Plan, view: View, key: ApiKey): boolean =>
   Option.exists(parseMarked(key.name).mark, ({ _tag }) => _tag === "Rotates") &&
   age(view, key) >= plan.lease && !isHeld(view, key.id)
 
-const firstOrphans = (view: View, held: ApiKey): ReadonlyArray<ApiKey> =>
-  view.keys.filter(({ id, name }) => {
-    const marked = parseMarked(name)
-    return id !== held.id && marked.name === held.name &&
-      Option.exists(marked.mark, ({ _tag }) => _tag === "First")
+// Overdue, of the same name, and with nothing that says for which store they were made.
+const strays = (plan: Plan, view: View, held: ApiKey): ReadonlyArray<ApiKey> =>
+  view.keys.filter((key) => {
+    const { mark, name } = parseMarked(key.name)
+    return key.id !== held.id && name === held.name && age(view, key) >= plan.lease &&
+      Option.exists(mark, (mark) =>
+        mark._tag === "First" ||
+        mark._tag === "Rotates" && mark.predecessor !== held.id &&
+          find(view, mark.predecessor) === undefined)
   })
 
 const isDue = (plan: Plan, view: View, run: Run, held: ApiKey): boolean => {
