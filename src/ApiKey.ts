@@ -25,9 +25,11 @@ export const ServiceAccountId: Brand.Brand.Constructor<ServiceAccountId> = Brand
 
 /** A key as the API describes it, without its secret, which is shown once and never again. */
 export interface ApiKey {
+  /** What the other operations take; also the first part of the key's secret. */
   readonly id: ApiKeyId
   /** Free text; two keys may have the same name. */
   readonly name: string
+  /** The service account that the key acts for. */
   readonly serviceAccountId: ServiceAccountId
   /** To the millisecond: the API's microseconds do not fit a `DateTime`. */
   readonly createdAt: DateTime.Utc
@@ -35,6 +37,7 @@ export interface ApiKey {
 
 /** A new key and its secret. The service does not store the secret: keep it now or never. */
 export interface CreatedApiKey {
+  /** The key, as get and list show it from now on. */
   readonly apiKey: ApiKey
   /** What goes into the `Authorization` header. It starts with the key's id. */
   readonly secret: Redacted.Redacted<string>
@@ -42,28 +45,39 @@ export interface CreatedApiKey {
 
 /** One page of a list, sorted by `createdAt`, with opaque tokens for its neighbours. */
 export interface ApiKeyPage {
+  /** The keys of the page, which may be none although more pages follow. */
   readonly apiKeys: ReadonlyArray<ApiKey>
+  /** For `startPage`; None on the last page. */
   readonly nextPage: Option.Option<string>
+  /** For `startPage`; None where the API gives none. */
   readonly previousPage: Option.Option<string>
 }
 
 /** An {@link ApiKey} on the wire. */
 export interface ApiKeyEncoded {
+  /** `CCDB1_` and 22 letters or digits. */
   readonly id: string
+  /** Free text. */
   readonly name: string
+  /** A UUID. */
   readonly service_account_id: string
+  /** RFC 3339, up to microseconds. */
   readonly created_at: string
 }
 
 /** A {@link CreatedApiKey} on the wire. */
 export interface CreatedApiKeyEncoded {
+  /** The new key. */
   readonly api_key: ApiKeyEncoded
+  /** The key's id, `_`, and 40 letters or digits. */
   readonly secret: string
 }
 
 /** An {@link ApiKeyPage} on the wire. */
 export interface ApiKeyPageEncoded {
+  /** The keys, sorted by `created_at`. */
   readonly api_keys: ReadonlyArray<ApiKeyEncoded>
+  /** Absent, or without `next_page`, or with an empty one: the last page. */
   readonly pagination?:
     | { readonly next_page?: string | undefined; readonly previous_page?: string | undefined }
     | undefined

@@ -20,6 +20,7 @@ export type Operation =
 
 /** What every error tells. */
 export interface ErrorFields {
+  /** What was asked for. */
   readonly operation: Operation
   /** What happened and what to do about it. */
   readonly message: string
@@ -43,8 +44,11 @@ export interface ResponseFields extends ErrorFields {
 export interface InvalidRequestFields extends ErrorFields {
   /** The input that was refused before sending; undefined where the API refused. */
   readonly field: string | undefined
+  /** The HTTP status: 400, or undefined. */
   readonly status: number | undefined
+  /** The `google.rpc.Code` in the answer's body, where there is one. */
   readonly code: number | undefined
+  /** The details in the answer's body, secrets replaced; empty where there are none. */
   readonly details: ReadonlyArray<unknown>
 }
 

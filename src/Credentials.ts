@@ -67,13 +67,28 @@ const CredentialsTag: Context.TagClass<
  * ```ts
  * import { Credentials } from "@effect-crdb/api-keys"
  * import * as Redacted from "effect/Redacted"
-import { type Gate, makeGate } from "./transport/gate.ts"
  *
  * const live = Credentials.layerConfig
  * const local = Credentials.layerApiKey(Redacted.make("…"), { baseUrl: "http://127.0.0.1:8080" })
  * ```
  */
 export class Credentials extends CredentialsTag {
+  /** Makes the service itself, with a gate of its own. */
+  static make(options: {
+    readonly token: Token
+    readonly vanityName?: string | undefined
+    readonly username?: string | undefined
+    readonly baseUrl?: string | undefined
+  }): CredentialsService {
+    return {
+      token: options.token,
+      vanityName: Option.fromNullable(options.vanityName),
+      username: Option.fromNullable(options.username),
+      baseUrl: options.baseUrl ?? defaultBaseUrl,
+      gate: makeGate(allowedSpacing),
+    }
+  }
+
   /** Calls with the secret of a service account's API key. */
   static layerApiKey<R = never>(
     secret: Token<R>,
@@ -81,13 +96,7 @@ export class Credentials extends CredentialsTag {
   ): Layer.Layer<Credentials, never, R> {
     return Layer.effect(
       Credentials,
-      Effect.map(withContext(secret), (token) => ({
-        token,
-        vanityName: Option.none(),
-        username: Option.none(),
-        baseUrl: options?.baseUrl ?? defaultBaseUrl,
-        gate: makeGate(allowedSpacing),
-      })),
+      Effect.map(withContext(secret), (token) => Credentials.make({ ...options, token })),
     )
   }
 
@@ -98,13 +107,10 @@ export class Credentials extends CredentialsTag {
   ): Layer.Layer<Credentials, never, R> {
     return Layer.effect(
       Credentials,
-      Effect.map(withContext(jwt.token), (token) => ({
-        token,
-        vanityName: Option.some(jwt.vanityName),
-        username: Option.fromNullable(jwt.username),
-        baseUrl: options?.baseUrl ?? defaultBaseUrl,
-        gate: makeGate(allowedSpacing),
-      })),
+      Effect.map(
+        withContext(jwt.token),
+        (token) => Credentials.make({ ...options, ...jwt, token }),
+      ),
     )
   }
 
@@ -180,13 +186,7 @@ const fromConfig: Effect.Effect<CredentialsService, ConfigError.ConfigError> = E
     const baseUrl = yield* server
     const apiKey = yield* optional("COCKROACH_API_KEY")
     if (Option.isSome(apiKey)) {
-      return {
-        token: Redacted.make(apiKey.value),
-        vanityName: Option.none(),
-        username: Option.none(),
-        baseUrl,
-        gate: makeGate(allowedSpacing),
-      }
+      return Credentials.make({ token: Redacted.make(apiKey.value), baseUrl })
     }
     const jwt = yield* optional("COCKROACH_API_JWT")
     if (Option.isNone(jwt)) {
@@ -195,12 +195,11 @@ const fromConfig: Effect.Effect<CredentialsService, ConfigError.ConfigError> = E
         "Set COCKROACH_API_KEY to the secret of an API key, or COCKROACH_API_JWT to a JWT",
       ))
     }
-    return {
+    return Credentials.make({
       token: Redacted.make(jwt.value),
-      vanityName: Option.some(yield* required("COCKROACH_VANITY_NAME")),
-      username: yield* optional("COCKROACH_USERNAME"),
+      vanityName: yield* required("COCKROACH_VANITY_NAME"),
+      username: Option.getOrUndefined(yield* optional("COCKROACH_USERNAME")),
       baseUrl,
-      gate: makeGate(allowedSpacing),
-    }
+    })
   },
 )

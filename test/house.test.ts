@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { version } from "../src/version.ts"
 import { expectSuccess, root, runTool } from "./tool.ts"
 
@@ -65,27 +65,5 @@ describe("package.json and deno.json agree", () => {
 
   it("and the lock names no registry, which on another machine may be another", () => {
     expect(readFileSync(join(root, "package-lock.json"), "utf8")).not.toContain('"resolved"')
-  })
-})
-
-describe("npm run build", () => {
-  it("makes JavaScript, types and source maps of each entry point, and Node loads them", async () => {
-    expectSuccess(await runTool("npm", ["run", "build"]))
-    for (const [name, entry] of entryPoints) {
-      const outputs = [entry.default, entry.types]
-      for (const output of outputs) {
-        const map: { readonly sources: readonly [string] } = readJson(`${output}.map`)
-        const source = join(root, dirname(output), map.sources[0])
-        expect([name, existsSync(source)]).toEqual([name, true])
-        expect(readFileSync(join(root, output), "utf8")).toContain("//# sourceMappingURL=")
-      }
-      // A package can import itself by its name: this goes through `exports` as a user's import does.
-      const specifier = join("@effect-crdb/api-keys", name)
-      const script = `console.log(Object.keys(await import(${JSON.stringify(specifier)})).join())`
-      const loaded = await runTool("node", ["--input-type=module", "--eval", script])
-      expectSuccess(loaded)
-      const source: object = await import(join(root, denoJson.exports[name] ?? name))
-      expect(loaded.stdout.trim().split(",").sort()).toEqual(Object.keys(source).sort())
-    }
   })
 })

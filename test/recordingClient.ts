@@ -1,3 +1,4 @@
+import type * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -5,6 +6,7 @@ import { type ApiKeyError, Credentials, RetryPolicy, withRetryPolicy } from "@ef
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 
 /** A request as it would go out. */
 export interface Sent {
@@ -28,23 +30,37 @@ export const recordingClient = (
   answer: Answering,
 ): { readonly sent: ReadonlyArray<Sent>; readonly layer: Layer.Layer<HttpClient.HttpClient> } => {
   const sent: Array<Sent> = []
-  const client = HttpClient.make((request, url, signal) => {
-    const { body, headers, method } = request
-    const recorded: Sent = {
-      method,
-      url,
-      headers: { ...headers },
-      body: body._tag === "Uint8Array" ? new TextDecoder().decode(body.body) : undefined,
-      signal,
-    }
-    sent.push(recorded)
-    const answered = answer(recorded, sent.length - 1)
-    return Effect.map(
-      Effect.isEffect(answered) ? answered : Effect.succeed(answered),
-      (response) => HttpClientResponse.fromWeb(request, response),
-    )
-  })
+  const client = HttpClient.make((request, url, signal) =>
+    Effect.flatMap(textOf(request.body), (body) => {
+      const recorded = {
+        method: request.method,
+        url,
+        headers: { ...request.headers },
+        body,
+        signal,
+      }
+      sent.push(recorded)
+      const answered = answer(recorded, sent.length - 1)
+      return Effect.map(
+        Effect.isEffect(answered) ? answered : Effect.succeed(answered),
+        (response) => HttpClientResponse.fromWeb(request, response),
+      )
+    })
+  )
   return { sent, layer: Layer.succeed(HttpClient.HttpClient, client) }
+}
+
+const textOf = (body: HttpBody.HttpBody): Effect.Effect<string | undefined> => {
+  switch (body._tag) {
+    case "Empty":
+      return Effect.succeed(undefined)
+    case "Uint8Array":
+      return Effect.succeed(new TextDecoder().decode(body.body))
+    case "Stream":
+      return Effect.orDie(Stream.mkString(Stream.decodeText(body.stream)))
+    default:
+      return Effect.die(`a body that the module never makes: ${body._tag}`)
+  }
 }
 
 /** An answer of JSON. */

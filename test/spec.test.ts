@@ -5,14 +5,12 @@ import {
   type ApiKeyPage,
   createApiKey,
   type CreatedApiKey,
-  Credentials,
   deleteApiKey,
   getApiKey,
   listApiKeysPage,
   type Operation,
   updateApiKey,
 } from "@effect-crdb/api-keys"
-import type { HttpClient } from "@effect/platform/HttpClient"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -21,6 +19,7 @@ import { isRecord } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { answers, type Call, everyOperation, id, serviceAccountId } from "./calls.ts"
 import { callOnce, json } from "./recordingClient.ts"
 import { root } from "./tool.ts"
 
@@ -107,56 +106,14 @@ const schemas: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Any: { "@type": "string" },
 }
 
-const id = "CCDB1_12345abcdefGHIJKLMnopq"
-const serviceAccountId = "1234abcd-1234-1234-abcd-12345678abcd"
-
-/** Each schema's example, of which the client must accept every field. */
-const examples: Readonly<Record<string, object>> = (() => {
-  const apiKey = {
-    id,
-    name: "example name",
-    service_account_id: serviceAccountId,
-    created_at: "2022-03-22T20:23:11.285067Z",
-  }
-  return {
-    ApiKey: apiKey,
-    CreateApiKeyResponse: {
-      api_key: apiKey,
-      secret: `${id}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`,
-    },
-    ListApiKeysResponse: {
-      api_keys: [apiKey, { ...apiKey, id: "CCDB1_second" }],
-      pagination: { next_page: "n", previous_page: "p" },
-    },
-  }
-})()
-
-type Call<A = unknown> = Effect.Effect<A, ApiKeyError, HttpClient | Credentials>
-
-const calls: Readonly<Record<Operation, Call>> = {
-  createApiKey: createApiKey({ name: "example name", serviceAccountId }),
-  getApiKey: getApiKey(id),
-  updateApiKey: updateApiKey(id, { name: "new name" }),
-  deleteApiKey: deleteApiKey(id),
-  listApiKeys: listApiKeysPage(),
-}
-
-const table = Object.entries(operations).map(([name, row]) => {
-  // The keys of the table are operations: `operations` has them as its type.
-  const operation = name as Operation
-  return { operation, ...row, call: calls[operation], example: exampleOf(row) }
-})
-
-function exampleOf(row: OperationRow): object {
-  return examples[row.responses["200"] ?? ""] ?? {}
-}
+const table = everyOperation.map((row) => ({ ...row, ...operations[row.operation] }))
 
 describe("method, path and headers", () => {
   it.effect.each(table)(
     "$operation: $method $path",
-    ({ call, example, method, parameters, path, request }) =>
+    ({ answer, call, method, parameters, path, request }) =>
       Effect.gen(function* () {
-        const { sent } = yield* callOnce(call, () => json(example))
+        const { sent } = yield* callOnce(call, () => json(answer))
         expect(sent.map((one) => [one.method, one.url.origin, one.url.pathname, one.url.search]))
           .toEqual([[method, server, path.replace("{id}", id), ""]])
         expect(Object.keys(parameters).includes("path id")).toBe(path.includes("{id}"))
@@ -219,7 +176,7 @@ describe("parameters", () => {
 
   it.effect.each(rows)("%s", ([, call, query]) =>
     Effect.gen(function* () {
-      const { sent } = yield* callOnce(call, () => json(examples["ListApiKeysResponse"]))
+      const { sent } = yield* callOnce(call, () => json(answers.listApiKeys))
       expect(sent.map((one) => Object.fromEntries(one.url.searchParams))).toEqual([query])
       // Each name once: a repeated one would be an array.
       expect(sent[0]?.url.searchParams.size).toBe(Object.keys(query).length)
@@ -232,7 +189,7 @@ describe("parameters", () => {
 
   it.effect.each(table.filter((row) => "path id" in row.parameters))(
     "path id of $operation",
-    ({ example, operation }) =>
+    ({ answer, operation }) =>
       Effect.gen(function* () {
         const other = "CCDB1_another1234567890abcd"
         const byId: Partial<Record<Operation, Call>> = {
@@ -240,11 +197,11 @@ describe("parameters", () => {
           updateApiKey: updateApiKey(other, {}),
           deleteApiKey: deleteApiKey(other),
         }
-        const { sent } = yield* callOnce(byId[operation] ?? Effect.die("no call"), () =>
-          json(example))
-        expect(sent.map((one) =>
-          one.url.pathname
-        )).toEqual([`/api/v1/api-keys/${other}`])
+        const { sent } = yield* callOnce(
+          byId[operation] ?? Effect.die("no call"),
+          () => json(answer),
+        )
+        expect(sent.map((one) => one.url.pathname)).toEqual([`/api/v1/api-keys/${other}`])
       }),
   )
 })
@@ -339,12 +296,12 @@ describe("response fields", () => {
 
   it.effect.each(fields.filter((field) => field.type in otherValues))(
     "$operation reads $at",
-    ({ call, example, path, responses, type }) =>
+    ({ answer, call, path, responses, type }) =>
       Effect.gen(function* () {
         for (const value of otherValues[type] ?? []) {
-          const { result } = yield* callOnce(call, () => json(withValue(example, path, value)))
+          const { result } = yield* callOnce(call, () => json(withValue(answer, path, value)))
           const model = Either.getOrThrow(result)
-          const plain = withValue(example, path, value)
+          const plain = withValue(answer, path, value)
           // What the model keeps of a time: milliseconds.
           const expected = JSON.parse(JSON.stringify(plain).replaceAll(".285067Z", ".285Z"))
           expect(toWire[responses["200"] ?? ""]?.(model)).toEqual(expected)
@@ -354,9 +311,9 @@ describe("response fields", () => {
 
   it.effect.each(fields)(
     "$operation without $at",
-    ({ at, call, example, path, required }) =>
+    ({ at, answer, call, path, required }) =>
       Effect.gen(function* () {
-        const { result } = yield* callOnce(call, () => json(withValue(example, path, undefined)))
+        const { result } = yield* callOnce(call, () => json(withValue(answer, path, undefined)))
         if (!required) return expect(Either.isRight(result)).toBe(true)
         expect(Either.flip(result)).toMatchObject({
           right: { _tag: "UnexpectedResponse", status: 200, message: expect.stringContaining(at) },
@@ -366,7 +323,7 @@ describe("response fields", () => {
 
   it.effect.each(fields)(
     "$operation with a mistyped $at",
-    ({ at, call, example, path, type }) =>
+    ({ at, answer, call, path, type }) =>
       Effect.gen(function* () {
         const wrong: ReadonlyArray<unknown> = [
           7,
@@ -377,7 +334,7 @@ describe("response fields", () => {
           ...(type === "string date-time" ? ["", "22 March 2022", "2022-03-22", "1647980591"] : []),
         ]
         for (const value of wrong) {
-          const { result } = yield* callOnce(call, () => json(withValue(example, path, value)))
+          const { result } = yield* callOnce(call, () => json(withValue(answer, path, value)))
           expect([value, Either.flip(result)]).toMatchObject([value, {
             right: {
               _tag: "UnexpectedResponse",
@@ -396,7 +353,7 @@ describe("response fields", () => {
     ["2022-03-22T20:23:11+05:30", Date.UTC(2022, 2, 22, 14, 53, 11)],
   ])("created_at %s is that instant", ([written, millis]) =>
     Effect.gen(function* () {
-      const body = { ...examples["ApiKey"], created_at: written }
+      const body = { ...answers.getApiKey, created_at: written }
       const { result } = yield* callOnce(getApiKey(id), () => json(body))
       expect(Either.getOrThrow(result).createdAt.epochMillis).toBe(millis)
     }))
@@ -438,7 +395,7 @@ describe("statuses", () => {
       Effect.gen(function* () {
         const details = [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "R" }]
         const body = { code: 7, message: "said by the API", details }
-        const { result, sent } = yield* callOnce(call, () => answer(status, body))
+        const { result, sent } = yield* callOnce(call, () => anyStatus(status, body))
         expect(Either.flip(result)).toMatchObject({
           right: {
             _tag: tag,
@@ -465,7 +422,7 @@ describe("statuses", () => {
   })
 
   // `Response` itself has no statuses above 599: a server may send what it likes.
-  const answer = (status: number, body: object): Response => {
+  const anyStatus = (status: number, body: object): Response => {
     if (status <= 599) {
       return status === 304 ? new Response(null, { status }) : json(body, { status })
     }

@@ -150,12 +150,7 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
         role: organization.serviceAccounts.get(key.serviceAccountId)?.role ?? "NONE",
         apiKeyId: ApiKeyId(key.id),
         secret,
-        credentials: {
-          token: secret,
-          vanityName: Option.none(),
-          username: Option.none(),
-          baseUrl: "https://emulator.invalid",
-        },
+        credentials: Credentials.make({ token: secret, baseUrl: "https://emulator.invalid" }),
       }
     }
 

@@ -72,7 +72,10 @@ export const served = (app: HttpApp.Default<ConnectionDropped>): HttpApp.Default
       Effect.map((response) => {
         const { body } = response
         if (body._tag !== "Stream") return response
-        const breaking = Stream.catchAll(body.stream, () => Stream.fromEffect(breakOff(request)))
+        const breaking = Stream.catchAll(
+          body.stream,
+          () => Stream.fromEffect(Effect.zipRight(nextTurn, breakOff(request))),
+        )
         return HttpServerResponse.setBody(
           response,
           HttpBody.stream(breaking, body.contentType, body.contentLength),
@@ -88,6 +91,11 @@ export const served = (app: HttpApp.Default<ConnectionDropped>): HttpApp.Default
           ),
       ),
     ))
+
+// Gives a server the time to send what it has; not a wait by the clock, which a test may hold.
+const nextTurn: Effect.Effect<void> = Effect.async((resume) => {
+  setTimeout(() => resume(Effect.void), 0)
+})
 
 /**
  * Breaks the connection of a request. Node says where its socket is: it is closed, and the server

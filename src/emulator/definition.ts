@@ -111,9 +111,7 @@ const Limit = Schema.String.pipe(
   Schema.compose(Schema.NumberFromString),
 ).annotations({ jsonSchema: int32 })
 
-const SortOrder = Schema.Literal("ASC", "DESC").annotations({
-  message: () => "must be ASC or DESC",
-})
+const SortOrder = Schema.Literal("ASC", "DESC")
 
 const ApiKeyAnswer: Schema.Schema<ApiKeyAnswer> = Schema.Struct({
   id: Schema.String,

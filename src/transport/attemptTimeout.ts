@@ -43,14 +43,12 @@ export const withAttemptTimeout = <A, E, R>(
         const since = clock.unsafeCurrentTimeMillis()
         waitsSince = since
         options.onWait(true)
-        return Effect.ensuring(
-          wait,
-          Effect.sync(() => {
-            waited += clock.unsafeCurrentTimeMillis() - since
-            waitsSince = undefined
-            options.onWait(false)
-          }),
-        )
+        // A wait that is cut off ends in no sending.
+        return Effect.tap(wait, () => {
+          waited += clock.unsafeCurrentTimeMillis() - since
+          waitsSince = undefined
+          options.onWait(false)
+        })
       })
 
     return Effect.raceFirst(Effect.provideService(attempt, AttemptWait, attemptWait), timer).pipe(

@@ -7,6 +7,7 @@ import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import type { Operation } from "../ApiKeyError.ts"
 import { type CredentialsService, parseBaseUrl } from "../Credentials.ts"
 import { version } from "../version.ts"
@@ -66,7 +67,7 @@ export const makeRequest = <A>(
   credentials: CredentialsService,
   token: string,
 ): Either.Either<HttpClientRequest.HttpClientRequest, Refusal> => {
-  const { method, urlTemplate } = operations[operation]
+  const { idempotent, method, urlTemplate } = operations[operation]
   const baseUrl = parseBaseUrl(credentials.baseUrl)
   if (Either.isLeft(baseUrl)) return refuse("baseUrl", baseUrl.left)
   if (!/^[\x21-\x7e]+$/.test(token)) {
@@ -96,7 +97,17 @@ export const makeRequest = <A>(
     HttpClientRequest.make(method)(baseUrl.right + path, {
       headers,
       urlParams: call.query,
-      body: call.body === undefined ? undefined : HttpBody.unsafeJson(call.body),
+      body: call.body && (idempotent ? HttpBody.unsafeJson : unrepeatableJson)(call.body),
     }),
   )
+}
+
+// When a kept-alive connection breaks before an answer, Deno's fetch sends the request once more by
+// itself, a POST too (denoland/deno#35610): a second live key. A body that is a stream it cannot
+// send twice. Elsewhere a stream gains nothing and costs something: it goes without Content-Length,
+// and on Node 24.14 and 24.15 a 401 that answers it is lost (nodejs/undici#5018).
+const unrepeatableJson = (body: unknown): HttpBody.HttpBody => {
+  if (!("Deno" in globalThis)) return HttpBody.unsafeJson(body)
+  const bytes = new TextEncoder().encode(JSON.stringify(body))
+  return HttpBody.stream(Stream.make(bytes), "application/json", bytes.length)
 }

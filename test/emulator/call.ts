@@ -10,6 +10,7 @@ import type * as HttpMethod from "@effect/platform/HttpMethod"
 import type * as Emulator from "../../src/emulator/mod.ts"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { misfit } from "./vendor.ts"
 
 export interface Answer {
   readonly status: number
@@ -77,8 +78,23 @@ const parse = (text: string): Json => {
 
 export const keys = "/api/v1/api-keys"
 
-/** Calls an emulator in memory, as its admin unless told otherwise. */
-export const call =
+/**
+ * Calls an emulator in memory, as its admin unless told otherwise. Every answer must be as the
+ * vendor describes it.
+ */
+export const call = (emulator: Emulator.EmulatorService) => {
+  const ask = callAnything(emulator)
+  return (method: HttpMethod.HttpMethod, path: string, options: Call = {}) =>
+    Effect.tap(ask(method, path, options), ({ status, text }) => {
+      const wrong = misfit(method, path, status, text)
+      return wrong === undefined
+        ? Effect.void
+        : Effect.dieMessage(`${method} ${path} answered ${status} ${text}: ${wrong}`)
+    })
+}
+
+/** Calls an emulator that has been told to answer otherwise than the vendor describes. */
+export const callAnything =
   (emulator: Emulator.EmulatorService) =>
   (method: HttpMethod.HttpMethod, path: string, options: Call = {}) => {
     const { token = emulator.admin.secret } = options

@@ -9,15 +9,14 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { Credentials } from "../../src/mod.ts"
 
-export type Step =
-  | {
-    readonly status: number
-    readonly headers?: Record<string, string>
-    readonly body?: string
-    readonly afterMillis?: number
-  }
-  | "Connection"
-  | "Hang"
+export interface AnswerStep {
+  readonly status: number
+  readonly headers?: Record<string, string>
+  readonly body?: string
+  readonly afterMillis?: number
+}
+
+export type Step = AnswerStep | "Connection" | "Hang"
 
 export interface Sent {
   readonly at: number
@@ -36,7 +35,7 @@ export const key = {
 }
 
 /** The body that each operation succeeds with, in one. */
-export const ok: Step = {
+export const ok: AnswerStep = {
   status: 200,
   body: JSON.stringify({ ...key, api_key: key, secret: token, api_keys: [key] }),
 }

@@ -1,2 +1,0 @@
-import { openApi } from "./src/emulator/definition.ts"
-console.log(JSON.stringify(openApi(), null, 1))

@@ -1,0 +1,275 @@
+import { afterEach, describe, expect, it, vi } from "@effect/vitest"
+import { Credentials, getApiKey, RetryPolicy, withRetryPolicy } from "@effect-crdb/api-keys"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Ref from "effect/Ref"
+import { answers, id } from "./calls.ts"
+import { json, recordingClient } from "./recordingClient.ts"
+
+const secret = "CCDB1_12345abcdefGHIJKLMnopq_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K"
+const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.c2lnbmF0dXJl"
+
+/** What a call sends under these credentials. */
+const sentUnder = <E, R>(credentials: Layer.Layer<Credentials, E, R>, times = 1) => {
+  const { layer, sent } = recordingClient(() => json(answers.getApiKey))
+  return Effect.repeatN(getApiKey(id), times - 1).pipe(
+    withRetryPolicy(RetryPolicy.none),
+    Effect.either,
+    Effect.provide(Layer.merge(layer, credentials)),
+    Effect.map((result) => ({ result, sent, headers: sent[0]?.headers ?? {} })),
+  )
+}
+
+describe("layerApiKey", () => {
+  it.effect("sends the secret to the API, and no organization", () =>
+    Effect.gen(function* () {
+      const { headers, sent } = yield* sentUnder(Credentials.layerApiKey(Redacted.make(secret)))
+      expect(headers["authorization"]).toBe(`Bearer ${secret}`)
+      expect(Object.keys(headers)).not.toContain("cc-vanity-name")
+      expect(Object.keys(headers)).not.toContain("cc-username")
+      expect(sent[0]?.url.origin).toBe("https://cockroachlabs.cloud")
+    }))
+
+  it.effect.each([
+    ["https://api.example", "https://api.example/api/v1/api-keys/"],
+    ["https://api.example/", "https://api.example/api/v1/api-keys/"],
+    ["https://api.example:8443/crdb/v0/", "https://api.example:8443/crdb/v0/api/v1/api-keys/"],
+    ["http://127.0.0.1:8080", "http://127.0.0.1:8080/api/v1/api-keys/"],
+    ["http://127.9.9.9", "http://127.9.9.9/api/v1/api-keys/"],
+    ["http://localhost:8080", "http://localhost:8080/api/v1/api-keys/"],
+    ["http://[::1]:8080", "http://[::1]:8080/api/v1/api-keys/"],
+  ])("calls under the base URL %s", ([baseUrl, under]) =>
+    Effect.gen(function* () {
+      const credentials = Credentials.layerApiKey(Redacted.make(secret), { baseUrl })
+      const { sent } = yield* sentUnder(credentials)
+      expect(sent.map((one) => one.url.href)).toEqual([under + id])
+    }))
+
+  it.effect.each([
+    ["not a URL"],
+    [""],
+    ["http://api.example"],
+    ["http://10.0.0.1"],
+    ["http://127.0.0.1.example"],
+    ["http://localhost.example"],
+    ["ftp://127.0.0.1"],
+    ["file:///tmp"],
+    ["https://user@api.example"],
+    ["https://:password@api.example"],
+    ["https://api.example?a=b"],
+    ["https://api.example/#f"],
+  ])("sends nothing to the base URL %j", ([baseUrl]) =>
+    Effect.gen(function* () {
+      const credentials = Credentials.layerApiKey(Redacted.make(secret), { baseUrl })
+      const { result, sent } = yield* sentUnder(credentials)
+      expect(sent).toEqual([])
+      expect(Either.flip(result)).toMatchObject({
+        right: { _tag: "InvalidRequest", field: "baseUrl", attempts: 0 },
+      })
+    }))
+
+  it.effect.each<readonly [string, string]>([
+    ["nothing", ""],
+    ["a line break", `${secret}\n`],
+    ["a header in it", `${secret}\r\nx: y`],
+    ["a null", `${secret}\0`],
+    ["a space", `Bearer ${secret}`],
+    ["non-ASCII letters", `${secret}é`],
+  ])("sends no token with %s", ([, token]) =>
+    Effect.gen(function* () {
+      const { result, sent } = yield* sentUnder(Credentials.layerApiKey(Redacted.make(token)))
+      expect(sent).toEqual([])
+      expect(Either.flip(result)).toMatchObject({
+        right: { _tag: "InvalidRequest", field: "token", attempts: 0 },
+      })
+      expect(JSON.stringify(result)).not.toContain("NkdXLI9d81Mn")
+    }))
+})
+
+describe("layerJwt", () => {
+  it.effect.each([
+    [undefined],
+    ["admin@example.com"],
+  ])(
+    "sends the JWT, the organization and the user name %s",
+    ([username]) =>
+      Effect.gen(function* () {
+        const { headers } = yield* sentUnder(
+          Credentials.layerJwt({ token: Redacted.make(jwt), vanityName: "acme", username }),
+        )
+        expect(headers["authorization"]).toBe(`Bearer ${jwt}`)
+        expect(headers["cc-vanity-name"]).toBe("acme")
+        expect(headers["cc-username"]).toBe(username)
+        expect("cc-username" in headers).toBe(username !== undefined)
+      }),
+  )
+
+  it.effect.each<readonly [string, object]>([
+    ["vanityName", { vanityName: "ac\nme" }],
+    ["vanityName", { vanityName: "" }],
+    ["username", { username: "a b" }],
+    ["username", { username: "" }],
+  ])("refuses a %s that no header can carry: %j", ([field, options]) =>
+    Effect.gen(function* () {
+      const { result, sent } = yield* sentUnder(
+        Credentials.layerJwt({ token: Redacted.make(jwt), vanityName: "acme", ...options }),
+      )
+      expect(sent).toEqual([])
+      expect(Either.flip(result)).toMatchObject({ right: { _tag: "InvalidRequest", field } })
+    }))
+})
+
+describe("a token that is an Effect", () => {
+  const counting = (
+    layerOf: (token: Effect.Effect<Redacted.Redacted<string>>) => Layer.Layer<Credentials>,
+  ) =>
+    Effect.gen(function* () {
+      const asked = yield* Ref.make(0)
+      const token = Effect.map(
+        Ref.updateAndGet(asked, (n) => n + 1),
+        (n) => Redacted.make(`token-${n}`),
+      )
+      const { sent } = yield* sentUnder(layerOf(token), 3)
+      return sent.map((one) => one.headers["authorization"])
+    })
+
+  it.effect.each(
+    [
+      [
+        "layerApiKey",
+        (token: Effect.Effect<Redacted.Redacted<string>>) => Credentials.layerApiKey(token),
+      ],
+      [
+        "layerJwt",
+        (token: Effect.Effect<Redacted.Redacted<string>>) =>
+          Credentials.layerJwt({ token, vanityName: "acme" }),
+      ],
+    ] as const,
+  )("%s asks anew at each call", ([, layerOf]) =>
+    Effect.gen(function* () {
+      expect(yield* counting(layerOf)).toEqual([
+        "Bearer token-1",
+        "Bearer token-2",
+        "Bearer token-3",
+      ])
+    }))
+
+  it.effect("gets what it needs from where the layer is built", () =>
+    Effect.gen(function* () {
+      class Vault extends Context.Tag("Vault")<Vault, { readonly current: string }>() {}
+      const credentials = Credentials.layerApiKey(
+        Effect.map(Vault, (vault) => Redacted.make(vault.current)),
+      ).pipe(Layer.provide(Layer.succeed(Vault, { current: "from-the-vault" })))
+      const { headers } = yield* sentUnder(credentials)
+      expect(headers["authorization"]).toBe("Bearer from-the-vault")
+    }))
+})
+
+describe("layerConfig", () => {
+  const under = (env: Readonly<Record<string, string>>) =>
+    sentUnder(Credentials.layerConfig).pipe(
+      Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(env)))),
+      Effect.either,
+    )
+
+  const key = { COCKROACH_API_KEY: secret }
+  const token = { COCKROACH_API_JWT: jwt, COCKROACH_VANITY_NAME: "acme" }
+  const asKey = { authorization: `Bearer ${secret}` }
+  const asToken = { authorization: `Bearer ${jwt}`, "cc-vanity-name": "acme" }
+
+  const good: ReadonlyArray<
+    readonly [string, Readonly<Record<string, string>>, object, string | undefined]
+  > = [
+    ["COCKROACH_API_KEY", key, asKey, undefined],
+    ["COCKROACH_API_JWT with COCKROACH_VANITY_NAME", token, asToken, undefined],
+    [
+      "COCKROACH_USERNAME beside them",
+      { ...token, COCKROACH_USERNAME: "a@b.c" },
+      { ...asToken, "cc-username": "a@b.c" },
+      undefined,
+    ],
+    ["the key rather than the JWT", { ...key, ...token }, asKey, undefined],
+    [
+      "COCKROACH_SERVER with a key",
+      { ...key, COCKROACH_SERVER: "http://127.0.0.1:8080" },
+      asKey,
+      "http://127.0.0.1:8080",
+    ],
+    [
+      "COCKROACH_SERVER with a JWT",
+      { ...token, COCKROACH_SERVER: "https://other.example" },
+      asToken,
+      "https://other.example",
+    ],
+  ]
+  it.effect.each(good)("reads %s", ([, env, headers, origin]) =>
+    Effect.gen(function* () {
+      const { sent } = Either.getOrThrow(yield* under(env))
+      expect(sent[0]?.headers).toMatchObject(headers)
+      for (const name of ["cc-vanity-name", "cc-username"]) {
+        expect([name, name in (sent[0]?.headers ?? {})]).toEqual([name, name in headers])
+      }
+      expect(sent[0]?.url.origin).toBe(origin ?? "https://cockroachlabs.cloud")
+    }))
+
+  const bad: ReadonlyArray<readonly [string, Readonly<Record<string, string>>, string]> = [
+    ["nothing at all", {}, "COCKROACH_API_KEY"],
+    ["an empty COCKROACH_API_KEY", { COCKROACH_API_KEY: "" }, "COCKROACH_API_KEY"],
+    ["a blank COCKROACH_API_KEY", { COCKROACH_API_KEY: " \n" }, "COCKROACH_API_KEY"],
+    [
+      "an empty COCKROACH_API_KEY beside a JWT",
+      { ...token, COCKROACH_API_KEY: "" },
+      "COCKROACH_API_KEY",
+    ],
+    ["an empty COCKROACH_API_JWT", { ...token, COCKROACH_API_JWT: "" }, "COCKROACH_API_JWT"],
+    ["a JWT without COCKROACH_VANITY_NAME", { COCKROACH_API_JWT: jwt }, "COCKROACH_VANITY_NAME"],
+    [
+      "an empty COCKROACH_VANITY_NAME",
+      { ...token, COCKROACH_VANITY_NAME: "" },
+      "COCKROACH_VANITY_NAME",
+    ],
+    ["an empty COCKROACH_USERNAME", { ...token, COCKROACH_USERNAME: "" }, "COCKROACH_USERNAME"],
+    ["an empty COCKROACH_SERVER", { ...key, COCKROACH_SERVER: "" }, "COCKROACH_SERVER"],
+    [
+      "a COCKROACH_SERVER that is not https",
+      { ...key, COCKROACH_SERVER: "http://x.example" },
+      "COCKROACH_SERVER",
+    ],
+    [
+      "a COCKROACH_SERVER that is no URL",
+      { ...token, COCKROACH_SERVER: "localhost:80" },
+      "COCKROACH_SERVER",
+    ],
+  ]
+  it.effect.each(bad)(
+    "with %s fails, and names what is wrong",
+    ([, env, name]) =>
+      Effect.gen(function* () {
+        const result = yield* under(env)
+        if (Either.isRight(result)) return expect.fail("it did not fail")
+        expect(["MissingData", "InvalidData"]).toContain(result.left._op)
+        expect(String(result.left)).toContain(name)
+        expect(String(result.left)).not.toContain("NkdXLI9d81Mn")
+        expect(String(result.left)).not.toContain(jwt)
+      }),
+  )
+
+  afterEach(() => vi.unstubAllEnvs())
+
+  it.effect("reads the environment of the process where nothing else is provided", () =>
+    Effect.gen(function* () {
+      for (const name of ["API_JWT", "VANITY_NAME", "USERNAME", "SERVER"]) {
+        vi.stubEnv(`COCKROACH_${name}`, undefined)
+      }
+      vi.stubEnv("COCKROACH_API_KEY", secret)
+      const { headers } = yield* Effect.withConfigProvider(
+        sentUnder(Credentials.layerConfig),
+        ConfigProvider.fromEnv(),
+      )
+      expect(headers["authorization"]).toBe(`Bearer ${secret}`)
+    }))
+})

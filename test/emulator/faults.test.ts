@@ -1,0 +1,248 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as TestClock from "effect/TestClock"
+import * as Emulator from "../../src/emulator/mod.ts"
+import { callAnything, keys } from "./call.ts"
+
+const under = (...faults: Emulator.FaultPlan) =>
+  Effect.gen(function* () {
+    const emulator = yield* Emulator.make({ faults, rateLimit: "none", keys: 10 })
+    const api = callAnything(emulator)
+    return {
+      emulator,
+      api,
+      list: api("GET", keys),
+      create: api("POST", keys, {
+        body: { name: "ci", service_account_id: emulator.admin.serviceAccountId },
+      }),
+    }
+  })
+
+const transportError = { _tag: "RequestError", reason: "Transport" }
+
+describe("faults", () => {
+  it.effect("an ordered answer comes instead of the operation", () =>
+    Effect.gen(function* () {
+      const { create, emulator } = yield* under({
+        fault: {
+          _tag: "Respond",
+          status: 502,
+          headers: { "Content-Type": "text/html", "X-Proxy": "yes" },
+          body: "<html>",
+        },
+      })
+      expect(yield* create).toMatchObject({
+        status: 502,
+        headers: { "content-type": "text/html", "x-proxy": "yes" },
+        text: "<html>",
+      })
+      expect(yield* emulator.history).toEqual([])
+    }))
+
+  it.effect("an ordered answer may come after the operation all the same", () =>
+    Effect.gen(function* () {
+      const { create, emulator } = yield* under({
+        fault: { _tag: "Respond", status: 500, acted: true },
+      })
+      expect((yield* create).status).toBe(500)
+      expect(yield* emulator.history).toMatchObject([{ _tag: "Created" }])
+    }))
+
+  it.effect("any status can be ordered, those without a body included", () =>
+    Effect.gen(function* () {
+      for (const status of [200, 204, 302, 304, 418, 599]) {
+        const { list } = yield* under({ fault: { _tag: "Respond", status } })
+        expect((yield* list).status).toBe(status)
+      }
+    }))
+
+  it.effect("Retry-After comes in seconds, as a date by the clock, or as anything", () =>
+    Effect.gen(function* () {
+      const ask = (fault: Omit<Extract<Emulator.Fault, { _tag: "Respond" }>, "_tag" | "status">) =>
+        Effect.gen(function* () {
+          const { list } = yield* under({ fault: { _tag: "Respond", status: 503, ...fault } })
+          return (yield* list).headers["retry-after"]
+        })
+      expect(yield* ask({ retryAfter: { seconds: 7 } })).toBe("7")
+      expect(yield* ask({ retryAfter: { seconds: 7, form: "http-date" } }))
+        .toBe("Thu, 01 Jan 1970 00:00:07 GMT")
+      expect(yield* ask({ headers: { "Retry-After": "soon" } })).toBe("soon")
+      expect(yield* ask({})).toBeUndefined()
+    }))
+
+  it.effect("a drop before the server acts leaves nothing changed", () =>
+    Effect.gen(function* () {
+      const { create, emulator } = yield* under({ fault: { _tag: "DropBefore" } })
+      expect(yield* Effect.flip(create)).toMatchObject(transportError)
+      expect(yield* emulator.history).toEqual([])
+      expect(yield* emulator.requests).toMatchObject([{ outcome: "Dropped", status: undefined }])
+    }))
+
+  it.effect("a drop after the server acted leaves the change and no answer", () =>
+    Effect.gen(function* () {
+      const { create, emulator } = yield* under({ fault: { _tag: "DropAfter" } })
+      expect(yield* Effect.flip(create)).toMatchObject(transportError)
+      expect(yield* emulator.history).toMatchObject([{ _tag: "Created" }])
+      expect(yield* emulator.requests).toMatchObject([{ outcome: "Dropped", status: undefined }])
+    }))
+
+  it.effect("a truncated body has its status, and breaks off", () =>
+    Effect.gen(function* () {
+      const { emulator } = yield* under({ fault: { _tag: "TruncateBody" } })
+      const response = yield* emulator.httpClient.get(`https://emulator.invalid${keys}`)
+      expect(response.status).toBe(401)
+      expect(yield* Effect.flip(response.text)).toMatchObject({ _tag: "ResponseError" })
+    }))
+
+  it.effect("malformed JSON comes whole", () =>
+    Effect.gen(function* () {
+      const { list } = yield* under({ fault: { _tag: "MalformedJson" } })
+      const { headers, status, text } = yield* list
+      expect({ status, length: Number(headers["content-length"]) })
+        .toEqual({ status: 200, length: text.length })
+      expect(() => JSON.parse(text)).toThrow()
+      expect(JSON.parse(`${text}}`)).toHaveProperty("api_keys.length", 13)
+    }))
+
+  it.effect("a drip takes its time, and gives the whole body", () =>
+    Effect.gen(function* () {
+      const { create } = yield* under({
+        fault: { _tag: "DripBody", bytes: 50, every: "1 seconds" },
+      })
+      const fiber = yield* Effect.fork(create)
+      yield* TestClock.adjust("4 seconds")
+      expect(Option.isNone(yield* Fiber.poll(fiber))).toBe(true)
+      yield* TestClock.adjust("1 seconds")
+      expect(JSON.parse((yield* Fiber.join(fiber)).text)).toHaveProperty("secret")
+    }))
+
+  it.effect("a repeated page token leads to the page that it came with", () =>
+    Effect.gen(function* () {
+      const { api } = yield* under({ operation: "listApiKeys", fault: { _tag: "RepeatPageToken" } })
+      const page = (token: string) =>
+        api("GET", keys, { query: { "pagination.limit": "2", "pagination.page": token } })
+      const first = yield* page("")
+      const again = yield* page(first.json.pagination.next_page ?? "")
+      expect(again.json.api_keys).toEqual(first.json.api_keys)
+      expect(again.json.pagination.next_page).toBe(first.json.pagination.next_page)
+    }))
+
+  it.effect("an empty page leads to the keys that it left out", () =>
+    Effect.gen(function* () {
+      const { api, list } = yield* under({ calls: [1, 3], fault: { _tag: "EmptyPage" } })
+      const page = (token: string | undefined) =>
+        api("GET", keys, {
+          query: { "pagination.limit": "7", "pagination.page": token ?? "none" },
+        })
+      const pages = [yield* api("GET", keys, { query: { "pagination.limit": "7" } })]
+      for (let count = 0; count < 3; count += 1) {
+        pages.push(yield* page(pages.at(-1)?.json.pagination.next_page))
+      }
+      expect(pages.map(({ json }) => json.api_keys.length)).toEqual([0, 7, 0, 6])
+      expect(pages.flatMap(({ json }) => json.api_keys)).toEqual((yield* list).json.api_keys)
+    }))
+
+  it.effect("a delay holds the operation back, an answer delay the answer alone", () =>
+    Effect.gen(function* () {
+      const { create, emulator } = yield* under({ delay: "2 seconds", answerDelay: 3000 })
+      const fiber = yield* Effect.fork(create)
+      yield* TestClock.adjust("1999 millis")
+      expect(yield* emulator.history).toHaveLength(0)
+      yield* TestClock.adjust("1 millis")
+      expect(yield* emulator.history).toHaveLength(1)
+      yield* TestClock.adjust("2999 millis")
+      expect(Option.isNone(yield* Fiber.poll(fiber))).toBe(true)
+      yield* TestClock.adjust("1 millis")
+      expect((yield* Fiber.join(fiber)).status).toBe(200)
+    }))
+})
+
+describe("a fault plan", () => {
+  const met = (calls: number, ...plan: Emulator.FaultPlan) =>
+    Effect.gen(function* () {
+      const { list } = yield* under(...plan)
+      const answers = yield* Effect.replicateEffect(list, calls)
+      return answers.flatMap(({ status }, index) => status === 200 ? [] : [index + 1])
+    })
+  const fault: Emulator.Fault = { _tag: "Respond", status: 503 }
+
+  it.effect("picks calls by their number, from 1", () =>
+    Effect.gen(function* () {
+      expect(yield* met(5, { fault })).toEqual([1, 2, 3, 4, 5])
+      expect(yield* met(5, { calls: 2, fault })).toEqual([2])
+      expect(yield* met(5, { calls: [1, 4], fault })).toEqual([1, 4])
+      expect(yield* met(5, { calls: { from: 4 }, fault })).toEqual([4, 5])
+      expect(yield* met(5, { calls: { from: 2, to: 3 }, fault })).toEqual([2, 3])
+    }))
+
+  it.effect("counts the calls of a rule's own operations", () =>
+    Effect.gen(function* () {
+      const { create, list } = yield* under(
+        { operation: ["createApiKey", "deleteApiKey"], calls: 2, fault },
+      )
+      const statuses = [yield* list, yield* create, yield* list, yield* create, yield* list]
+        .map(({ status }) => status)
+      expect(statuses).toEqual([200, 200, 200, 503, 200])
+    }))
+
+  it.effect("draws chances from the seed, so that a run repeats", () =>
+    Effect.gen(function* () {
+      const once = yield* met(100, { chance: 0.3, fault })
+      expect(once.length).toBeGreaterThan(15)
+      expect(once.length).toBeLessThan(45)
+      expect(yield* met(100, { chance: 0.3, fault })).toEqual(once)
+      expect(yield* met(20, { chance: 0, fault })).toEqual([])
+    }))
+
+  it.effect("applies the first rule that a request meets", () =>
+    Effect.gen(function* () {
+      const { list } = yield* under({ calls: 2, fault }, {
+        fault: { _tag: "Respond", status: 500 },
+      })
+      expect([(yield* list).status, (yield* list).status]).toEqual([500, 503])
+    }))
+
+  it.effect("is in the log beside each request that met it", () =>
+    Effect.gen(function* () {
+      const rule: Emulator.FaultRule = { calls: 2, fault }
+      const { emulator, list } = yield* under(rule)
+      yield* Effect.replicateEffect(list, 2)
+      expect((yield* emulator.requests).map(({ fault }) => fault)).toEqual([undefined, rule])
+    }))
+
+  it.effect("can be replaced while the emulator runs", () =>
+    Effect.gen(function* () {
+      const { emulator, list } = yield* under({ fault })
+      expect((yield* list).status).toBe(503)
+      yield* emulator.setFaults([])
+      expect((yield* list).status).toBe(200)
+    }))
+
+  it("reads from JSON as it is written", () => {
+    const plan: Emulator.FaultPlan = [
+      { operation: "createApiKey", calls: { from: 2 }, chance: 0.5, delay: "250 millis", fault },
+      { operation: ["listApiKeys"], calls: [1, 2], fault: { _tag: "EmptyPage" } },
+      { calls: 3, answerDelay: 10, fault: { _tag: "DripBody", bytes: 1, every: "1 seconds" } },
+    ]
+    expect(Schema.decodeUnknownSync(Emulator.FaultPlan)(JSON.parse(JSON.stringify(plan))))
+      .toEqual(plan)
+  })
+
+  for (
+    const wrong of [
+      { operation: "listKeys" },
+      { calls: 0 },
+      { chance: 2 },
+      { delay: "a while" },
+      { fault: { _tag: "Explode" } },
+      { fault: { _tag: "Respond", status: 99 } },
+    ]
+  ) {
+    it(`with ${JSON.stringify(wrong)} is refused when read`, () => {
+      expect(Schema.is(Emulator.FaultPlan)([wrong])).toBe(false)
+    })
+  }
+})

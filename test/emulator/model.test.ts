@@ -1,0 +1,293 @@
+/**
+ * The emulator against a naive model: random operations, with walks through pages in between.
+ * EMULATOR_MODEL_RUNS sets how many sequences there are.
+ */
+import type * as HttpMethod from "@effect/platform/HttpMethod"
+import { expect, it } from "vitest"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as fc from "fast-check"
+import * as Emulator from "../../src/emulator/mod.ts"
+import { type Answer, type Call, call, type KeyJson, keys } from "./call.ts"
+
+interface Snapshot {
+  readonly micros: number
+  readonly keys: ReadonlyArray<KeyJson>
+}
+
+interface Query {
+  readonly account: number | undefined
+  readonly order: "ASC" | "DESC"
+  readonly limit: number
+  /** How many snapshots back the list is to look. */
+  readonly ago: number | undefined
+}
+
+/** A page that was read: where the next walk goes on from. */
+interface Place {
+  readonly query: Query
+  readonly asOf: number | undefined
+  readonly first: KeyJson
+  readonly last: KeyJson
+  readonly next: string | undefined
+  readonly previous: string | undefined
+}
+
+/** Everything that ever was, copied whole at each change, and searched from end to end. */
+class Model {
+  millis = 0
+  micros = Number.MIN_SAFE_INTEGER
+  readonly snapshots: Array<Snapshot>
+  readonly places: Array<Place> = []
+  readonly accounts: ReadonlyArray<string>
+
+  constructor(accounts: ReadonlyArray<string>, keys: ReadonlyArray<KeyJson>) {
+    this.accounts = accounts
+    this.snapshots = [{ micros: this.micros, keys }]
+  }
+
+  get keys() {
+    return this.snapshots.at(-1)?.keys ?? []
+  }
+
+  change(keys: ReadonlyArray<KeyJson>) {
+    this.micros = Math.max(this.micros + 1, this.millis * 1000)
+    this.snapshots.push({ micros: this.micros, keys })
+  }
+
+  account(index: number) {
+    return this.accounts[index % this.accounts.length] ?? ""
+  }
+
+  asOf(ago: number | undefined) {
+    // Not the one that it began with, which is older than any date that can be written.
+    return ago === undefined ? undefined : this.snapshots.slice(1).at(-1 - ago)?.micros
+  }
+
+  /** The keys of a query in the order of the walk. */
+  list({ account, order }: Query, asOf: number | undefined) {
+    const at = asOf === undefined
+      ? this.keys
+      : this.snapshots.findLast(({ micros }) => micros <= asOf)?.keys ?? []
+    const found = at
+      .filter((key) => account === undefined || key.service_account_id === this.account(account))
+      .toSorted((a, b) => before(a, b) ? -1 : 1)
+    return order === "ASC" ? found : found.reverse()
+  }
+}
+
+const before = (a: KeyJson, b: KeyJson) =>
+  a.created_at === b.created_at ? a.id < b.id : a.created_at < b.created_at
+
+/** Whether a key comes after another in the order of a walk. */
+const follows = (query: Query, key: KeyJson, other: KeyJson) =>
+  query.order === "ASC" ? before(other, key) : before(key, other)
+
+interface Real {
+  readonly api: (method: HttpMethod.HttpMethod, path: string, options?: Call) => Promise<Answer>
+}
+
+type Command = fc.AsyncCommand<Model, Real>
+
+const command = (text: string, run: (model: Model, real: Real) => Promise<void>): Command => ({
+  check: () => true,
+  run,
+  toString: () => text,
+})
+
+const timeText = (micros: number) => {
+  const millis = Math.floor(micros / 1000)
+  const rest = String(micros - millis * 1000).padStart(3, "0")
+  return new Date(millis).toISOString().replace("Z", `${rest}Z`)
+}
+
+const parameters = (model: Model, query: Query, asOf: number | undefined) => ({
+  "pagination.limit": String(query.limit),
+  "pagination.sort_order": query.order,
+  ...(query.account === undefined ? {} : { service_account_id: model.account(query.account) }),
+  ...(asOf === undefined ? {} : { "pagination.as_of_time": timeText(asOf) }),
+})
+
+/** Compares a page with the keys that it should hold and the neighbours that it should have. */
+const checkPage = (
+  model: Model,
+  query: Query,
+  asOf: number | undefined,
+  answer: Answer,
+  expected: ReadonlyArray<KeyJson>,
+) => {
+  expect(answer.status).toBe(200)
+  expect(answer.json.api_keys).toEqual(expected)
+  const [first] = expected
+  const last = expected.at(-1)
+  if (first === undefined || last === undefined) return
+  const all = model.list(query, asOf)
+  const { next_page: next, previous_page: previous } = answer.json.pagination
+  expect(next !== undefined).toBe(all.some((key) => follows(query, key, last)))
+  expect(previous !== undefined).toBe(all.some((key) => follows(query, first, key)))
+  model.places.push({ query, asOf, first, last, next, previous })
+}
+
+const create = (account: number, name: string) =>
+  command(`create ${name} for ${account}`, async (model, { api }) => {
+    const service_account_id = model.account(account)
+    const { json, status } = await api("POST", keys, { body: { name, service_account_id } })
+    expect(status).toBe(200)
+    model.change([...model.keys, json.api_key])
+    expect(json.api_key).toEqual({
+      id: json.api_key.id,
+      name,
+      service_account_id,
+      created_at: timeText(model.micros),
+    })
+  })
+
+/** Picks a key that lives, or one that does no longer. */
+const pick = (model: Model, index: number) => {
+  const all = model.snapshots.flatMap((snapshot) => snapshot.keys)
+  // The first is the one that the test itself calls with.
+  const id = all[1 + index % (all.length - 1)]?.id ?? ""
+  return { id, key: model.keys.find((key) => key.id === id) }
+}
+
+const get = (index: number) =>
+  command(`get ${index}`, async (model, { api }) => {
+    const { id, key } = pick(model, index)
+    const answer = await api("GET", `${keys}/${id}`)
+    if (key === undefined) expect(answer.status).toBe(404)
+    else expect(answer.json).toEqual(key)
+  })
+
+const rename = (index: number, name: string) =>
+  command(`rename ${index} to ${name}`, async (model, { api }) => {
+    const { id, key } = pick(model, index)
+    const answer = await api("PATCH", `${keys}/${id}`, { body: { name } })
+    if (key === undefined) return expect(answer.status).toBe(404)
+    const renamed = { ...key, name }
+    expect(answer.json).toEqual(renamed)
+    model.change(model.keys.map((other) => other.id === id ? renamed : other))
+  })
+
+const remove = (index: number) =>
+  command(`delete ${index}`, async (model, { api }) => {
+    const { id, key } = pick(model, index)
+    if (id === model.keys[0]?.id) return
+    const answer = await api("DELETE", `${keys}/${id}`)
+    if (key === undefined) return expect(answer.status).toBe(404)
+    expect(answer.json).toEqual(key)
+    model.change(model.keys.filter((other) => other.id !== id))
+  })
+
+const pass = (millis: number) =>
+  command(`pass ${millis} ms`, (model) => {
+    model.millis += millis
+    return Promise.resolve()
+  })
+
+const list = (query: Query) =>
+  command(`list ${JSON.stringify(query)}`, async (model, { api }) => {
+    const asOf = model.asOf(query.ago)
+    const answer = await api("GET", keys, { query: parameters(model, query, asOf) })
+    checkPage(model, query, asOf, answer, model.list(query, asOf).slice(0, query.limit))
+  })
+
+const turn = (index: number, to: "next" | "previous") =>
+  command(`${to} page from ${index}`, async (model, { api }) => {
+    const place = model.places[index % model.places.length]
+    const token = place?.[to]
+    if (place === undefined || token === undefined) return
+    const { asOf, first, last, query } = place
+    const answer = await api("GET", keys, {
+      query: { ...parameters(model, query, asOf), "pagination.page": token },
+    })
+    const all = model.list(query, asOf)
+    const expected = to === "next"
+      ? all.filter((key) => follows(query, key, last)).slice(0, query.limit)
+      : all.filter((key) => follows(query, first, key)).slice(-query.limit)
+    checkPage(model, query, asOf, answer, expected)
+  })
+
+const misuse = (index: number, query: Query) =>
+  command(`the token from ${index} with ${JSON.stringify(query)}`, async (model, { api }) => {
+    const place = model.places[index % model.places.length]
+    if (place?.next === undefined) return
+    const asOf = model.asOf(query.ago)
+    const same = place.asOf === asOf && place.query.order === query.order &&
+      (place.query.account === undefined) === (query.account === undefined) &&
+      model.account(place.query.account ?? 0) === model.account(query.account ?? 0)
+    const answer = await api("GET", keys, {
+      query: { ...parameters(model, query, asOf), "pagination.page": place.next },
+    })
+    expect(answer.status).toBe(same ? 200 : 400)
+  })
+
+const name = fc.string({ minLength: 1, maxLength: 5, unit: "grapheme" })
+const index = fc.nat(1000)
+const query: fc.Arbitrary<Query> = fc.record({
+  account: fc.option(fc.nat(2), { nil: undefined }),
+  order: fc.constantFrom("ASC", "DESC"),
+  limit: fc.integer({ min: 1, max: 4 }),
+  ago: fc.option(fc.nat(5), { nil: undefined, freq: 3 }),
+})
+
+const operations = [
+  fc.tuple(index, name).map(([account, name]) => create(account, name)),
+  fc.tuple(index, name).map(([account, name]) => create(account, name)),
+  fc.tuple(index, name).map(([key, name]) => rename(key, name)),
+  index.map(remove),
+  index.map(get),
+  fc.nat(2000).map(pass),
+  query.map(list),
+  query.map(list),
+  index.map((place) => turn(place, "next")),
+  index.map((place) => turn(place, "next")),
+  index.map((place) => turn(place, "previous")),
+  fc.tuple(index, query).map(([place, query]) => misuse(place, query)),
+]
+
+// The TestClock waits a while at each step: nothing sleeps here, so that a plain number will do.
+const clockOf = (model: () => Model | undefined): Clock.Clock => {
+  const system = Clock.make()
+  const millis = () => model()?.millis ?? 0
+  const nanos = () => BigInt(millis()) * 1_000_000n
+  return {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: millis,
+    unsafeCurrentTimeNanos: nanos,
+    currentTimeMillis: Effect.sync(millis),
+    currentTimeNanos: Effect.sync(nanos),
+    sleep: (duration) => system.sleep(duration),
+  }
+}
+
+const setUp = async () => {
+  let model: Model | undefined
+  const clock = clockOf(() => model)
+  const run = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.runPromise(Effect.withClock(effect, clock))
+  const emulator = await run(
+    Emulator.make({ keys: 6, serviceAccounts: 2, rateLimit: "none" }),
+  )
+  const api = call(emulator)
+  const { json } = await run(api("GET", keys))
+  const accounts = [...new Set(json.api_keys.map((key) => key.service_account_id))].slice(-3)
+  model = new Model(accounts, json.api_keys)
+  const real: Real = { api: (method, path, options) => run(api(method, path, options)) }
+  return { model, real, requests: () => run(emulator.requests) }
+}
+
+it("random operations and walks between them agree with a naive model", async () => {
+  let operationCount = 0
+  await fc.assert(
+    fc.asyncProperty(
+      fc.commands(operations, { maxCommands: 60, size: "max" }),
+      async (commands) => {
+        const { model, real, requests } = await setUp()
+        await fc.asyncModelRun(() => ({ model, real }), commands)
+        operationCount += (await requests()).length
+      },
+    ),
+    { numRuns: Number(process.env["EMULATOR_MODEL_RUNS"] ?? 500) },
+  )
+  console.log(`${operationCount} random operations agreed with the model`)
+}, 600_000)

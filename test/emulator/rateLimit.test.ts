@@ -1,0 +1,115 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/TestClock"
+import * as Emulator from "../../src/emulator/mod.ts"
+import { call, callAnything, keys } from "./call.ts"
+
+const burst = (emulator: Emulator.EmulatorService, count: number) =>
+  Effect.map(
+    Effect.replicateEffect(callAnything(emulator)("GET", keys), count),
+    (answers) => answers.map(({ status }) => status),
+  )
+
+const admitted = (statuses: ReadonlyArray<number>) =>
+  statuses.filter((status) => status === 200).length
+
+describe("the rate limit", () => {
+  it.effect("lets ten requests a second pass, and says when to come again", () =>
+    Effect.gen(function* () {
+      const emulator = yield* Emulator.make()
+      expect(admitted(yield* burst(emulator, 10))).toBe(10)
+      yield* TestClock.adjust("300 millis")
+      const refused = yield* call(emulator)("GET", keys)
+      expect(refused).toMatchObject({
+        status: 429,
+        headers: { "retry-after": "1" },
+        json: { code: 8, message: "rate limit exceeded", details: [] },
+      })
+      expect(yield* emulator.refused).toBe(1)
+    }))
+
+  it.effect("ends when the second is over, and refusals do not prolong it", () =>
+    Effect.gen(function* () {
+      const emulator = yield* Emulator.make()
+      yield* burst(emulator, 10)
+      yield* TestClock.adjust("999 millis")
+      expect(admitted(yield* burst(emulator, 5))).toBe(0)
+      yield* TestClock.adjust("1 millis")
+      expect(admitted(yield* burst(emulator, 11))).toBe(10)
+    }))
+
+  it.effect("holds for any stretch of a second, not only for the clock's", () =>
+    Effect.gen(function* () {
+      const emulator = yield* Emulator.make()
+      yield* TestClock.adjust("600 millis")
+      yield* burst(emulator, 6)
+      yield* TestClock.adjust("600 millis")
+      expect(admitted(yield* burst(emulator, 10))).toBe(4)
+    }))
+
+  it.effect("is each identity's own, whichever of its keys it calls with", () =>
+    Effect.gen(function* () {
+      const emulator = yield* Emulator.make({ rateLimit: { limit: 2 } })
+      const { secret } = yield* emulator.addApiKey({
+        serviceAccountId: emulator.admin.serviceAccountId,
+      })
+      const api = call(emulator)
+      yield* api("GET", keys)
+      yield* api("GET", keys)
+      expect((yield* api("GET", keys, { token: secret })).status).toBe(429)
+      expect((yield* api("GET", keys, { token: emulator.clusterAdmin.secret })).status).toBe(200)
+    }))
+
+  it.effect("changes nothing when it refuses", () =>
+    Effect.gen(function* () {
+      const emulator = yield* Emulator.make({ rateLimit: { limit: 0 } })
+      const answer = yield* call(emulator)("DELETE", `${keys}/${emulator.withoutRole.apiKeyId}`)
+      expect(answer.status).toBe(429)
+      expect(yield* emulator.history).toEqual([])
+    }))
+
+  it.effect("may be another one, or none", () =>
+    Effect.gen(function* () {
+      const other = yield* Emulator.make({ rateLimit: { limit: 3, window: "1 minute" } })
+      expect(admitted(yield* burst(other, 5))).toBe(3)
+      yield* TestClock.adjust("59 seconds")
+      expect(admitted(yield* burst(other, 1))).toBe(0)
+      const none = yield* Emulator.make({ rateLimit: "none" })
+      expect(admitted(yield* burst(none, 50))).toBe(50)
+    }))
+
+  it.effect("may follow the clock's own seconds", () =>
+    Effect.gen(function* () {
+      const emulator = yield* Emulator.make({ rateLimit: { algorithm: "fixed" } })
+      yield* TestClock.adjust("900 millis")
+      expect(admitted(yield* burst(emulator, 11))).toBe(10)
+      yield* TestClock.adjust("100 millis")
+      expect(admitted(yield* burst(emulator, 11))).toBe(10)
+    }))
+
+  it.effect("may be a bucket that refills evenly", () =>
+    Effect.gen(function* () {
+      const emulator = yield* Emulator.make({ rateLimit: { algorithm: "token-bucket" } })
+      expect(admitted(yield* burst(emulator, 11))).toBe(10)
+      yield* TestClock.adjust("300 millis")
+      expect(admitted(yield* burst(emulator, 11))).toBe(3)
+      yield* TestClock.adjust("10 seconds")
+      expect(admitted(yield* burst(emulator, 11))).toBe(10)
+    }))
+
+  it.effect("may say when to come again as a date, or not at all, and with another status", () =>
+    Effect.gen(function* () {
+      const ask = (rateLimit: Emulator.RateLimitOptions) =>
+        Effect.flatMap(
+          Emulator.make({ rateLimit: { limit: 0, window: "90 seconds", ...rateLimit } }),
+          (emulator) => call(emulator)("GET", keys),
+        )
+      yield* TestClock.setTime(500)
+      expect((yield* ask({})).headers["retry-after"]).toBe("90")
+      expect((yield* ask({ retryAfter: "http-date" })).headers["retry-after"])
+        .toBe("Thu, 01 Jan 1970 00:01:31 GMT")
+      const bare = yield* ask({ retryAfter: "none", status: 503 })
+      expect(bare.headers).not.toHaveProperty("retry-after")
+      expect(bare).toMatchObject({ status: 503, json: { code: 14 } })
+    }))
+})

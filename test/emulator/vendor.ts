@@ -1,0 +1,84 @@
+/**
+ * The vendor's own description of the API, where it is at hand, and the check of an answer
+ * against it.
+ *
+ * @module
+ */
+import * as Ajv from "ajv"
+import * as formats from "ajv-formats"
+import { existsSync, readFileSync } from "node:fs"
+
+export interface Description {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, OperationObject>>>>
+  readonly components: {
+    readonly schemas: Readonly<Record<string, SchemaObject>>
+    readonly securitySchemes: unknown
+  }
+  readonly security: unknown
+}
+
+export interface OperationObject {
+  readonly parameters?: ReadonlyArray<{
+    readonly name: string
+    readonly in: string
+    readonly required?: boolean
+    readonly schema: SchemaObject
+  }>
+  readonly requestBody?: { readonly required?: boolean; readonly content: Content }
+  readonly responses: Readonly<Record<string, { readonly content?: Content }>>
+}
+
+type Content = Readonly<Record<string, { readonly schema: SchemaObject }>>
+
+export interface SchemaObject {
+  readonly $ref?: string
+  readonly type?: string
+  readonly format?: string
+  readonly enum?: ReadonlyArray<string>
+  readonly items?: SchemaObject
+  readonly required?: ReadonlyArray<string>
+  readonly properties?: Readonly<Record<string, SchemaObject>>
+}
+
+const file = process.env["VENDOR_OPENAPI"] ??
+  new URL("../../../shared/spec/api-keys.openapi.json", import.meta.url).pathname
+
+/** Nothing where the file is not there: it is the vendor's, and no part of this repository. */
+export const description: Description | undefined = existsSync(file)
+  ? JSON.parse(readFileSync(file, "utf8"))
+  : undefined
+
+export const skipped = `skipped: the vendor's description is not at ${file}`
+
+const validators = (found: Description) => {
+  const ajv = new Ajv.Ajv({ strict: false, allErrors: true, validateFormats: true })
+  formats.default.default(ajv, ["uuid", "date-time", "int32", "password"])
+  ajv.addSchema(found, "vendor")
+  const schema = (name: string) => ajv.compile({ $ref: `vendor#/components/schemas/${name}` })
+  return {
+    list: schema("ListApiKeysResponse"),
+    create: schema("CreateApiKeyResponse"),
+    key: schema("ApiKey"),
+    status: schema("Status"),
+  }
+}
+
+const known = description === undefined ? undefined : validators(description)
+
+/** What is wrong with an answer by the vendor's description; nothing where that is not at hand. */
+export const misfit = (
+  method: string,
+  path: string,
+  status: number,
+  text: string,
+): string | undefined => {
+  if (known === undefined) return undefined
+  const validate = status !== 200
+    ? known.status
+    : method === "POST"
+    ? known.create
+    : path.replace(/\/$/, "").endsWith("/api-keys")
+    ? known.list
+    : known.key
+  return validate(JSON.parse(text)) ? undefined : JSON.stringify(validate.errors)
+}

@@ -1,0 +1,187 @@
+import { describe, expect, it } from "@effect/vitest"
+import type { ApiKeyError } from "@effect-crdb/api-keys"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { calls, everyOperation } from "../calls.ts"
+import { callOnce, json } from "../recordingClient.ts"
+
+const mutates = (operation: string) => !/^(get|list)/.test(operation)
+
+const ofType = (type: string | undefined, body: string, status = 200) => () => {
+  const response = new Response(body, { status })
+  // A body of text brings a type of its own.
+  response.headers.delete("content-type")
+  if (type !== undefined) response.headers.set("content-type", type)
+  return response
+}
+
+const html = "<!doctype html><title>502 Bad Gateway</title>"
+
+describe("a success whose body is not what the API promises", () => {
+  const bodies: ReadonlyArray<readonly [string, () => Response]> = [
+    ["an empty body", ofType("application/json", "")],
+    ["no body at all", () => new Response(null, { status: 204 })],
+    ["blanks", ofType("application/json", " \n")],
+    ["HTML that says so", ofType("text/html; charset=utf-8", html)],
+    ["HTML that says it is JSON", ofType("application/json", html)],
+    ["HTML that says nothing", ofType(undefined, html)],
+    ["truncated JSON", ofType("application/json", '{"id":"CCDB1_12345abcdef')],
+    ["two JSON documents", ofType("application/json", "{}{}")],
+    ["{}", () => json({})],
+    ["[]", () => json([])],
+    ["[{}]", () => json([{}])],
+    ["null", () => json(null)],
+    ["a string", () => json("CCDB1_12345abcdefGHIJKLMnopq")],
+    ["a number", () => json(7)],
+    ["true", () => json(true)],
+    ["an error body", () => json({ code: 5, message: "not found", details: [] })],
+    ["NaN", ofType("application/json", "NaN")],
+    ["__proto__ in place of fields", ofType("application/json", '{"__proto__":{"id":"x"}}')],
+  ]
+  const rows = everyOperation.flatMap((row) =>
+    bodies.map(([what, body]) => ({ ...row, what, body }))
+  )
+
+  it.effect.each(rows)("$operation: $what", ({ body, call, operation }) =>
+    Effect.gen(function* () {
+      const { result, sent } = yield* callOnce(call, body)
+      expect(sent.length).toBe(1)
+      expect(Either.flip(result)).toMatchObject({
+        right: {
+          _tag: "UnexpectedResponse",
+          operation,
+          status: body().status,
+          attempts: 1,
+          // The answer was a success: the change was made, or may have been.
+          mayHaveApplied: mutates(operation),
+        },
+      })
+    }))
+
+  const typed = everyOperation.flatMap((row) =>
+    [
+      ["application/json", true],
+      ["application/json; charset=utf-8", true],
+      ["Application/JSON", true],
+      ["application/problem+json", true],
+      // An absent type is no ground to throw away an answer whose secret is shown only once.
+      [undefined, true],
+      ["text/html", false],
+      ["text/plain", false],
+      ["application/xml", false],
+      ["application/jsonp", false],
+      ["application/x-ndjson-seq", false],
+    ].map(([type, accepted]) => ({ ...row, type, accepted }))
+  )
+
+  it.effect.each(typed)(
+    "$operation: the right body as $type",
+    ({ accepted, answer, call, type }) =>
+      Effect.gen(function* () {
+        const body = ofType(typeof type === "string" ? type : undefined, JSON.stringify(answer))
+        const { result } = yield* callOnce(call, body)
+        expect(Either.isRight(result)).toBe(accepted)
+        if (Either.isLeft(result)) {
+          expect(result.left).toMatchObject({ _tag: "UnexpectedResponse", status: 200 })
+        }
+      }),
+  )
+
+  it.effect.each(everyOperation)(
+    "$operation: fields that nobody knows",
+    ({ answer, call }) =>
+      Effect.gen(function* () {
+        const plain = yield* callOnce(call, () => json(answer))
+        const more = yield* callOnce(call, () => json(withMore(answer)))
+        expect(Either.isRight(more.result)).toBe(true)
+        expect(more.result).toEqual(plain.result)
+      }),
+  )
+
+  // At every depth, objects in arrays included.
+  const withMore = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(withMore)
+    if (typeof value !== "object" || value === null) return value
+    const members = Object.entries(value).map(([name, member]) => [name, withMore(member)])
+    return { ...Object.fromEntries(members), scopes: ["all"], expires_at: null, toString: 7 }
+  }
+})
+
+describe("an error keeps the tag of its status, whatever its body", () => {
+  const statuses: ReadonlyArray<readonly [number, ApiKeyError["_tag"]]> = [
+    [400, "InvalidRequest"],
+    [401, "Unauthorized"],
+    [403, "Forbidden"],
+    [404, "NotFound"],
+    [429, "RateLimited"],
+    [500, "ServerError"],
+    [503, "ServerError"],
+    [302, "UnexpectedResponse"],
+    [418, "UnexpectedResponse"],
+  ]
+  const status = { code: 9, message: "said by the API", details: [{ "@type": "t/T", a: 1 }] }
+  const nothing = { code: undefined, details: [] }
+  const bodies: ReadonlyArray<readonly [string, string, string | undefined, object]> = [
+    ["a Status", JSON.stringify(status), "application/json", {
+      code: 9,
+      details: status.details,
+      message: expect.stringContaining("said by the API"),
+    }],
+    ["a Status as text", JSON.stringify(status), "text/plain", { code: 9 }],
+    ["a Status without details", '{"code":5,"message":"m"}', "application/json", {
+      code: 5,
+      details: [],
+    }],
+    ["{}", "{}", "application/json", nothing],
+    ["HTML", html, "text/html", nothing],
+    ["HTML that says it is JSON", html, "application/json", nothing],
+    ["nothing", "", undefined, nothing],
+    ["truncated JSON", '{"code":5,"mess', "application/json", nothing],
+    ["an array", "[1]", "application/json", nothing],
+    ["null", "null", "application/json", nothing],
+    ["a string", '"no"', "application/json", nothing],
+    ["a mistyped Status", '{"code":"5","message":7,"details":{}}', "application/json", nothing],
+    ["a fractional code", '{"code":5.5}', "application/json", nothing],
+    ["details of all kinds", '{"details":[null,1,"x",[]]}', "application/json", {
+      details: [null, 1, "x", []],
+    }],
+    [
+      "a key, as if it were a success",
+      JSON.stringify(everyOperation[1]?.answer),
+      "application/json",
+      nothing,
+    ],
+  ]
+  const rows = everyOperation.flatMap((row) =>
+    statuses.flatMap(([status, tag]) =>
+      bodies.map(([what, body, type, said]) => ({ ...row, status, tag, what, body, type, said }))
+    )
+  )
+
+  it.effect.each(rows)(
+    "$operation: $status with $what",
+    ({ body, call, operation, said, status, tag, type }) =>
+      Effect.gen(function* () {
+        const { result } = yield* callOnce(call, ofType(type, body, status))
+        expect(Either.flip(result)).toMatchObject({
+          right: { _tag: tag, operation, status, attempts: 1, ...said },
+        })
+      }),
+  )
+
+  it.effect("a body that breaks off changes nothing", () =>
+    Effect.gen(function* () {
+      const broken = () =>
+        new Response(
+          new ReadableStream({
+            start(controller) {
+              controller.enqueue(new TextEncoder().encode('{"code":5,'))
+              controller.error(new Error("reset"))
+            },
+          }),
+          { status: 404 },
+        )
+      const { result } = yield* callOnce(calls.getApiKey, broken)
+      expect(Either.flip(result)).toMatchObject({ right: { _tag: "NotFound", status: 404 } })
+    }))
+})
