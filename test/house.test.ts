@@ -4,8 +4,10 @@ import { join } from "node:path"
 import { version } from "../src/version.ts"
 import { expectSuccess, root, runTool } from "./tool.ts"
 
+const readText = (path: string) => readFileSync(join(root, path), "utf8")
+
 // Each use states what it expects of the file; where that is wrong the test fails.
-const readJson = (path: string) => JSON.parse(readFileSync(join(root, path), "utf8"))
+const readJson = (path: string) => JSON.parse(readText(path))
 
 const packageJson: {
   readonly version: string
@@ -64,6 +66,20 @@ describe("package.json and deno.json agree", () => {
   })
 
   it("and the lock names no registry, which on another machine may be another", () => {
-    expect(readFileSync(join(root, "package-lock.json"), "utf8")).not.toContain('"resolved"')
+    expect(readText("package-lock.json")).not.toContain('"resolved"')
+  })
+})
+
+describe("the documents", () => {
+  it.each(["service", "audit", "worker"])("README shows examples/%s.ts as it is", (name) => {
+    expect(readText("README.md")).toContain(
+      `\`\`\`ts\n${readText(`examples/${name}.ts`)}\`\`\`\n`,
+    )
+  })
+
+  it("CHANGELOG says what is in this version", () => {
+    expect(readText("CHANGELOG.md")).toMatch(
+      new RegExp(`^## ${version.replaceAll(".", "\\.")}\\b`, "m"),
+    )
   })
 })

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
 /** Where package.json is. */
@@ -12,17 +12,26 @@ export interface Outcome {
   readonly stderr: string
 }
 
-/** Options of {@link runTool}. */
+/** Options of {@link runTool} and {@link withTool}. */
 export interface ToolOptions {
   readonly cwd?: string
   /** Environment names to set, or with undefined to take away. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
-/**
- * Runs a tool that `npm ci` installed, or `node` or `npm` themselves, to its end. It is never
- * looked for anywhere else, so that the versions in package-lock.json are the ones that count.
- */
+// A tool is one that `npm ci` installed, or `node` or `npm` themselves. It is never looked for
+// anywhere else, so that the versions in package-lock.json are the ones that count.
+const pathOf = (tool: string): string =>
+  tool === "node" ? process.execPath : tool === "npm" ? tool : `${root}node_modules/.bin/${tool}`
+
+const environment = (options: ToolOptions) => ({
+  ...process.env,
+  NO_COLOR: "1",
+  DENO_NO_UPDATE_CHECK: "1",
+  ...options.env,
+})
+
+/** Runs a tool to its end. */
 export const runTool = (
   tool: string,
   args: ReadonlyArray<string>,
@@ -30,15 +39,11 @@ export const runTool = (
 ): Promise<Outcome> =>
   new Promise((resolve, reject) => {
     execFile(
-      tool === "node"
-        ? process.execPath
-        : tool === "npm"
-        ? tool
-        : `${root}node_modules/.bin/${tool}`,
+      pathOf(tool),
       args,
       {
         cwd: options.cwd ?? root,
-        env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...options.env },
+        env: environment(options),
         maxBuffer: 64 * 1024 * 1024,
       },
       (error, stdout, stderr) => {
@@ -49,6 +54,39 @@ export const runTool = (
       },
     )
   })
+
+/** Starts a tool that serves something, uses what it serves once it has said where, and stops it. */
+export const withTool = async <A>(
+  tool: string,
+  args: ReadonlyArray<string>,
+  options: ToolOptions & { readonly whenItSays: RegExp },
+  use: (said: RegExpExecArray) => Promise<A>,
+): Promise<A> => {
+  const child = spawn(pathOf(tool), args, {
+    cwd: options.cwd ?? root,
+    env: environment(options),
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()))
+  try {
+    const said = await new Promise<RegExpExecArray>((resolve, reject) => {
+      let output = ""
+      const listen = (data: Buffer) => {
+        output += data.toString()
+        const match = options.whenItSays.exec(output)
+        if (match !== null) resolve(match)
+      }
+      child.stdout.on("data", listen)
+      child.stderr.on("data", listen)
+      child.once("error", reject)
+      child.once("close", () => reject(new Error(`${tool} ${args.join(" ")} ended:\n${output}`)))
+    })
+    return await use(said)
+  } finally {
+    child.kill()
+    await ended
+  }
+}
 
 /** Fails with all that a tool said, where it ended badly. */
 export const expectSuccess = (outcome: Outcome): Outcome => {

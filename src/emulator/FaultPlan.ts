@@ -96,7 +96,7 @@ const DelaySchema = Schema.Union(
   ),
 )
 
-const OperationSchema = Schema.Literal(...operations)
+const OperationSchema = Schema.Literal(...operations).annotations({ identifier: "Operation" })
 
 const Count = Schema.Int.pipe(Schema.positive())
 
@@ -121,10 +121,9 @@ const FaultSchema = Schema.Union(
   }),
   Schema.TaggedStruct("RepeatPageToken", {}),
   Schema.TaggedStruct("EmptyPage", {}),
-)
+).annotations({ identifier: "Fault" })
 
-/** Checks a plan from elsewhere, such as a JSON file. */
-export const FaultPlan: Schema.Schema<FaultPlan> = Schema.typeSchema(Schema.Array(Schema.Struct({
+const FaultRuleSchema = Schema.Struct({
   operation: Schema.optional(Schema.Union(OperationSchema, Schema.Array(OperationSchema))),
   calls: Schema.optional(Schema.Union(
     Count,
@@ -135,7 +134,12 @@ export const FaultPlan: Schema.Schema<FaultPlan> = Schema.typeSchema(Schema.Arra
   delay: Schema.optional(DelaySchema),
   answerDelay: Schema.optional(DelaySchema),
   fault: Schema.optional(FaultSchema),
-})))
+}).annotations({ identifier: "FaultRule" })
+
+/** Checks a plan from elsewhere, such as a JSON file. */
+export const FaultPlan: Schema.Schema<FaultPlan> = Schema.typeSchema(
+  Schema.Array(FaultRuleSchema),
+).annotations({ identifier: "FaultPlan" })
 
 const concerns = (rule: FaultRule, operation: Operation): boolean =>
   rule.operation === undefined || rule.operation === operation ||

@@ -34,7 +34,7 @@ export interface SeenRequest {
   readonly body: string
   /** The service account or user that called, where the bearer told. */
   readonly identity: string | undefined
-  /** What was answered, or would have been, had the connection held. */
+  /** What was answered: nothing as long as it is pending, nor where no answer came to be sent. */
   readonly status: number | undefined
   readonly outcome: Outcome
   /** Whether the rate limit refused it. */
@@ -71,7 +71,7 @@ export const make = (size: number): RequestLog => {
   let refused = 0
   return {
     add: (request) => {
-      let current: SeenRequest = {
+      const current: SeenRequest = {
         ...request,
         number: count += 1,
         identity: undefined,
@@ -81,10 +81,10 @@ export const make = (size: number): RequestLog => {
         fault: undefined,
       }
       const entry: Entry = {
-        current: () => current,
+        current: () => ({ ...current }),
         update: (progress) => {
           if (progress.rateLimited === true) refused += 1
-          current = { ...current, ...progress }
+          Object.assign(current, progress)
         },
       }
       entries.push(entry)

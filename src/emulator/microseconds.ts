@@ -19,9 +19,13 @@ export const parse = (text: string): Option.Option<Microseconds> => {
   if (match === null) return Option.none()
   const [, date, time, fraction = "", zone = "Z"] = match
   const millis = Date.parse(`${date}T${time}${zone.toUpperCase()}`)
-  if (Number.isNaN(millis)) return Option.none()
+  if (Number.isNaN(millis) || !isDate(date ?? "")) return Option.none()
   return Option.some(millis * 1000 + Number(fraction.padEnd(6, "0").slice(0, 6)))
 }
+
+// Date takes the 30th of February for the 2nd of March.
+const isDate = (date: string): boolean =>
+  new Date(`${date}T00:00:00Z`).toISOString().startsWith(date)
 
 /** Writes an RFC 3339 date-time with its six digits, like `2022-03-22T20:23:11.285067Z`. */
 export const format = (micros: Microseconds): string => {

@@ -13,6 +13,7 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import type * as Schedule from "effect/Schedule"
 import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
 import { Credentials } from "../Credentials.ts"
 import { withAttemptTimeout } from "./attemptTimeout.ts"
@@ -38,7 +39,7 @@ export const execute = <A>(
     }
     const call = Either.isLeft(input)
       ? Effect.fail(refused(stateOf(progress), input.left))
-      : Effect.retry(
+      : withRetries(
         attempt(operation, input.right, policy.attemptTimeout, progress),
         retrySchedule(policy, operation, reportRetry(operation)),
       )
@@ -135,6 +136,21 @@ const attempt = <A>(
       },
     )
     return Effect.map(renewed, ({ model }) => model)
+  })
+
+// Most calls need no Schedule: its driver is made when an attempt has failed.
+const withRetries = <A, R>(
+  attempt: Effect.Effect<A, FailedAttempt, R>,
+  schedule: Schedule.Schedule<FailedAttempt, FailedAttempt>,
+): Effect.Effect<A, FailedAttempt, R> =>
+  Effect.catchAll(attempt, (first) => {
+    let isReplayed = false
+    const again = Effect.suspend(() => {
+      if (isReplayed) return attempt
+      isReplayed = true
+      return Effect.fail(first)
+    })
+    return Effect.retry(again, schedule)
   })
 
 const currentToken = (

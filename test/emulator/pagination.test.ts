@@ -147,7 +147,9 @@ describe("pagination", () => {
       ["pagination.limit", "many"],
       ["pagination.sort_order", "asc"],
       ["pagination.as_of_time", "yesterday"],
-      ["pagination.as_of_time", "2026-02-30T00:00:00"],
+      ["pagination.as_of_time", "2026-01-02T00:00:00"],
+      ["pagination.as_of_time", "2026-02-30T00:00:00Z"],
+      ["pagination.as_of_time", "2026-13-01T00:00:00Z"],
     ] as const
   ) {
     it.effect(`${name}=${value} is refused and named`, () =>

@@ -4,6 +4,7 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as Emulator from "../../src/emulator/mod.ts"
 import { keys, send } from "./call.ts"
@@ -58,5 +59,20 @@ describe("over a socket", () => {
       ])
       const response = yield* client.get(keys)
       expect(yield* response.json).toHaveProperty("api_keys.length", 3)
+    }).pipe(Effect.provide(NodeHttpServer.layerTest)))
+
+  it.scopedLive("a client that hangs up is in the log as aborted, and nothing was done", () =>
+    Effect.gen(function* () {
+      const { create, emulator } = yield* onASocket([{ delay: "10 minutes" }])
+      const outcome = Effect.map(emulator.requests, ([request]) => request?.outcome)
+      const until = (wanted: Emulator.Outcome) =>
+        Effect.repeat(Effect.sleep("2 millis").pipe(Effect.zipRight(outcome)), {
+          until: (outcome) => outcome === wanted,
+        })
+      const fiber = yield* Effect.fork(create)
+      yield* until("Pending")
+      yield* Fiber.interrupt(fiber)
+      yield* until("Aborted")
+      expect(yield* emulator.history).toEqual([])
     }).pipe(Effect.provide(NodeHttpServer.layerTest)))
 })

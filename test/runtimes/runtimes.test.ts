@@ -1,6 +1,12 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import * as esbuild from "esbuild"
+import { Miniflare } from "miniflare"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { expectSuccess, runTool } from "../tool.ts"
 import { serve } from "./stage.ts"
@@ -9,24 +15,80 @@ import { type Setting, type StepResult, steps, tell } from "./story.ts"
 /** Tells the story on a runtime. */
 type Runtime = (setting: Setting) => Promise<ReadonlyArray<StepResult>>
 
+/** One file with all that it needs, as it is shipped to an edge. */
+const bundled = (name: string, options: esbuild.BuildOptions): string => {
+  const { outputFiles } = esbuild.buildSync({
+    entryPoints: [fileURLToPath(new URL(name, import.meta.url))],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    write: false,
+    ...options,
+  })
+  return outputFiles?.[0]?.text ?? ""
+}
+
 /** In a process of its own; the setting goes along as an argument, the results come back as lines. */
-const spawned =
-  (tool: string, args: (setting: Setting) => ReadonlyArray<string>): Runtime => async (setting) => {
-    const all = [...args(setting), "test/runtimes/main.ts", JSON.stringify(setting)]
-    const { stdout } = expectSuccess(await runTool(tool, all))
-    return stdout.trim().split("\n").map((line): StepResult => JSON.parse(line))
-  }
+const spawned = async (tool: string, args: ReadonlyArray<string>, setting: Setting) => {
+  const { stdout } = expectSuccess(await runTool(tool, [...args, JSON.stringify(setting)]))
+  return stdout.trim().split("\n").map((line): StepResult => JSON.parse(line))
+}
 
 const runtimes: Readonly<Record<string, Runtime>> = {
   Node: tell,
+
   // The network address that it calls is all that it may use: no environment, no file, no more.
-  Deno: spawned("deno", ({ baseUrl }) => [
-    "run",
-    "--no-prompt",
-    "--cached-only",
-    `--allow-net=${new URL(baseUrl).host}`,
-  ]),
-  Bun: spawned("bun", () => ["run"]),
+  Deno: (setting) =>
+    spawned("deno", [
+      "run",
+      "--no-prompt",
+      "--cached-only",
+      `--allow-net=${new URL(setting.baseUrl).host}`,
+      "test/runtimes/main.ts",
+    ], setting),
+
+  Bun: async (setting) => {
+    const folder = mkdtempSync(join(tmpdir(), "story-"))
+    try {
+      const file = join(folder, "story.mjs")
+      writeFileSync(
+        file,
+        bundled("main.ts", {
+          platform: "neutral",
+          mainFields: ["module"],
+          external: ["node:process"],
+        }),
+      )
+      return await spawned("bun", ["run", file], setting)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  },
+
+  workerd: async (setting) => {
+    const miniflare = new Miniflare({
+      modules: true,
+      script: bundled("worker.ts", {
+        platform: "neutral",
+        mainFields: ["module"],
+        conditions: ["workerd", "worker"],
+      }),
+      compatibilityDate: "2026-04-01",
+    })
+    try {
+      const response = await miniflare.dispatchFetch("http://worker.invalid/", {
+        method: "POST",
+        body: JSON.stringify(setting),
+      })
+      const text = await response.text()
+      if (!response.ok) throw new Error(text)
+      // The worker answers with exactly these.
+      return JSON.parse(text)
+    } finally {
+      await miniflare.dispose()
+    }
+  },
 }
 
 const names = Object.keys(steps({
