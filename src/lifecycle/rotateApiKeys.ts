@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import type { ApiKey } from "../ApiKey.ts"
 import { Credentials } from "../Credentials.ts"
 import { makeFollowing } from "./followingCredentials.ts"
+import { makePermits } from "./permits.ts"
 import { rotate } from "./rotate.ts"
 import type { RotateApiKeyOptions, Rotation, RotationOptions } from "./rotateApiKey.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
@@ -77,14 +78,14 @@ export const rotateApiKeys = <E = never, R = never>(
 ) => Stream.Stream<RotationOutcome<E>, E2, HttpClient | Credentials | R | R2> =>
 (apiKeys) =>
   Stream.unwrap(Effect.gen(function* () {
-    const working = yield* Effect.makeSemaphore(options.concurrency ?? 4)
+    const whileWorking = yield* makePermits(Math.max(1, options.concurrency ?? 4))
     const following = yield* makeFollowing(yield* Credentials)
     const progress = yield* Ref.make<RotationProgress>(nothingYet)
-    const reporting = yield* Effect.makeSemaphore(1)
+    const oneByOne = yield* makePermits(1)
     const report = (change: (progress: RotationProgress) => RotationProgress) =>
       Ref.updateAndGet(progress, change).pipe(
         Effect.flatMap((progress) => options.onProgress?.(progress) ?? Effect.void),
-        reporting.withPermits(1),
+        oneByOne,
       )
 
     const rotateOne = (apiKey: ApiKey) => {
@@ -93,7 +94,7 @@ export const rotateApiKeys = <E = never, R = never>(
       return report((now) => ({ ...now, started: now.started + 1 })).pipe(
         Effect.zipRight(Effect.either(rotate(one, {
           following,
-          whileWorking: working.withPermits(1),
+          whileWorking,
           whileWaiting: (wait) =>
             Effect.zipRight(report(waitingChangedBy(1)), wait).pipe(
               Effect.ensuring(report(waitingChangedBy(-1))),

@@ -25,17 +25,19 @@ export interface Controls {
 
 export class VirtualTime extends Context.Tag("test/VirtualTime")<VirtualTime, Controls>() {}
 
+// Enough for a body to be read.
 const settled = Effect.promise(async () => {
-  for (let n = 0; n < 4; n += 1) await new Promise((resolve) => setImmediate(resolve))
+  for (let n = 0; n < 2; n += 1) await new Promise((resolve) => setImmediate(resolve))
 })
 
 /** Runs an effect to its end. `pick` draws a number below its argument; the first, by default. */
 export const inVirtualTime = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   pick: (below: number) => number = () => 0,
+  beginning: number = Date.UTC(2026, 0, 1),
 ): Effect.Effect<A, E, Exclude<R, VirtualTime>> =>
   Effect.gen(function* () {
-    let now = Date.UTC(2026, 0, 1)
+    let now = beginning
     let sleepers: ReadonlyArray<Sleeper> = []
     let waiting: ReadonlyArray<() => void> = []
     const clock: Clock.Clock = {
@@ -81,6 +83,9 @@ export const inVirtualTime = <A, E, R>(
         begin()
         continue
       }
+      // A timeout must not fire on what is only being read.
+      yield* settled
+      if (waiting.length > 0) continue
       const next = Math.min(...sleepers.map(({ at }) => at))
       if (next === Infinity) continue
       now = Math.max(now, next)
