@@ -1,27 +1,16 @@
 /**
- * What a key is: its models, its ids and the shapes they have on the wire.
+ * What a key is: its models, and the shapes they have on the wire.
  *
  * @module
  */
-import * as Brand from "effect/Brand"
 import type * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { ApiKeyId, ServiceAccountId } from "./ApiKeyId.ts"
+import { pageToken, rfc3339 } from "./transport/wire.ts"
 
-/** Identifies a key: by the API's description `CCDB1_` and 22 letters or digits. Not a secret. */
-export type ApiKeyId = string & Brand.Brand<"ApiKeyId">
-
-/** Brands a string as a key's id, unchecked: the API alone knows which ids exist. */
-export const ApiKeyId: Brand.Brand.Constructor<ApiKeyId> = Brand.nominal<ApiKeyId>()
-
-/** Identifies the service account that a key acts for: by the API's description a UUID. */
-export type ServiceAccountId = string & Brand.Brand<"ServiceAccountId">
-
-/** Brands a string as a service account's id, unchecked: the API alone knows which ids exist. */
-export const ServiceAccountId: Brand.Brand.Constructor<ServiceAccountId> = Brand.nominal<
-  ServiceAccountId
->()
+export { ApiKeyId, ServiceAccountId }
 
 /** A key as the API describes it, without its secret, which is shown once and never again. */
 export interface ApiKey {
@@ -83,10 +72,6 @@ export interface ApiKeyPageEncoded {
     | undefined
 }
 
-/** RFC 3339 as the API writes it; a date-time in any other form is a mistyped field. */
-export const rfc3339: RegExp =
-  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/
-
 /** Decodes an {@link ApiKey} from the wire. Unknown fields are ignored. */
 export const ApiKey: Schema.Schema<ApiKey, ApiKeyEncoded> = Schema.Struct({
   id: Schema.String.pipe(Schema.fromBrand(ApiKeyId)),
@@ -107,10 +92,6 @@ export const CreatedApiKey: Schema.Schema<CreatedApiKey, CreatedApiKeyEncoded> =
   apiKey: Schema.propertySignature(ApiKey).pipe(Schema.fromKey("api_key")),
   secret: Schema.Redacted(Schema.String),
 })
-
-/** Reads a page token: the API ends a list with an absent token or with an empty one. */
-export const pageToken = (token: string | undefined): Option.Option<string> =>
-  token === undefined || token === "" ? Option.none() : Option.some(token)
 
 /** Decodes an {@link ApiKeyPage} from the wire. */
 export const ApiKeyPage: Schema.Schema<ApiKeyPage, ApiKeyPageEncoded> = Schema.transform(

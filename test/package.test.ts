@@ -46,14 +46,20 @@ describe("npm run build", () => {
 })
 
 describe("the package", () => {
-  it("holds the build, the sources of its source maps, the documents, and nothing else", async () => {
+  it("holds the build, the command, the sources of its source maps, the documents, and nothing else", async () => {
     const { stdout } = expectSuccess(await runTool("npm", ["pack", "--dry-run", "--json"]))
     const [{ files }]: readonly [{ readonly files: ReadonlyArray<{ readonly path: string }> }] =
       JSON.parse(stdout)
     const strangers = files.map(({ path }) => path).filter((path) =>
       !/^dist\/.*\.(?:js|d\.ts)(?:\.map)?$/.test(path) && !/^src\/.*\.ts$/.test(path)
     )
-    expect(strangers.sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"])
+    expect(strangers.sort()).toEqual([
+      "CHANGELOG.md",
+      "LICENSE",
+      "README.md",
+      "dist/bin/emulator.cjs",
+      "package.json",
+    ])
   })
 
   it("is well formed, as publint has it", async () => {

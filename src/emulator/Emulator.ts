@@ -55,7 +55,10 @@ export interface EmulatorService {
   readonly httpClient: HttpClient.HttpClient
   /** The API for any `HttpServer` of `@effect/platform`. */
   readonly httpApp: HttpApp.Default
-  /** The API for `Deno.serve` and `Bun.serve`. */
+  /**
+   * The API for `Deno.serve` and `Bun.serve`. Neither lets a handler close its connection: a drop
+   * is a body that fails, before which Deno has already sent the head of an answer.
+   */
   readonly webHandler: (request: Request) => Promise<Response>
 
   /** A service account with the role `ORG_ADMIN`. */

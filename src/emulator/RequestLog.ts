@@ -34,7 +34,7 @@ export interface SeenRequest {
   readonly body: string
   /** The service account or user that called, where the bearer told. */
   readonly identity: string | undefined
-  /** What was answered, or would have been, had the connection held. */
+  /** What was answered: nothing as long as it is pending, nor where no answer came to be sent. */
   readonly status: number | undefined
   readonly outcome: Outcome
   /** Whether the rate limit refused it. */

@@ -66,7 +66,8 @@ export const make = (state: AppState): HttpApp.Default<Delivery.ConnectionDroppe
               : notAnOperation(matched),
             options.errorBodies ?? "status",
           )
-          : Reply.failure(503, "a fault came first")
+          // The fault puts its own answer, or none, in the place of this one.
+          : Reply.failure(503, "nothing was done")
         yield* pause(Duration.decode(rule?.answerDelay ?? 0))
         const delivery = Delivery.deliver(reply, rule?.fault, now / 1000)
         entry.update({

@@ -19,6 +19,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { createServer } from "node:http"
+import { version } from "../version.ts"
 import * as Emulator from "./mod.ts"
 
 const port = Options.integer("port").pipe(
@@ -171,7 +172,7 @@ const command = Command.make(
     "no network: to develop and test against.",
 ))
 
-const main = Command.run(command, { name: "API Keys emulator", version: "0.1.0" })
+const main = Command.run(command, { name: "API Keys emulator", version })
 
 main(process.argv).pipe(
   // Command has said by now what is wrong with the arguments.

@@ -3,7 +3,10 @@
  *
  * It keeps the documented rules: bearer authentication by keys' secrets and by JWTs, roles, keyset
  * pagination, lists as of an earlier time, error bodies and the rate limit. Where the service's
- * behaviour is not documented, {@link EmulatorOptions} has an option.
+ * behaviour is not documented, {@link EmulatorOptions} has an option. Guessed without an option
+ * are: that empty names are refused, that an update without a name changes nothing, that page
+ * tokens do not hold the time of the first page, that `as_of_time` may lie ahead or far back, and
+ * in which order a request is checked (token, rate limit, version, role, fields).
  *
  * Nothing in it is a secret: whoever knows the seed knows every token.
  *

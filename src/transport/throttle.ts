@@ -61,8 +61,16 @@ export class ThrottleStore extends ThrottleStoreTag {
 
   /**
    * In a rate limiter of the shape of `@effect/experimental/RateLimiter`, whose Redis store serves
-   * many processes. Where it fails, requests go out unthrottled, with a warning in the log: the
-   * API's own limit still holds.
+   * many processes: all that share it and the bucket's `key` stay under one limit together.
+   *
+   * Each token of the bucket is a key of its own there, `key:0` to `key:limit-1`, with room for one
+   * in each window and a twenty-fifth. So no stretch of one window holds more than the limit, where
+   * the limiter's own algorithms, asked for the limit at once, let through up to twice as much: what
+   * is left in the bucket and what flows in meanwhile. It costs a round trip for each request, and
+   * at most `limit` more in a window.
+   *
+   * Where the limiter fails, requests go out unthrottled, with a warning in the log: the API's own
+   * limit still holds.
    */
   static layerRateLimiter(limiter: RateLimiter): Layer.Layer<ThrottleStore> {
     return Layer.succeed(ThrottleStore, makeRateLimiterStore(limiter))
@@ -72,7 +80,7 @@ export class ThrottleStore extends ThrottleStoreTag {
 /** The part of `@effect/experimental/RateLimiter` that {@link ThrottleStore.layerRateLimiter} uses. */
 export interface RateLimiter {
   readonly consume: (options: {
-    readonly algorithm: "token-bucket"
+    readonly algorithm: "fixed-window"
     readonly onExceeded: "fail"
     readonly key: string
     readonly limit: number
@@ -169,10 +177,14 @@ export const throttledByStore = (
   )
 
 // A server counts a request when it arrives, somewhere between its sending and its answer. A token
-// that came back one window after the sending could be used again too early, so it comes back one
-// window after the answer, but never so late that more than a twenty-fifth of the rate is lost.
+// that came back one window after the sending could be used again too early; so it is out for
+// longer, but never so long that more than a twenty-fifth of the rate is lost.
+const millisOut = (window: Duration.Duration): number =>
+  Math.ceil(Duration.toMillis(window)) + Math.ceil(Duration.toMillis(window) / 25)
+
+// In memory the answer is known: one window after it, a token is back.
 const makeMemoryStore = (): ThrottleStoreService => {
-  const buckets = new Map<string, Array<{ readonly takenAt: number; comesBackAt: number }>>()
+  const buckets = new Map<string, Array<{ comesBackAt: number }>>()
   return {
     take: ({ key, limit, window }) =>
       Effect.map(Clock.currentTimeMillis, (now): Taken => {
@@ -182,10 +194,10 @@ const makeMemoryStore = (): ThrottleStoreService => {
           const next = Math.min(...out.map((token) => token.comesBackAt))
           return { _tag: "Empty", retryAfter: Duration.millis(next - now) }
         }
-        const millis = Math.ceil(Duration.toMillis(window))
-        const token = { takenAt: now, comesBackAt: now + millis + Math.ceil(millis / 25) }
+        const token = { comesBackAt: now + millisOut(window) }
         out.push(token)
         const answered = Effect.map(Clock.currentTimeMillis, (now) => {
+          const millis = Math.ceil(Duration.toMillis(window))
           token.comesBackAt = Math.min(token.comesBackAt, now + millis)
         })
         return { _tag: "Taken", answered }
@@ -193,19 +205,47 @@ const makeMemoryStore = (): ThrottleStoreService => {
   }
 }
 
-const makeRateLimiterStore = (limiter: RateLimiter): ThrottleStoreService => ({
-  take: (bucket) =>
-    limiter.consume({ ...bucket, algorithm: "token-bucket", onExceeded: "fail" }).pipe(
-      Effect.as<Taken>(unreturnable),
+const makeRateLimiterStore = (limiter: RateLimiter): ThrottleStoreService => {
+  // Until when each token is out, as far as is known here: until then there is no use in asking.
+  const outUntil = new Map<string, number>()
+
+  const takeToken = (token: string, window: Duration.Duration): Effect.Effect<boolean> =>
+    limiter.consume({
+      algorithm: "fixed-window",
+      onExceeded: "fail",
+      key: token,
+      limit: 1,
+      window,
+    }).pipe(
+      Effect.as({ isTaken: true, outFor: window }),
       Effect.catchAll(({ reason, retryAfter }) =>
         reason === "Exceeded" && retryAfter !== undefined
-          ? Effect.succeed<Taken>({ _tag: "Empty", retryAfter })
+          ? Effect.succeed({ isTaken: false, outFor: retryAfter })
           : Effect.as(
             Effect.logWarning("The store of the throttle fails: sending unthrottled"),
-            unreturnable,
+            { isTaken: true, outFor: Duration.zero },
           )
       ),
-    ),
-})
+      Effect.zipWith(Clock.currentTimeMillis, ({ isTaken, outFor }, now) => {
+        outUntil.set(token, now + Duration.toMillis(outFor))
+        return isTaken
+      }),
+    )
+
+  return {
+    take: ({ key, limit, window }) =>
+      Effect.gen(function* () {
+        const tokens = Array.from({ length: limit }, (_, index) => `${key}:${index}`)
+        const millisLeft = (token: string, now: number) => (outUntil.get(token) ?? 0) - now
+        const start = yield* Clock.currentTimeMillis
+        for (const token of tokens.filter((token) => millisLeft(token, start) <= 0)) {
+          if (yield* takeToken(token, Duration.millis(millisOut(window)))) return unreturnable
+        }
+        const now = yield* Clock.currentTimeMillis
+        const next = Math.min(...tokens.map((token) => millisLeft(token, now)))
+        return { _tag: "Empty", retryAfter: Duration.millis(Math.max(1, next)) }
+      }),
+  }
+}
 
 const unreturnable: Taken = { _tag: "Taken", answered: Effect.void }

@@ -292,7 +292,7 @@ it("random operations and walks between them agree with a naive model", async ()
         operationCount += (await requests()).length
       },
     ),
-    { numRuns: Number(process.env["EMULATOR_MODEL_RUNS"] ?? 500) },
+    { numRuns: Number(process.env["EMULATOR_MODEL_RUNS"] ?? 300) },
   )
   console.log(`${operationCount} random operations agreed with the model`)
 }, 600_000)

@@ -8,39 +8,19 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import * as fc from "fast-check"
-import type * as HttpClient from "@effect/platform/HttpClient"
 import {
   type ApiKeyError,
-  createApiKey,
-  type Credentials,
-  deleteApiKey,
-  getApiKey,
-  listApiKeysPage,
-  type Operation,
   RateLimited,
   RetryPolicy,
   type RetryPolicyService,
   TransportError,
-  updateApiKey,
   withRetryPolicy,
 } from "../../src/mod.ts"
 import { backoffBound, decide } from "../../src/transport/RetryPolicy.ts"
-import { key, ok, scripted, type Step } from "./scripted.ts"
+import { asked, type Call, callsTo, mutations, operations, rows } from "./retryTable.ts"
+import { key, ok, scripted } from "./scripted.ts"
 
-type Call = Effect.Effect<unknown, ApiKeyError, HttpClient.HttpClient | Credentials>
-
-const calls: Readonly<Record<Operation, Call>> = {
-  createApiKey: createApiKey({ name: "n", serviceAccountId: key.service_account_id }),
-  getApiKey: getApiKey(key.id),
-  updateApiKey: updateApiKey(key.id, { name: "n" }),
-  deleteApiKey: deleteApiKey(key.id),
-  listApiKeys: listApiKeysPage(),
-}
-const operations = Object.keys(calls).filter((name): name is Operation => name in calls)
-const mutations: ReadonlyArray<Operation> = ["createApiKey", "updateApiKey", "deleteApiKey"]
-
-// With full jitter fixed at its bound, the waits of the default policy are these.
-const backoff = [250, 500, 1000, 2000]
+const calls = callsTo({ id: key.id, serviceAccountId: key.service_account_id })
 
 /** Plays a call to its end; the waits are those between one request and the next. */
 const play = (call: Call, script: ReturnType<typeof scripted>, policy?: RetryPolicyService) =>
@@ -63,141 +43,9 @@ const play = (call: Call, script: ReturnType<typeof scripted>, policy?: RetryPol
     }
   })
 
-interface Row {
-  readonly failure: string
-  readonly steps: ReadonlyArray<Step>
-  readonly tag: string
-  /** The waits of the operations that may be repeated. */
-  readonly waits: ReadonlyArray<number>
-  /** The waits of a create. */
-  readonly createWaits: ReadonlyArray<number>
-  /** Whether a mutation's failure leaves open what happened. */
-  readonly open: boolean
-}
-
-const forEver = (
-  failure: string,
-  step: Step,
-  tag: string,
-  waits: ReadonlyArray<number>,
-  createWaits: ReadonlyArray<number>,
-  open: boolean,
-): Row => ({ failure, steps: [step], tag, waits, createWaits, open })
-
-const timeouts = backoff.map((wait) => 30_000 + wait)
-const asked = (value: string): Record<string, string> => ({ "retry-after": value })
-
-const rows: ReadonlyArray<Row> = [
-  forEver("400", { status: 400 }, "InvalidRequest", [], [], false),
-  forEver("401", { status: 401 }, "Unauthorized", [], [], false),
-  forEver("403", { status: 403 }, "Forbidden", [], [], false),
-  forEver("404", { status: 404 }, "NotFound", [], [], false),
-  forEver("429", { status: 429 }, "RateLimited", backoff, backoff, false),
-  forEver("500", { status: 500 }, "ServerError", backoff, [], true),
-  forEver("501", { status: 501 }, "ServerError", [], [], true),
-  forEver("502", { status: 502 }, "ServerError", backoff, [], true),
-  forEver("503", { status: 503 }, "ServerError", backoff, [], true),
-  forEver("504", { status: 504 }, "ServerError", backoff, [], true),
-  forEver("302", { status: 302 }, "UnexpectedResponse", [], [], true),
-  forEver("408", { status: 408 }, "UnexpectedResponse", [], [], true),
-  forEver("409", { status: 409 }, "UnexpectedResponse", [], [], false),
-  forEver("418", { status: 418 }, "UnexpectedResponse", [], [], false),
-  forEver("200 with a wrong body", { status: 200, body: "[]" }, "UnexpectedResponse", [], [], true),
-  forEver("a lost connection", "Connection", "TransportError", backoff, [], true),
-  forEver("no answer in time", "Hang", "TransportError", timeouts, [], true),
-  forEver(
-    "429 with Retry-After",
-    { status: 429, headers: asked("7") },
-    "RateLimited",
-    [7000, 7000, 7000, 7000],
-    [7000, 7000, 7000, 7000],
-    false,
-  ),
-  forEver(
-    "429 with a Retry-After below the backoff",
-    { status: 429, headers: asked("1") },
-    "RateLimited",
-    [1000, 1000, 1000, 2000],
-    [1000, 1000, 1000, 2000],
-    false,
-  ),
-  forEver(
-    "429 with a Retry-After of zero",
-    { status: 429, headers: asked("0") },
-    "RateLimited",
-    backoff,
-    backoff,
-    false,
-  ),
-  forEver(
-    "429 with a negative Retry-After",
-    { status: 429, headers: asked("-5") },
-    "RateLimited",
-    backoff,
-    backoff,
-    false,
-  ),
-  forEver(
-    "429 with a malformed Retry-After",
-    { status: 429, headers: asked("soon") },
-    "RateLimited",
-    backoff,
-    backoff,
-    false,
-  ),
-  forEver(
-    "429 with the longest Retry-After that is waited for",
-    { status: 429, headers: asked("60") },
-    "RateLimited",
-    [60_000, 60_000, 60_000, 60_000],
-    [60_000, 60_000, 60_000, 60_000],
-    false,
-  ),
-  forEver(
-    "429 with a longer Retry-After",
-    { status: 429, headers: asked("61") },
-    "RateLimited",
-    [],
-    [],
-    false,
-  ),
-  forEver(
-    "429 with an absurd Retry-After",
-    { status: 429, headers: asked("9".repeat(400)) },
-    "RateLimited",
-    [],
-    [],
-    false,
-  ),
-  forEver(
-    "503 with Retry-After",
-    { status: 503, headers: asked("3") },
-    "ServerError",
-    [3000, 3000, 3000, 3000],
-    [],
-    true,
-  ),
-  forEver(
-    "501 with Retry-After",
-    { status: 501, headers: asked("3") },
-    "ServerError",
-    [3000, 3000, 3000, 3000],
-    [],
-    true,
-  ),
-  forEver(
-    "403 with Retry-After",
-    { status: 403, headers: asked("3") },
-    "Forbidden",
-    [3000, 3000, 3000, 3000],
-    [],
-    false,
-  ),
-]
-
 describe("what is sent again", () => {
   for (const operation of operations) {
-    for (const { createWaits, failure, open, steps, tag, waits } of rows) {
+    for (const { createWaits, failure, open, step, tag, waits } of rows) {
       const expected = operation === "createApiKey" ? createWaits : waits
       it.effect(
         `${operation} after ${failure}: ${expected.length + 1} in all, ${
@@ -205,7 +53,7 @@ describe("what is sent again", () => {
         }`,
         () =>
           Effect.gen(function* () {
-            const played = yield* play(calls[operation], scripted(...steps))
+            const played = yield* play(calls[operation], scripted(step))
             expect(played.tag).toBe(tag)
             expect(played.waits).toEqual(expected)
             expect(played.error?.attempts).toBe(expected.length + 1)

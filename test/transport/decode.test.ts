@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
+import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as fc from "fast-check"
 import * as Model from "../../src/ApiKey.ts"
@@ -97,7 +98,7 @@ describe("decode", () => {
   const shapes: ReadonlyArray<
     readonly [
       string,
-      (body: unknown) => Either.Either<unknown, unknown>,
+      (body: unknown) => Either.Either<unknown, { readonly path: string }>,
       Schema.Schema.AnyNoContext,
       fc.Arbitrary<unknown>,
     ]
@@ -123,20 +124,30 @@ describe("decode", () => {
     ],
   ]
 
-  it.each(shapes)("takes for %s exactly what its Schema takes", (_, decode, schema, bodies) => {
-    const bySchema = Schema.decodeUnknownEither(schema)
-    fc.assert(
-      fc.property(fc.oneof(bodies, fc.anything()), (body) => {
-        const fast = decode(body)
-        const slow = bySchema(body)
-        expect(Either.isRight(fast)).toBe(Either.isRight(slow))
-        if (Either.isRight(fast) && Either.isRight(slow)) {
-          expect(JSON.stringify(fast.right)).toBe(JSON.stringify(slow.right))
-        }
-      }),
-      { numRuns: 2000 },
-    )
-  })
+  it.each(shapes)(
+    "takes for %s exactly what its Schema takes, and finds the same place where it does not fit",
+    (_, decode, schema, bodies) => {
+      const bySchema = Schema.decodeUnknownEither(schema)
+      fc.assert(
+        fc.property(fc.oneof(bodies, fc.anything()), (body) => {
+          const fast = decode(body)
+          const slow = bySchema(body)
+          expect(Either.isRight(fast)).toBe(Either.isRight(slow))
+          if (Either.isLeft(fast) && Either.isLeft(slow)) {
+            const [issue] = ParseResult.ArrayFormatter.formatErrorSync(slow.left)
+            const path = issue?.path.map((key) =>
+              typeof key === "number" ? `[${key}]` : `.${String(key)}`
+            )
+            expect(`.${fast.left.path}`).toBe(path?.join("") || ".")
+          }
+          if (Either.isRight(fast) && Either.isRight(slow)) {
+            expect(JSON.stringify(fast.right)).toBe(JSON.stringify(slow.right))
+          }
+        }),
+        { numRuns: 2000 },
+      )
+    },
+  )
 
   it("reads the time that the Schema reads", () => {
     const bySchema = Schema.decodeUnknownSync(Model.ApiKey)

@@ -1,3 +1,4 @@
+import * as RateLimiter from "@effect/experimental/RateLimiter"
 import { describe, expect, it } from "@effect/vitest"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
@@ -263,7 +264,36 @@ describe("a store of the throttle", () => {
       yield* TestClock.adjust("3 seconds")
       yield* Fiber.join(fiber)
       expect(script.sent.map(({ at }) => at)).toEqual([3000])
-      expect(consumed).toEqual(["shared", "shared"])
+      expect(consumed).toEqual(["shared:0", "shared:0"])
+    }))
+
+  it.effect("in the real rate limiter lets no stretch of one window hold more than the limit", () =>
+    Effect.gen(function* () {
+      const script = scripted(ok)
+      const store = Layer.unwrapEffect(
+        Effect.map(RateLimiter.RateLimiter, ThrottleStore.layerRateLimiter),
+      ).pipe(Layer.provide(RateLimiter.layer), Layer.provide(RateLimiter.layerStoreMemory))
+      const client = throttledByStore({ limit: 10, window: "1 second" }).pipe(
+        Layer.provide(store),
+        Layer.provide(script.client),
+      )
+      const call = getApiKey(key.id)
+      const fiber = yield* call.pipe(
+        // What an idle stretch leaves in a bucket must not add to what flows in.
+        Effect.zipRight(Effect.sleep("1450 millis")),
+        Effect.zipRight(Effect.replicateEffect(call, 40, { concurrency: "unbounded" })),
+        Effect.provide(Layer.merge(client, credentials)),
+        Effect.fork,
+      )
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      const times = script.sent.map(({ at }) => at)
+      const counts = times.map((from) =>
+        times.filter((at) => at >= from && at < from + 1000).length
+      )
+      expect(Math.max(...counts)).toBe(10)
+      // The first call, a wait, four bursts of ten, and three windows and a twenty-fifth between.
+      expect(times.at(-1)).toBe(1450 + 3 * 1040)
     }))
 
   it.effect("that fails lets requests through, since the API keeps its own limit", () =>

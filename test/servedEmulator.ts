@@ -1,0 +1,35 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Credentials } from "@effect-crdb/api-keys"
+import * as Emulator from "@effect-crdb/api-keys/emulator"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { createServer } from "node:http"
+
+/**
+ * An emulator of its own behind a loopback port, and what reaches it: fetch, and the credentials of
+ * its admin. Time is the real clock's.
+ */
+export const servedEmulator = (
+  options?: Emulator.EmulatorOptions,
+): Layer.Layer<HttpClient.HttpClient | Credentials | Emulator.Emulator> =>
+  Layer.suspend(() => {
+    const server = createServer()
+    return Layer.scopedContext(Effect.gen(function* () {
+      const emulator = yield* Emulator.make(options)
+      yield* HttpServer.serveEffect(emulator.httpApp)
+      // A client keeps its connections for a while, and a server waits for them before it closes.
+      yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+      const baseUrl = yield* HttpServer.addressFormattedWith(Effect.succeed)
+      return Context.make(Emulator.Emulator, emulator).pipe(
+        Context.add(Credentials, Credentials.make({ token: emulator.admin.secret, baseUrl })),
+      )
+    })).pipe(
+      Layer.provide(NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" })),
+      Layer.orDie,
+      Layer.merge(FetchHttpClient.layer),
+    )
+  })

@@ -1,0 +1,179 @@
+/** What is sent again after which failure: the rows that every way of sending has to keep to. */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as Effect from "effect/Effect"
+import {
+  type ApiKeyError,
+  createApiKey,
+  type Credentials,
+  deleteApiKey,
+  getApiKey,
+  listApiKeysPage,
+  type Operation,
+  updateApiKey,
+} from "../../src/mod.ts"
+import type { Step } from "./scripted.ts"
+
+export type Call = Effect.Effect<unknown, ApiKeyError, HttpClient.HttpClient | Credentials>
+
+/** A call of each operation, to one key and its service account. */
+export const callsTo = (
+  { id, serviceAccountId }: { readonly id: string; readonly serviceAccountId: string },
+): Readonly<Record<Operation, Call>> => ({
+  createApiKey: createApiKey({ name: "n", serviceAccountId }),
+  getApiKey: getApiKey(id),
+  updateApiKey: updateApiKey(id, { name: "n" }),
+  deleteApiKey: deleteApiKey(id),
+  listApiKeys: listApiKeysPage(),
+})
+
+export const operations: ReadonlyArray<Operation> = [
+  "createApiKey",
+  "getApiKey",
+  "updateApiKey",
+  "deleteApiKey",
+  "listApiKeys",
+]
+export const mutations: ReadonlyArray<Operation> = ["createApiKey", "updateApiKey", "deleteApiKey"]
+
+// With full jitter fixed at its bound, the waits of the default policy are these.
+const backoff = [250, 500, 1000, 2000]
+
+/** A failure that every attempt meets, and what becomes of the call. Waits are in milliseconds. */
+export interface Row {
+  readonly failure: string
+  readonly step: Step
+  readonly tag: string
+  /** The waits of the operations that may be repeated. */
+  readonly waits: ReadonlyArray<number>
+  /** The waits of a create. */
+  readonly createWaits: ReadonlyArray<number>
+  /** Whether a mutation's failure leaves open what happened. */
+  readonly open: boolean
+}
+
+const forEver = (
+  failure: string,
+  step: Step,
+  tag: string,
+  waits: ReadonlyArray<number>,
+  createWaits: ReadonlyArray<number>,
+  open: boolean,
+): Row => ({ failure, step, tag, waits, createWaits, open })
+
+const timeouts = backoff.map((wait) => 30_000 + wait)
+export const asked = (value: string): Record<string, string> => ({ "retry-after": value })
+
+export const rows: ReadonlyArray<Row> = [
+  forEver("400", { status: 400 }, "InvalidRequest", [], [], false),
+  forEver("401", { status: 401 }, "Unauthorized", [], [], false),
+  forEver("403", { status: 403 }, "Forbidden", [], [], false),
+  forEver("404", { status: 404 }, "NotFound", [], [], false),
+  forEver("429", { status: 429 }, "RateLimited", backoff, backoff, false),
+  forEver("500", { status: 500 }, "ServerError", backoff, [], true),
+  forEver("501", { status: 501 }, "ServerError", [], [], true),
+  forEver("502", { status: 502 }, "ServerError", backoff, [], true),
+  forEver("503", { status: 503 }, "ServerError", backoff, [], true),
+  forEver("504", { status: 504 }, "ServerError", backoff, [], true),
+  forEver(
+    "302",
+    { status: 302, headers: { location: "/elsewhere" } },
+    "UnexpectedResponse",
+    [],
+    [],
+    true,
+  ),
+  forEver("408", { status: 408 }, "UnexpectedResponse", [], [], true),
+  forEver("409", { status: 409 }, "UnexpectedResponse", [], [], false),
+  forEver("418", { status: 418 }, "UnexpectedResponse", [], [], false),
+  forEver("200 with a wrong body", { status: 200, body: "[]" }, "UnexpectedResponse", [], [], true),
+  forEver("a lost connection", "Connection", "TransportError", backoff, [], true),
+  forEver("no answer in time", "Hang", "TransportError", timeouts, [], true),
+  forEver(
+    "429 with Retry-After",
+    { status: 429, headers: asked("7") },
+    "RateLimited",
+    [7000, 7000, 7000, 7000],
+    [7000, 7000, 7000, 7000],
+    false,
+  ),
+  forEver(
+    "429 with a Retry-After below the backoff",
+    { status: 429, headers: asked("1") },
+    "RateLimited",
+    [1000, 1000, 1000, 2000],
+    [1000, 1000, 1000, 2000],
+    false,
+  ),
+  forEver(
+    "429 with a Retry-After of zero",
+    { status: 429, headers: asked("0") },
+    "RateLimited",
+    backoff,
+    backoff,
+    false,
+  ),
+  forEver(
+    "429 with a negative Retry-After",
+    { status: 429, headers: asked("-5") },
+    "RateLimited",
+    backoff,
+    backoff,
+    false,
+  ),
+  forEver(
+    "429 with a malformed Retry-After",
+    { status: 429, headers: asked("soon") },
+    "RateLimited",
+    backoff,
+    backoff,
+    false,
+  ),
+  forEver(
+    "429 with the longest Retry-After that is waited for",
+    { status: 429, headers: asked("60") },
+    "RateLimited",
+    [60_000, 60_000, 60_000, 60_000],
+    [60_000, 60_000, 60_000, 60_000],
+    false,
+  ),
+  forEver(
+    "429 with a longer Retry-After",
+    { status: 429, headers: asked("61") },
+    "RateLimited",
+    [],
+    [],
+    false,
+  ),
+  forEver(
+    "429 with an absurd Retry-After",
+    { status: 429, headers: asked("9".repeat(400)) },
+    "RateLimited",
+    [],
+    [],
+    false,
+  ),
+  forEver(
+    "503 with Retry-After",
+    { status: 503, headers: asked("3") },
+    "ServerError",
+    [3000, 3000, 3000, 3000],
+    [],
+    true,
+  ),
+  forEver(
+    "501 with Retry-After",
+    { status: 501, headers: asked("3") },
+    "ServerError",
+    [3000, 3000, 3000, 3000],
+    [],
+    true,
+  ),
+  forEver(
+    "403 with Retry-After",
+    { status: 403, headers: asked("3") },
+    "Forbidden",
+    [3000, 3000, 3000, 3000],
+    [],
+    false,
+  ),
+]

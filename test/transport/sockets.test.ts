@@ -1,0 +1,118 @@
+import { describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
+import * as Emulator from "../../src/emulator/mod.ts"
+import { RetryPolicy, withRetryPolicy } from "../../src/mod.ts"
+import { servedEmulator } from "../servedEmulator.ts"
+import { callsTo, mutations, operations, type Row, rows } from "./retryTable.ts"
+import type { Step } from "./scripted.ts"
+
+// A thousandth of the default policy's times. The timeout alone is longer than that, so that a
+// machine that is busy does not mistake an answer for none.
+const policy = (step: Step) =>
+  RetryPolicy.make({
+    schedule: RetryPolicy.backoff({ base: "1 millis", cap: "10 millis" }),
+    attemptTimeout: step === "Hang" ? "700 millis" : "30 seconds",
+    maxRetryAfter: "60 millis",
+  })
+
+/** What the emulator has to do for a step of the table, at a thousandth of its times. */
+const ruleOf = (step: Step): Emulator.FaultRule => {
+  if (step === "Connection") return { fault: { _tag: "DropBefore" } }
+  if (step === "Hang") return { delay: "1 hour" }
+  const { body = "{}", headers = {}, status } = step
+  const asked = Number(headers["retry-after"])
+  return {
+    fault: {
+      _tag: "Respond",
+      status,
+      body,
+      headers: asked > 0 && asked < Infinity
+        ? { ...headers, "retry-after": String(asked / 1000) }
+        : headers,
+    },
+  }
+}
+
+/** Connections that break where only a socket can: the table's row of a lost one holds for them. */
+const broken: ReadonlyArray<readonly [failure: string, rule: Emulator.FaultRule]> = [
+  ["a connection lost after the server acted", { fault: { _tag: "DropAfter" } }],
+  ["a connection lost within the answer", { fault: { _tag: "TruncateBody" } }],
+]
+const lostConnection = rows.filter(({ step }) => step === "Connection")
+
+const socketRows: ReadonlyArray<Row & { readonly rule: Emulator.FaultRule }> = [
+  ...rows.map((row) => ({ ...row, rule: ruleOf(row.step) })),
+  ...broken.flatMap(([failure, rule]) => lostConnection.map((row) => ({ ...row, failure, rule }))),
+]
+
+/** The calls, to the key of the account without a role. */
+const callsHere = Effect.map(
+  Emulator.Emulator,
+  ({ withoutRole: { apiKeyId, serviceAccountId } }) => callsTo({ id: apiKeyId, serviceAccountId }),
+)
+
+const untilSeen = (isSeen: (requests: ReadonlyArray<Emulator.SeenRequest>) => boolean) =>
+  Effect.gen(function* () {
+    const { requests } = yield* Emulator.Emulator
+    let seen = yield* requests
+    while (!isSeen(seen)) {
+      yield* Effect.sleep("1 millis")
+      seen = yield* requests
+    }
+    return seen
+  })
+
+describe.concurrent("over real sockets", () => {
+  for (const operation of operations) {
+    for (const { createWaits, failure, open, rule, step, tag, waits } of socketRows) {
+      // A 404 needs no body to be understood: what was deleted at first is not there the next time.
+      const isGone = operation === "deleteApiKey" && failure.endsWith("within the answer")
+      const times = isGone ? 2 : (operation === "createApiKey" ? createWaits : waits).length + 1
+      it.live(`${operation} after ${failure}: the server sees ${times} in all`, ({ expect }) =>
+        Effect.gen(function* () {
+          const calls = yield* callsHere
+          const outcome = yield* calls[operation].pipe(
+            withRetryPolicy(policy(step)),
+            Effect.either,
+          )
+          const emulator = yield* Emulator.Emulator
+          const seen = yield* emulator.requests
+          expect(seen.map((request) => request.operation)).toEqual(Array(times).fill(operation))
+          expect(Either.flip(outcome)).toMatchObject({
+            right: {
+              _tag: isGone ? "NotFound" : tag,
+              operation,
+              attempts: times,
+              mayHaveApplied: open && mutations.includes(operation),
+            },
+          })
+        }).pipe(Effect.provide(servedEmulator({ faults: [rule], rateLimit: "none" }))))
+    }
+
+    it.live(`${operation} succeeds when the fifth request does`, ({ expect }) =>
+      Effect.gen(function* () {
+        const calls = yield* callsHere
+        yield* calls[operation].pipe(withRetryPolicy(policy("Connection")))
+        const emulator = yield* Emulator.Emulator
+        const statuses = (yield* emulator.requests).map(({ status }) => status)
+        expect(statuses).toEqual([429, 429, 429, 429, 200])
+      }).pipe(
+        Effect.provide(servedEmulator({
+          rateLimit: "none",
+          faults: [{ calls: { from: 1, to: 4 }, fault: { _tag: "Respond", status: 429 } }],
+        })),
+      ))
+
+    it.live(`${operation} is not sent again once it is interrupted, and its request is aborted`, ({ expect }) =>
+      Effect.gen(function* () {
+        const calls = yield* callsHere
+        const fiber = yield* Effect.fork(calls[operation])
+        yield* untilSeen((requests) => requests.length === 1)
+        yield* Fiber.interrupt(fiber)
+        const seen = yield* untilSeen(([first]) => first?.outcome !== "Pending")
+        expect(seen.map(({ outcome }) => outcome)).toEqual(["Aborted"])
+      }).pipe(Effect.provide(servedEmulator({ latency: "1 hour" }))))
+  }
+})
