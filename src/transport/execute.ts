@@ -112,7 +112,6 @@ const attempt = <A>(
       if (Either.isLeft(request)) return Effect.fail(refused(stateOf(progress), request.left))
       const server = progress.server ??= serverAttributes(request.right.url)
       const sent = Effect.suspend(() => {
-        progress.status = undefined
         markSent(true)
         return exchange(request.right, {
           call,

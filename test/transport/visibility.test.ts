@@ -11,7 +11,7 @@ import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as Tracer from "effect/Tracer"
-import { Credentials, throttled } from "../../src/mod.ts"
+import { Credentials, RetryPolicy, throttled, withRetryPolicy } from "../../src/mod.ts"
 import { asked, type Call, callsTo, operations } from "./retryTable.ts"
 import { key, ok, scripted, type Step, token } from "./scripted.ts"
 
@@ -158,6 +158,14 @@ describe("a span", () => {
         "error.type": "Timeout",
         "http.request.resend_count": 4,
       })
+      expect(span?.attributes).not.toHaveProperty("http.response.status_code")
+    }))
+
+  it.effect("of a call that its deadline cut off tells no status of an earlier attempt", () =>
+    Effect.gen(function* () {
+      const hasty = withRetryPolicy(RetryPolicy.make({ deadline: "5 seconds" }))
+      const { spans: [span] } = yield* watch(hasty(calls.getApiKey), { status: 503 }, "Hang")
+      expect(span?.attributes).toMatchObject({ "error.type": "Timeout" })
       expect(span?.attributes).not.toHaveProperty("http.response.status_code")
     }))
 
