@@ -407,6 +407,23 @@ export const hostileCases: ReadonlyArray<HostileCase> = [
     says: /: y{500}…\)/,
     answer: (socket) => socket.end(whole(403, `{"message":"${"y".repeat(1_000_000)}"}`)),
   },
+  {
+    name: "a-connection-that-stays-open",
+    outcomes: ["ok"],
+    answer: (socket) => {
+      const body = key('"n"')
+      socket.write(`${head(200, `Content-Length: ${body.length}`)}${body}`)
+    },
+  },
+  {
+    name: "and-breaks-when-it-is-used-for-a-create",
+    operation: "createApiKey",
+    outcomes: ["TransportError"],
+    says: /The change may have been made/,
+    // On a connection of its own it would prove nothing: then it gets another answer.
+    answer: (socket) =>
+      socket.bytesWritten > 0 ? socket.destroy() : void socket.end(whole(500, "{}")),
+  },
 ]
 
 /** What became of the connections. */

@@ -51,6 +51,8 @@ export interface Outcome {
 export const suffer = async (setting: Setting): Promise<ReadonlyArray<Outcome>> => {
   const outcomes: Array<Outcome> = []
   for (const { maxBytes, name, operation, timeoutMillis } of setting.cases) {
+    // Connections that can be used again come back to their pool a little later.
+    await new Promise((resolve) => setTimeout(resolve, 5))
     const before = process.memoryUsage().rss
     let most = before
     const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 5)
