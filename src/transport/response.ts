@@ -82,7 +82,9 @@ export const readBody = (
   const length = response.headers["content-length"]
   if (
     length !== undefined && /^\d+$/.test(length) && Number(length) <= maxBytes &&
-    response.headers["content-encoding"] === undefined
+    response.headers["content-encoding"] === undefined &&
+    // Where a server sends both, Deno and Bun believe the chunks.
+    response.headers["transfer-encoding"] === undefined
   ) {
     return Effect.map(response.text, Option.some)
   }
