@@ -80,8 +80,10 @@ export class Credentials extends CredentialsTag {
     readonly username?: string | undefined
     readonly baseUrl?: string | undefined
   }): CredentialsService {
+    const { token } = options
     return {
-      token: options.token,
+      // An Effect prints the values that it is made of, and a vault's among them may be secret.
+      token: Effect.isEffect(token) ? Effect.suspend(() => token) : token,
       vanityName: Option.fromNullable(options.vanityName),
       username: Option.fromNullable(options.username),
       baseUrl: options.baseUrl ?? defaultBaseUrl,

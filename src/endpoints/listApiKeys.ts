@@ -4,6 +4,7 @@
  * @module
  */
 import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -159,7 +160,11 @@ const toCall = (options: ListApiKeysPageOptions): Either.Either<Call<ApiKeyPage>
       "pagination.as_of_time": absentOr(options.asOfTime, checkAsOfTime),
       "pagination.sort_order": absentOr(options.sortOrder, checkSortOrder),
     }),
-    (query) => ({ query, decode: decodeApiKeyPage }),
+    (query) => ({
+      query,
+      decode: decodeApiKeyPage,
+      forUrls: ({ nextPage, previousPage }) => Arr.getSomes([nextPage, previousPage]),
+    }),
   )
 
 const absentOr = <A>(

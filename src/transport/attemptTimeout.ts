@@ -51,7 +51,11 @@ export const withAttemptTimeout = <A, E, R>(
         })
       })
 
-    return Effect.raceFirst(Effect.provideService(attempt, AttemptWait, attemptWait), timer).pipe(
+    // In a finalizer, and wherever else nothing may be interrupted, each must still end the other.
+    return Effect.raceFirst(
+      Effect.interruptible(Effect.provideService(attempt, AttemptWait, attemptWait)),
+      Effect.interruptible(timer),
+    ).pipe(
       Effect.onExit((exit) => options.onEnd(exit, active())),
     )
   })

@@ -14,15 +14,17 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { isRecord } from "effect/Predicate"
-import type { Decode } from "./decode.ts"
 import { type CallState, lost, mismatched } from "./failure.ts"
 import { type Gate, shutAsAsked } from "./gate.ts"
 import { interpret, MaxResponseBytes, readBody } from "./response.ts"
+import { type Redact, redactor } from "./redact.ts"
+import type { Call } from "./request.ts"
 import type { FailedAttempt } from "./RetryPolicy.ts"
+import { shielded } from "./shield.ts"
 
 /** What an exchange needs besides its request. */
 export interface ExchangeOptions<A> {
-  readonly decode: Decode<A>
+  readonly call: Call<A>
   /** The token in the request, which nothing that comes of the answer may show. */
   readonly token: string
   readonly gate: Gate | undefined
@@ -42,6 +44,7 @@ export const exchange = <A>(
 ): Effect.Effect<Received<A>, FailedAttempt, HttpClient.HttpClient> =>
   Effect.contextWithEffect((context: Context.Context<HttpClient.HttpClient>) => {
     const requestInit = Context.getOption(context, FetchHttpClient.RequestInit)
+    const redact = redactor([options.token])
     return Context.get(context, HttpClient.HttpClient).execute(request).pipe(
       Effect.catchTag("ResponseError", answerOfFilteringClient),
       // A redirect would carry the token to another place.
@@ -49,31 +52,33 @@ export const exchange = <A>(
         ...Option.getOrUndefined(requestInit),
         redirect: "manual",
       }),
-      // The client writes headers into its span, and a server can put a secret into any of them.
+      // A client that logs requests and answers: a server can put a secret into any header.
       Effect.locally(Headers.currentRedactedNames, [/(?:)/]),
-      Effect.mapError((error) => lost(options.state(), "Connection", describeLoss(error))),
-      Effect.flatMap((response) =>
-        options.gate === undefined
-          ? receive(response, Context.get(context, MaxResponseBytes), options)
-          : Effect.zipRight(
-            shutAsAsked(options.gate, response),
-            receive(response, Context.get(context, MaxResponseBytes), options),
-          )
-      ),
+      Effect.mapError((error) => lost(options.state(), "Connection", describeLoss(error, redact))),
+      Effect.flatMap((response) => {
+        const received = receive(response, Context.get(context, MaxResponseBytes), options, redact)
+        return options.gate === undefined
+          ? received
+          : Effect.zipRight(shutAsAsked(options.gate, response), received)
+      }),
+      (exchanged) => shielded(exchanged, redact),
     )
   })
 
 const receive = <A>(
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number,
-  { decode, state, token }: ExchangeOptions<A>,
+  { call, state, token }: ExchangeOptions<A>,
+  redact: Redact,
 ): Effect.Effect<Received<A>, FailedAttempt> => {
   const { headers, status } = response
   const isSuccess = status >= 200 && status <= 299
   return readBody(response, maxBytes).pipe(
     // What is not a success keeps the tag of its status, whether its body can be read or not.
     Effect.catchAll((error) =>
-      isSuccess ? Effect.fail(lost(state(), "Connection", describeLoss(error))) : Effect.succeedNone
+      isSuccess
+        ? Effect.fail(lost(state(), "Connection", describeLoss(error, redact)))
+        : Effect.succeedNone
     ),
     Effect.zip(Clock.currentTimeMillis),
     Effect.flatMap(([body, now]) =>
@@ -82,7 +87,7 @@ const receive = <A>(
         : interpret(
           state(),
           { status, headers, body: Option.getOrElse(body, () => "") },
-          decode,
+          call,
           token,
           now,
         )
@@ -98,16 +103,16 @@ const answerOfFilteringClient = (
   error.reason === "StatusCode" ? Effect.succeed(error.response) : Effect.fail(error)
 
 // Of a platform's error only its code is told: the error itself keeps the request and its token.
-const describeLoss = (error: HttpClientError.HttpClientError): string => {
+const describeLoss = (error: HttpClientError.HttpClientError, redact: Redact): string => {
   const what = error._tag === "RequestError" ? "no connection, or lost" : "the answer was cut off"
   const code = errorCode(error.cause, 5)
-  return code === undefined ? what : `${what} (${code})`
+  return code === undefined ? what : `${what} (${redact(code)})`
 }
 
 const errorCode = (cause: unknown, depth: number): string | undefined => {
   if (!isRecord(cause) || depth === 0) return undefined
   const { code } = cause
-  return typeof code === "string" && /^[A-Z_0-9]{1,40}$/.test(code)
+  return typeof code === "string" && /^[A-Z][A-Z_0-9]{1,39}$/.test(code)
     ? code
     : errorCode(cause["cause"], depth - 1)
 }

@@ -9,7 +9,7 @@ import { isRecord } from "effect/Predicate"
 import * as Failure from "../ApiKeyError.ts"
 import type { Mismatch } from "./decode.ts"
 import { operations } from "./operation.ts"
-import { secretsIn, showJson, showText } from "./redact.ts"
+import { redactor, secretsIn, showDetails, showText } from "./redact.ts"
 import type { Refusal } from "./request.ts"
 import type { FailedAttempt } from "./RetryPolicy.ts"
 import { parseRetryAfter } from "./retryAfter.ts"
@@ -97,16 +97,15 @@ export const failedStatus = (
   const { operation } = state
   const { roles, subject } = operations[operation]
   const { status } = answer
-  const secrets = secretsIn(token, answer.body)
-  const { code, details, message } = parseStatus(answer.body)
+  const { code, details, message } = readStatus(answer.body, token)
   const retryAfter = parseRetryAfter(answer.headers, now)
-  const said = message === undefined ? "" : `: ${showText(message, secrets)}`
+  const said = message === undefined ? "" : `: ${message}`
   const fields = {
     ...state,
     mayHaveApplied: state.mayHaveApplied || leavesOpen(operation, status),
     status,
     code,
-    details: details.map((detail) => showJson(detail, secrets)),
+    details,
   }
   const explain = (what: string, advice: string): string =>
     `${operation}: ${what} (HTTP ${status}${said}). ${advice}`
@@ -175,27 +174,35 @@ const final = (error: Failure.ApiKeyError): FailedAttempt => ({
   retryAfter: Option.none(),
 })
 
+// What an answer tells of a failure, fit to be shown.
 interface Status {
   readonly code: number | undefined
   readonly message: string | undefined
   readonly details: ReadonlyArray<unknown>
 }
 
+const nothing: Status = { code: undefined, message: undefined, details: [] }
+
 // The API's description promises a google.rpc.Status for some answers, and nothing for the others.
-const parseStatus = (body: string): Status => {
-  const json = parseJson(body)
-  const { code, details, message } = isRecord(json) ? json : {}
+const readStatus = (body: string, token: string): Status => {
+  const json = Option.getOrUndefined(parseJson(body))
+  if (!isRecord(json)) return nothing
+  // In JSON any character can be written as an escape, which hides a secret from those who search.
+  const meant = body.includes("\\") ? stringifyJson(json) : Option.some("")
+  const secrets = Option.flatMapNullable(meant, (text) => secretsIn(`${body}\n${text}`))
+  if (Option.isNone(secrets)) return nothing
+  const redact = redactor([token, ...secrets.value])
+  const { code, details, message } = json
   return {
     code: Number.isSafeInteger(code) && typeof code === "number" ? code : undefined,
-    message: typeof message === "string" && message !== "" ? message : undefined,
-    details: Array.isArray(details) ? details.slice(0, 20) : [],
+    message: typeof message === "string" && message !== "" ? showText(message, redact) : undefined,
+    details: Array.isArray(details) ? showDetails(details, redact) : [],
   }
 }
 
-const parseJson = (body: string): unknown => {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return undefined
-  }
-}
+const parseJson: (body: string) => Option.Option<unknown> = Option.liftThrowable(JSON.parse)
+
+// What is nested deeper than the stack reaches can be read, but not written.
+const stringifyJson: (json: unknown) => Option.Option<string> = Option.liftThrowable(
+  JSON.stringify,
+)

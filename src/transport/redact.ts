@@ -7,81 +7,140 @@
 /** What stands where a secret stood. */
 export const redacted = "<redacted>"
 
-/** Text from outside is cut after this many characters. */
+/** Text from outside has at most this many characters where it is shown, and then an ellipsis. */
 export const maxTextLength = 500
 
 /** Details are cut below this depth. */
 const maxDetailsDepth = 8
-/** Details keep this many members of each object or array. */
-const maxDetailsWidth = 50
+/** Of all details together this many values are shown. */
+const maxDetailsValues = 500
 
 const secretForm = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9]+/g
 
 /** So many characters of a secret in a row give it away. */
 const revealing = 8
 
-/** The secrets that must not be shown: the token in use, and any that stand in an answer. */
-export const secretsIn = (token: string, body: string): ReadonlyArray<string> => [
-  token,
-  ...(body.match(secretForm) ?? []),
-]
+/** An answer that holds more secrets than this is no answer of the API. */
+const maxSecrets = 100
 
-/** Replaces each secret in a text, and any eight characters in a row of its secret part. */
-export const redactText = (text: string, secrets: ReadonlyArray<string>): string => {
-  const hidden = new Set<string>()
-  let shown = text.replace(secretForm, redacted)
-  for (const secret of secrets) {
-    const part = secretPart(secret)
-    if (part !== "" && part.length < revealing) shown = shown.replaceAll(part, redacted)
-    for (let i = 0; i + revealing <= part.length; i++) hidden.add(part.slice(i, i + revealing))
+/** Replaces what a text must not show. */
+export type Redact = (text: string) => string
+
+/**
+ * Replaces each of the given secrets, any eight characters in a row of its secret part, and all
+ * that has the form of a secret.
+ */
+export const redactor = (secrets: ReadonlyArray<string>): Redact => {
+  const spellings = new Set(secrets.flatMap(spellingsOf))
+  const short = [...spellings].filter((spelling) => spelling.length < revealing)
+  let hidden: ReadonlySet<string> | undefined
+  return (text) => {
+    hidden ??= windowsOf(spellings)
+    let shown = text.replace(secretForm, redacted)
+    for (const secret of short) shown = shown.replaceAll(secret, redacted)
+    return replaceRuns(shown, hidden)
   }
-  let result = ""
-  let i = 0
-  while (i < shown.length) {
-    if (!hidden.has(shown.slice(i, i + revealing))) {
-      result += shown[i]
-      i++
-      continue
-    }
-    let end = i + revealing
-    while (end < shown.length && hidden.has(shown.slice(end - revealing + 1, end + 1))) end++
-    result += redacted
-    i = end
-  }
-  return result
+}
+
+// In a URL and in JSON some characters are written in other ways.
+const spellingsOf = (secret: string): ReadonlyArray<string> => {
+  const part = secretPart(secret)
+  if (part === "") return []
+  return /^[\w.-]+$/.test(part) ? [part] : [
+    part,
+    JSON.stringify(part).slice(1, -1),
+    new URLSearchParams([["", part]]).toString().slice(1),
+    encodeURIComponent(part),
+  ]
 }
 
 // A secret of the API starts with its key's id, which is no secret.
 const secretPart = (secret: string): string =>
   /^CCDB1_[A-Za-z0-9]+_/.test(secret) ? secret.slice(secret.indexOf("_", 6) + 1) : secret
 
+const windowsOf = (spellings: Iterable<string>): ReadonlySet<string> => {
+  const windows = new Set<string>()
+  for (const spelling of spellings) {
+    for (let i = 0; i + revealing <= spelling.length; i++) {
+      windows.add(spelling.slice(i, i + revealing))
+    }
+  }
+  return windows
+}
+
+const replaceRuns = (text: string, hidden: ReadonlySet<string>): string => {
+  let result = ""
+  let shownTo = 0
+  let i = 0
+  while (i + revealing <= text.length) {
+    if (!hidden.has(text.slice(i, i + revealing))) {
+      i++
+      continue
+    }
+    result += text.slice(shownTo, i) + redacted
+    i += revealing
+    while (i < text.length && hidden.has(text.slice(i - revealing + 1, i + 1))) i++
+    shownTo = i
+  }
+  return result + text.slice(shownTo)
+}
+
+/** Whether a text holds the token in use, or a whole secret of the API. */
+export const holdsSecret = (text: string, token: string): boolean =>
+  /CCDB1_[A-Za-z0-9]{22}_[A-Za-z0-9]{40}/.test(text) ||
+  // A shorter token is a test's, and may be a part of any word.
+  token.length >= 16 && text.includes(token)
+
+/** The secrets that stand in a text; none where there are too many to be looked for. */
+export const secretsIn = (text: string): ReadonlyArray<string> | undefined => {
+  const secrets = new Set<string>()
+  for (const [secret] of text.matchAll(secretForm)) {
+    if (secrets.size === maxSecrets) return undefined
+    secrets.add(secret)
+  }
+  return [...secrets]
+}
+
 /** Escapes what a terminal or a log would act upon, and cuts the text. */
 export const escapeText = (text: string): string => {
-  const cut = text.length > maxTextLength ? `${text.slice(0, maxTextLength)}…` : text
-  return cut.replace(
+  const escaped = text.slice(0, maxTextLength + 1).replace(
     /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu,
     (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`,
   )
+  return escaped.length > maxTextLength ? `${escaped.slice(0, maxTextLength)}…` : escaped
 }
 
 /** Text from outside, fit to be shown. */
-export const showText = (text: string, secrets: ReadonlyArray<string>): string =>
-  escapeText(redactText(text.slice(0, 8 * maxTextLength), secrets))
+export const showText = (text: string, redact: Redact): string =>
+  // A secret that is cut here has lost its end, not its form.
+  escapeText(redact(text.slice(0, 8 * maxTextLength)))
 
-/** JSON from outside, fit to be shown: every key and string in it, to a bounded depth and width. */
-export const showJson = (
-  value: unknown,
-  secrets: ReadonlyArray<string>,
-  depth: number = maxDetailsDepth,
-): unknown => {
-  if (typeof value === "string") return showText(value, secrets)
-  if (typeof value !== "object" || value === null) return value
-  if (depth === 0) return "…"
-  if (Array.isArray(value)) {
-    return value.slice(0, maxDetailsWidth).map((item) => showJson(item, secrets, depth - 1))
+/** JSON from outside, fit to be shown: every key and string in it, to a bounded depth and size. */
+export const showDetails = (
+  details: ReadonlyArray<unknown>,
+  redact: Redact,
+): ReadonlyArray<unknown> => {
+  let left = maxDetailsValues
+  const show = (value: unknown, depth: number): unknown => {
+    if (typeof value === "string") return showText(value, redact)
+    if (typeof value !== "object" || value === null) return value
+    if (depth === 0) return "…"
+    if (Array.isArray(value)) return showAll(value, depth)
+    const shown: Array<readonly [string, unknown]> = []
+    for (const [key, item] of Object.entries(value)) {
+      if (left-- <= 0) break
+      // Whoever copies this key into an object by assignment gives it another prototype.
+      if (key !== "__proto__") shown.push([showText(key, redact), show(item, depth - 1)])
+    }
+    return Object.fromEntries(shown)
   }
-  return Object.fromEntries(
-    Object.entries(value).slice(0, maxDetailsWidth)
-      .map(([key, item]) => [showText(key, secrets), showJson(item, secrets, depth - 1)]),
-  )
+  const showAll = (values: ReadonlyArray<unknown>, depth: number): ReadonlyArray<unknown> => {
+    const shown: Array<unknown> = []
+    for (const value of values) {
+      if (left-- <= 0) break
+      shown.push(show(value, depth - 1))
+    }
+    return shown
+  }
+  return showAll(details, maxDetailsDepth)
 }

@@ -13,6 +13,7 @@ import { type CredentialsService, parseBaseUrl } from "../Credentials.ts"
 import { version } from "../version.ts"
 import type { Decode } from "./decode.ts"
 import { operations } from "./operation.ts"
+import { holdsSecret } from "./redact.ts"
 
 /** One call, as an endpoint asks for it. */
 export interface Call<A> {
@@ -23,6 +24,8 @@ export interface Call<A> {
   /** JSON; members that are undefined are left out. */
   readonly body?: Readonly<Record<string, string | undefined>>
   readonly decode: Decode<A>
+  /** Strings of an answer that are to go into a URL, where no secret may stand. */
+  readonly forUrls?: (model: A) => ReadonlyArray<string>
 }
 
 /** An input that cannot be right. It never holds what it was. */
@@ -75,6 +78,18 @@ export const makeRequest = <A>(
       "token",
       "must be visible ASCII characters without spaces or line breaks: was it cut or quoted?",
     )
+  }
+  const shown = {
+    id: call.id,
+    serviceAccountId: call.query?.["service_account_id"],
+    startPage: call.query?.["pagination.page"],
+    vanityName: Option.getOrUndefined(credentials.vanityName),
+    username: Option.getOrUndefined(credentials.username),
+  }
+  for (const [field, value] of Object.entries(shown)) {
+    if (value !== undefined && holdsSecret(value, token)) {
+      return refuse(field, "holds a secret, which URLs and logs would show")
+    }
   }
   const headers: Record<string, string> = {
     accept: "application/json",

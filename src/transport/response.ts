@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Decode } from "./decode.ts"
 import {
   type Answer,
   type CallState,
@@ -18,6 +17,8 @@ import {
   failedStatus,
   mismatched,
 } from "./failure.ts"
+import { holdsSecret } from "./redact.ts"
+import type { Call } from "./request.ts"
 import type { FailedAttempt } from "./RetryPolicy.ts"
 
 const MaxResponseBytesReference: Context.ReferenceClass<
@@ -36,7 +37,7 @@ const MaxResponseBytesReference: Context.ReferenceClass<
  * ```ts
  * import { listApiKeysPage, MaxResponseBytes } from "@effect-crdb/api-keys"
  * import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+ * import * as Effect from "effect/Effect"
  *
  * const program = Effect.provideService(listApiKeysPage(), MaxResponseBytes, 64 * 1024)
  * ```
@@ -47,7 +48,7 @@ export class MaxResponseBytes extends MaxResponseBytesReference {}
 export const interpret = <A>(
   state: CallState,
   answer: Answer,
-  decode: Decode<A>,
+  { decode, forUrls = () => [] }: Call<A>,
   token: string,
   now: number,
 ): Either.Either<A, FailedAttempt> => {
@@ -58,10 +59,11 @@ export const interpret = <A>(
   if (body === "") return unexpected("its body is empty")
   const json = parseJson(body)
   if (Either.isLeft(json)) return unexpected("its body is not JSON")
-  return Either.orElse(
-    decode(json.right),
-    (mismatch) => unexpected(describeMismatch(mismatch)),
-  )
+  const decoded = decode(json.right)
+  if (Either.isLeft(decoded)) return unexpected(describeMismatch(decoded.left))
+  return forUrls(decoded.right).some((text) => holdsSecret(text, token))
+    ? unexpected("a page token in its body holds a secret")
+    : Either.right(decoded.right)
 }
 
 // An absent type is no ground to throw away an answer whose secret is shown only once.
@@ -79,7 +81,7 @@ export const readBody = (
   // With a length and no compression the HTTP client itself stops reading where it should.
   const length = response.headers["content-length"]
   if (
-    length !== undefined && Number(length) <= maxBytes &&
+    length !== undefined && /^\d+$/.test(length) && Number(length) <= maxBytes &&
     response.headers["content-encoding"] === undefined
   ) {
     return Effect.map(response.text, Option.some)

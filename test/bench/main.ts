@@ -11,6 +11,8 @@ import { clientsBench } from "./clients.ts"
 import { decodeBench } from "./decode.ts"
 import { emulatorBench } from "./emulator.ts"
 import { getApiKeyBench } from "./getApiKey.ts"
+import { lifecycleBench } from "./lifecycle.ts"
+import { limitsBench } from "./limits.ts"
 import { prefetchBench } from "./prefetch.ts"
 import type { Row } from "./row.ts"
 import { walkBench } from "./walk.ts"
@@ -21,7 +23,9 @@ const groups: Readonly<Record<string, () => Promise<ReadonlyArray<Row>>>> = {
   walk: walkBench,
   bundle: bundleBench,
   prefetch: prefetchBench,
+  limits: limitsBench,
   emulator: emulatorBench,
+  lifecycle: lifecycleBench,
 }
 
 const args = process.argv.slice(2)

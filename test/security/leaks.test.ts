@@ -1,0 +1,141 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as OtelTracer from "@effect/opentelemetry/Tracer"
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from "@opentelemetry/sdk-trace-base"
+import { Credentials } from "@effect-crdb/api-keys"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import { isRecord } from "effect/Predicate"
+import * as Cause from "effect/Cause"
+import * as Redacted from "effect/Redacted"
+import { failures, run } from "./failures.ts"
+import { forgotten, operations, tags } from "./operations.ts"
+import { inspectDeep, type Rendering, renderRun, renderValue } from "./renderings.ts"
+import { leakIn, newSecret, secretPart, tokens } from "./secrets.ts"
+
+const leaksIn = (renderings: ReadonlyArray<Rendering>) =>
+  renderings.flatMap(([where, text]) => {
+    const leak = leakIn(text)
+    return leak === undefined ? [] : [{ where, leak, text: text.slice(0, 2000) }]
+  })
+
+/** Runs with OpenTelemetry's own tracer, and makes text of all that it exports. */
+const withOpenTelemetry = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const exporter = new InMemorySpanExporter()
+    const provider = new BasicTracerProvider({
+      spanProcessors: [new SimpleSpanProcessor(exporter)],
+    })
+    const tracer = yield* Effect.provideService(
+      OtelTracer.make,
+      OtelTracer.OtelTracer,
+      provider.getTracer("test"),
+    )
+    yield* Effect.exit(Effect.withTracer(effect, tracer))
+    const spans = exporter.getFinishedSpans()
+    return {
+      spans,
+      renderings: spans.flatMap(({ attributes, events, links, name, resource, status }) =>
+        renderValue("a span", { attributes, events, links, name, resource, status }, inspectors)
+      ),
+    }
+  })
+
+const inspectors = { "util.inspect": inspectDeep }
+
+const seen = new Set<string>()
+
+describe("nothing that a call leaves behind holds a secret", () => {
+  for (const [operation, call] of Object.entries(operations)) {
+    it.live.each(failures)(`${operation}: $name`, (failure) =>
+      Effect.gen(function* () {
+        for (const token of operation === "getApiKey" ? Object.values(tokens) : [tokens.apiKey]) {
+          const { exit, renderings } = yield* renderRun(run(call, failure, token), inspectors)
+          const shown = renderings.filter(([where]) => !failure.isData || !/\bvalue\b/.test(where))
+          expect(leaksIn(shown)).toEqual([])
+          if (failure.mayPass !== true) expect(exit._tag).toBe("Failure")
+          if (Exit.isFailure(exit)) {
+            const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
+            if (isRecord(error)) seen.add(String(error["_tag"]))
+          }
+        }
+        const { renderings, spans } = yield* withOpenTelemetry(run(call, failure, tokens.apiKey))
+        expect(spans.length).toBeGreaterThan(0)
+        expect(leaksIn(renderings)).toEqual([])
+      }))
+  }
+
+  it.effect("and no metric has one in its name, its tags or its state", () =>
+    Effect.gen(function* () {
+      const metrics = yield* Metric.snapshot
+      expect(metrics.length).toBeGreaterThan(0)
+      expect(leaksIn(renderValue("the metrics", metrics, inspectors))).toEqual([])
+    }))
+})
+
+describe("the proof is whole", () => {
+  it("every function of the module that sends requests is called", () => {
+    expect(forgotten).toEqual([])
+  })
+
+  it("every error of the module comes up", () => {
+    expect([...seen].sort()).toEqual([...tags].sort())
+  })
+
+  it.each([
+    ["the whole token", tokens.apiKey],
+    ["the whole secret", newSecret],
+    ["twelve characters of it", `x${secretPart(newSecret).slice(20, 32)}x`],
+    ["twelve characters of a JWT", tokens.jwt.slice(-12)],
+  ])(
+    "%s is found where it stands in a message, a key, a symbol, a request or a cause",
+    (_, text) => {
+      const values = [
+        new Error(text),
+        { [text]: 1 },
+        { [Symbol(text)]: 1 },
+        new Error("x", { cause: { request: { headers: { authorization: text } } } }),
+        Object.defineProperty({}, "hidden", { value: text }),
+        {
+          get lazily() {
+            return text
+          },
+        },
+        new Map([[text, 1]]),
+      ]
+      for (const value of values) {
+        expect(leaksIn(renderValue("it", value, inspectors)).length).toBeGreaterThan(0)
+      }
+    },
+  )
+
+  it("what is left of a secret is no longer than eleven characters", () => {
+    expect(leakIn(secretPart(newSecret).slice(3, 14))).toBeUndefined()
+  })
+})
+
+describe("credentials show no token", () => {
+  const { apiKey, jwt } = tokens
+  const layers: ReadonlyArray<readonly [string, Layer.Layer<Credentials>]> = [
+    ["of a key", Credentials.layerApiKey(Redacted.make(apiKey))],
+    ["of a JWT", Credentials.layerJwt({ token: Redacted.make(jwt), vanityName: "acme" })],
+    ["of an Effect", Credentials.layerApiKey(Effect.sync(() => Redacted.make(apiKey)))],
+    [
+      "of an Effect that holds it",
+      Credentials.layerApiKey(Effect.map(Effect.succeed(apiKey), (token) => Redacted.make(token))),
+    ],
+  ]
+  it.effect.each(layers)("%s", ([, layer]) =>
+    Effect.gen(function* () {
+      const credentials = yield* Effect.provide(Credentials, layer)
+      const context = yield* Effect.provide(Effect.context<Credentials>(), layer)
+      expect(leaksIn(renderValue("them", credentials, inspectors))).toEqual([])
+      expect(leaksIn(renderValue("their context", context, inspectors))).toEqual([])
+    }))
+})

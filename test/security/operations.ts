@@ -1,0 +1,41 @@
+/**
+ * A call of everything that the module exports and that sends requests.
+ *
+ * @module
+ */
+import * as Module from "../../src/mod.ts"
+import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { id } from "./secrets.ts"
+
+type Call = Effect.Effect<unknown, unknown, HttpClient | Module.Credentials>
+
+const serviceAccountId = "1234abcd-1234-1234-abcd-12345678abcd"
+
+/** By the name of the export. */
+export const operations: Readonly<Record<string, Call>> = {
+  createApiKey: Module.createApiKey({ name: "example name", serviceAccountId }),
+  getApiKey: Module.getApiKey(id),
+  updateApiKey: Module.updateApiKey(id, { name: "new name" }),
+  deleteApiKey: Module.deleteApiKey(id),
+  listApiKeysPage: Module.listApiKeysPage({ serviceAccountId, startPage: "p" }),
+  listApiKeyPages: Stream.runDrain(Stream.take(Module.listApiKeyPages({ prefetch: 2 }), 4)),
+  listApiKeys: Stream.runDrain(Stream.take(Module.listApiKeys(), 4)),
+}
+
+/** Functions that send nothing by themselves. */
+const others = ["throttled", "throttledByStore", "withRetryPolicy"]
+
+const exports: Readonly<Record<string, unknown>> = Module
+
+/** Exports that may send requests, and of which no call is known here. */
+export const forgotten: ReadonlyArray<string> = Object.keys(exports).filter((name) =>
+  /^[a-z]/.test(name) && !(name in operations) && !others.includes(name)
+)
+
+/** The tags of every error that the module exports. */
+export const tags: ReadonlyArray<string> = Object.keys(exports).filter((name) => {
+  const value = exports[name]
+  return typeof value === "function" && value.prototype instanceof Error
+})
