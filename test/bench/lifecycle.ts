@@ -1,24 +1,16 @@
 /**
  * What it costs to rotate a fleet: 500 keys over 20 service accounts, at the API's rate limit, one
- * answer in fifty faulty. Runs alone with `npx vite-node --script test/bench/lifecycle.ts`.
+ * answer in fifty faulty.
  *
  * @module
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { fileURLToPath } from "node:url"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
 import { rotateFleet } from "../lifecycle/fleet.ts"
 import { inVirtualTime } from "../lifecycle/virtualTime.ts"
-
-/** One measurement. */
-export interface Row {
-  readonly what: string
-  readonly measured: string
-  readonly target: string
-  readonly pass: boolean
-}
+import type { Row } from "./row.ts"
 
 const count = 500
 
@@ -83,5 +75,3 @@ export const lifecycleBench = async (): Promise<ReadonlyArray<Row>> => {
     },
   ]
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.table(await lifecycleBench())

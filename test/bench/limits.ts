@@ -1,6 +1,5 @@
 /**
  * How close the client comes to the server's limit, and how often it is refused, over real sockets.
- * Runs alone with `npx vite-node --script test/bench/limits.ts`.
  *
  * @module
  */
@@ -8,18 +7,10 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { fileURLToPath } from "node:url"
 import * as Emulator from "../../src/emulator/mod.ts"
 import { type Credentials, getApiKey, listApiKeysPage, throttled } from "../../src/mod.ts"
 import { servedEmulator } from "../servedEmulator.ts"
-
-/** One measurement. */
-export interface Row {
-  readonly what: string
-  readonly measured: string
-  readonly target: string
-  readonly pass: boolean
-}
+import type { Row } from "./row.ts"
 
 const limit = 200
 const fibers = 50
@@ -95,7 +86,7 @@ const unthrottledRows = (latency: number): Effect.Effect<ReadonlyArray<Row>> =>
   }])
 
 /** Measures the throttle and, without it, the gate, against an emulator with a limit of 200 a second. */
-export const limits = async (): Promise<ReadonlyArray<Row>> => {
+export const limitsBench = async (): Promise<ReadonlyArray<Row>> => {
   const rows = await Effect.runPromise(
     Effect.all([
       throttledRows(0),
@@ -107,5 +98,3 @@ export const limits = async (): Promise<ReadonlyArray<Row>> => {
   )
   return rows.flat()
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.table(await limits())
