@@ -58,7 +58,7 @@ const explanations: Readonly<Record<RotationFailedReason, string>> = {
   HeldKeyGone:
     "the key in the secret store is deleted: say with apiKey or first what to make in its place",
   StoreHoldsAnother:
-    "the secret store holds neither the key to be replaced nor its successor: is it the right one",
+    "the secret store holds neither the key to be replaced nor its successor: check which it is",
   SecretRefused: "the API refuses the secret although its key exists",
   NotStored: "the secret store does not show what was written. Check it before running this again",
   LeaseOver: "the run was held up for half the lease, so that it may not write any more",

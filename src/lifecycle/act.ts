@@ -181,11 +181,9 @@ const make = <E, R>(
           onSome: (predecessor) => ({ _tag: "Rotates", predecessor, nonce }),
         }),
     }, restore).pipe(
-      Effect.mapError(({ cause, leftBehind, message }): Failure<E> => ({
-        reason: "Api",
-        cause,
+      Effect.mapError(({ cause, leftBehind }): Failure<E> => ({
+        ...failedCall(cause),
         leftBehind,
-        what: message,
       })),
       Effect.flatMap(({ apiKey, secret, sentAt }) =>
         Ref.update(state, (state) => ({
@@ -304,9 +302,10 @@ const setOwn = (to: "written" | "abandoned" | "deleted") => <E>(state: State<E>)
 
 const api = <A, R>(
   call: Effect.Effect<A, ApiKeyError, R>,
-): Effect.Effect<A, Failure<never>, R> =>
-  Effect.mapError(call, (cause) => ({
-    reason: "Api" as const,
-    cause,
-    what: `${cause.message}. Run it again to go on`,
-  }))
+): Effect.Effect<A, Failure<never>, R> => Effect.mapError(call, failedCall)
+
+const failedCall = (cause: ApiKeyError): Failure<never> => ({
+  reason: "Api",
+  cause,
+  what: `${cause.message}. Run it again to go on`,
+})

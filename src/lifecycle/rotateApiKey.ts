@@ -68,7 +68,9 @@ export interface Rotation {
  * characters longer than `name`. It deletes nothing but the predecessor and keys with that mark
  * which are its own or older than the lease, and never what the store holds. Where it finds a younger
  * one, which may be of a run at work, it waits for its end or its age, up to the lease. Clocks of
- * runs and API must not differ by more than a quarter of the lease.
+ * runs and API must not differ by more than a quarter of the lease. A secret is proven by a call
+ * made with it before it is written; a 403 proves it too, since the key may be of an account without
+ * a role.
  *
  * Five requests where `apiKey` is given and nothing goes wrong, otherwise six. The key that the
  * program itself calls with can be rotated: calls within go on with the new one, and with

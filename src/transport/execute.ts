@@ -113,6 +113,7 @@ const attempt = <A>(
       const server = progress.server ??= serverAttributes(request.right.url)
       const sent = Effect.suspend(() => {
         markSent(true)
+        progress.status = undefined
         return exchange(request.right, {
           call,
           token,

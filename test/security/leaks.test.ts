@@ -8,7 +8,7 @@ import {
 import { Credentials } from "@effect-crdb/api-keys"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import { isRecord } from "effect/Predicate"

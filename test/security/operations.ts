@@ -5,7 +5,7 @@
  */
 import * as Module from "../../src/mod.ts"
 import type { HttpClient } from "@effect/platform/HttpClient"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { id } from "./secrets.ts"
 

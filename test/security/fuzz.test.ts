@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { Credentials, RetryPolicy } from "@effect-crdb/api-keys"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { isRecord } from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as fc from "fast-check"
+import process from "node:process"
+import { inspect } from "node:util"
+import { operations, tags } from "./operations.ts"
+import { type RawAnswer, rawAnswers, serveRaw } from "./rawAnswers.ts"
+import { leakIn, tokens } from "./secrets.ts"
+
+// `npm run fuzz` asks for many more.
+const wanted = Number(process.env["FUZZ_ANSWERS"] ?? 400)
+const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31)
+const together = 40
+
+const documented = new Set(tags)
+
+let server: Awaited<ReturnType<typeof serveRaw>>
+beforeAll(async () => {
+  server = await serveRaw()
+})
+afterAll(() => server.close())
+
+const policy = RetryPolicy.make({ schedule: Schedule.stop, attemptTimeout: "400 millis" })
+
+/** What an answer leads to: `ok`, a tag, or a complaint. */
+const outcomeOf = async (answer: RawAnswer, operation: string): Promise<string> => {
+  const { baseUrl, withdraw } = server.offer(answer)
+  const call = operations[operation] ?? Effect.dieMessage(`no operation ${operation}`)
+  const exit = await Effect.runPromiseExit(
+    call.pipe(
+      Effect.provideService(RetryPolicy, policy),
+      Effect.provide(
+        Layer.merge(
+          FetchHttpClient.layer,
+          Credentials.layerApiKey(Redacted.make(tokens.apiKey), { baseUrl }),
+        ),
+      ),
+      Effect.timeoutFail({ duration: "20 seconds", onTimeout: () => ({ _tag: "a hang" }) }),
+    ),
+  )
+  withdraw()
+  if (Exit.isSuccess(exit)) return "ok"
+  const shown = inspect(exit, { depth: Infinity }) +
+    Cause.pretty(exit.cause, { renderErrorCause: true }) + JSON.stringify(exit)
+  if (leakIn(shown) !== undefined) return `a leak: ${shown}`
+  const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
+  if (!isRecord(error)) return `a defect: ${shown}`
+  const { _tag, message } = error
+  // Wherever a server speaks, at most 500 characters of it are shown.
+  if (typeof message === "string" && message.length > 900) return `a long message: ${message}`
+  // deno-lint-ignore no-control-regex
+  if (typeof message === "string" && /[\x00-\x1f\x7f-\x9f\u202e]/.test(message)) {
+    return `a message with signs in it: ${message}`
+  }
+  return String(_tag)
+}
+
+it(`${wanted} raw answers do no harm`, async () => {
+  const counts: Record<string, number> = {}
+  const started = performance.now()
+  let done = 0
+  let reported = 0
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(rawAnswers, fc.constantFrom(...Object.keys(operations))), {
+        minLength: together,
+        maxLength: together,
+        size: "max",
+      }),
+      async (answers) => {
+        const outcomes = await Promise.all(
+          answers.map(([answer, operation]) => outcomeOf(answer, operation)),
+        )
+        for (const outcome of outcomes) {
+          expect(["ok", ...documented]).toContain(outcome)
+          counts[outcome] = (counts[outcome] ?? 0) + 1
+        }
+        done += outcomes.length
+        if (wanted > 1000 && done - reported >= wanted / 20) {
+          reported = done
+          const seconds = Math.round((performance.now() - started) / 1000)
+          console.log(`${done} answers in ${seconds} s: ${JSON.stringify(counts)}`)
+        }
+      },
+    ),
+    { numRuns: Math.ceil(wanted / together), seed, endOnFailure: true },
+  )
+  if (wanted > 1000) console.log(`seed ${seed}: ${done} answers, ${JSON.stringify(counts)}`)
+  expect(done).toBeGreaterThanOrEqual(wanted)
+  // Only a mixture of answers proves anything.
+  expect(Object.keys(counts).length).toBeGreaterThan(6)
+}, 3_600_000)

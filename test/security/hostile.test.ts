@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { expectSuccess, runTool } from "../tool.ts"
+import { hostileCases, type HostileServer, serveHostile } from "./hostileServer.ts"
+import { type Outcome, type Setting, suffer } from "./victim.ts"
+
+const spawned = (tool: string, ...args: ReadonlyArray<string>) => async (setting: Setting) => {
+  const run = await runTool(tool, [...args, "test/security/victim.ts", JSON.stringify(setting)])
+  const outcomes: ReadonlyArray<Outcome> = JSON.parse(expectSuccess(run).stdout)
+  return outcomes
+}
+
+const runtimes: Readonly<Record<string, (setting: Setting) => Promise<ReadonlyArray<Outcome>>>> = {
+  Node: suffer,
+  Deno: spawned("deno", "run", "--no-prompt", "--cached-only", "--allow-all"),
+  Bun: spawned("bun", "run"),
+}
+
+describe.each(Object.keys(runtimes))("a hostile server on %s", (runtime) => {
+  let server: HostileServer
+  let outcomes: ReadonlyMap<string, Outcome>
+
+  beforeAll(async () => {
+    server = await serveHostile(hostileCases)
+    const told = await runtimes[runtime]?.({ port: server.port, cases: hostileCases })
+    outcomes = new Map(told?.map((outcome) => [outcome.name, outcome]))
+  })
+  afterAll(() => server.close())
+
+  it.each(hostileCases)("$name: $outcomes", ({ keyName, name, outcomes: right, says, status }) => {
+    const outcome = outcomes.get(name)
+    expect(right).toContain(outcome?.outcome)
+    if (status !== undefined) expect(outcome?.status).toBe(status)
+    if (keyName !== undefined) expect(outcome?.keyName).toBe(keyName)
+    if (says !== undefined) expect(outcome?.message).toMatch(says)
+    expect(outcome?.polluted).toBe(false)
+    expect(outcome?.message.length).toBeLessThan(1000)
+    expect(JSON.stringify(outcome?.details).length).toBeLessThan(600_000)
+    // A runtime's own buffers are in it; a body of 192 MiB that was read whole is not.
+    expect(outcome?.grown).toBeLessThan(150)
+  })
+
+  it("sees one request in each case, and none where a redirect leads", () => {
+    expect(server.requests.length).toBe(hostileCases.length)
+    expect(server.strays()).toBe(0)
+  })
+
+  it("is left alone by whoever has given it up", async () => {
+    await expect.poll(() => server.open(), { timeout: 30_000 }).toBe(0)
+  })
+})

@@ -1,0 +1,14 @@
+import { expect, it } from "vitest"
+import { failures } from "./failures.ts"
+import { operations } from "./operations.ts"
+import { runTool } from "../tool.ts"
+
+const calls = failures.length * Object.keys(operations).length
+
+it.each([
+  ["Deno", "deno", ["run", "--no-prompt", "--cached-only", "--allow-env", "--allow-read"]],
+  ["Bun", "bun", ["run"]],
+])("nothing that a call leaves behind holds a secret on %s", async (runtime, tool, args) => {
+  const { stderr, stdout } = await runTool(tool, [...args, "test/security/inspect.ts"])
+  expect(stdout + stderr).toBe(`${calls} calls on ${runtime}\n`)
+}, 600_000)
