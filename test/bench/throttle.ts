@@ -10,12 +10,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { servedEmulator } from "../servedEmulator.ts"
-import { figure, median, type Row } from "./row.ts"
+import { figure, type Row } from "./row.ts"
 
 const limit = 10
 const calls = 50
 const fibers = 20
 const rounds = 3
+const resolution = 5
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
 
@@ -26,12 +27,16 @@ const round = Effect.gen(function* () {
   yield* Effect.replicateEffect(get, limit, { concurrency: limit })
   yield* Effect.sleep("1200 millis")
   yield* emulator.clear
+  const late = monitorEventLoopDelay({ resolution })
+  late.enable()
   const outcomes = yield* Effect.replicateEffect(get, calls, { concurrency: fibers })
+  late.disable()
   const requests = yield* emulator.requests
   const admitted = requests.filter(({ status }) => status === 200)
     .map(({ at }) => DateTime.toEpochMillis(at))
   const seconds = (Math.max(...admitted) - Math.min(...admitted)) / 1000
   return {
+    lateMillis: late.max / 1e6 - resolution,
     failed: outcomes.filter(({ _tag }) => _tag === "Left").length,
     refusedShare: (yield* emulator.refused) / requests.length,
     // As the server sees it. The first ten may go out at once, and would make any client look faster than allowed.
@@ -45,15 +50,15 @@ const rowsFor = (latency: number, isThrottled: boolean): Effect.Effect<ReadonlyA
     ? Layer.provideMerge(throttled({ limit, window: "1 second" }), served)
     : served
   return Effect.map(Effect.provide(Effect.replicateEffect(round, rounds), client), (results) => {
-    const rateShare = median(results.map((result) => result.rateShare))
-    const refusedShare = median(results.map((result) => result.refusedShare))
-    const failed = results.reduce((sum, result) => sum + result.failed, 0)
+    const { failed, lateMillis, rateShare, refusedShare } = results.reduce((one, other) =>
+      one.lateMillis <= other.lateMillis ? one : other
+    )
     const what = `${isThrottled ? "" : "not "}throttled, 10 a second allowed, ${latency} ms away`
     return isThrottled
       ? [
         {
           what: `${what}: of the allowed rate`,
-          measured: percent(rateShare),
+          measured: `${percent(rateShare)} (late by ${lateMillis.toFixed(0)} ms)`,
           target: ">= 95 %",
           pass: rateShare >= 0.95,
         },
@@ -66,7 +71,7 @@ const rowsFor = (latency: number, isThrottled: boolean): Effect.Effect<ReadonlyA
       ]
       : [figure(
         `  ${what}: of the allowed rate; refused; calls that failed`,
-        `${percent(rateShare)}; ${percent(refusedShare)}; ${failed} of ${rounds * calls}`,
+        `${percent(rateShare)}; ${percent(refusedShare)}; ${failed} of ${calls}`,
       )]
   })
 }
@@ -76,16 +81,13 @@ const rowsFor = (latency: number, isThrottled: boolean): Effect.Effect<ReadonlyA
  *
  * A token of the throttle is out for at most 1.04 seconds: where something else keeps the machine
  * from running this process for more than 40 ms, a request may come too early, is refused, and costs
- * the second that the server asks for. The lateness is told, so that such a run can be recognized.
+ * the second that the server asks for. So of several rounds that one counts in which the process was
+ * least late for what was due, whatever came out of it; the lateness is told.
  */
 export const throttleBench = async (): Promise<ReadonlyArray<Row>> => {
-  const late = monitorEventLoopDelay({ resolution: 5 })
-  late.enable()
   const rows = await Effect.runPromise(Effect.all(
     [rowsFor(0, true), rowsFor(50, true), rowsFor(0, false), rowsFor(50, false)],
     { concurrency: "unbounded" },
   ))
-  late.disable()
-  const lateness = `${(late.max / 1e6).toFixed(0)} ms`
-  return [...rows.flat(), figure("  the latest that this process ran what was due", lateness)]
+  return rows.flat()
 }
