@@ -150,7 +150,7 @@ const listBeside = (
 ): Effect.Effect<ReadonlyArray<ApiKey>, Failure<never>, HttpClient | Credentials> =>
   Effect.gen(function* () {
     const keys = Chunk.toReadonlyArray(
-      yield* api(Stream.runCollect(listApiKeys({ serviceAccountId, pageSize: 500 }))),
+      yield* api(Stream.runCollect(listApiKeys({ serviceAccountId }))),
     )
     if (keys.some((key) => key.id === id)) return keys
     // That the key in the store is gone must not be concluded from a list that lags behind.

@@ -4,12 +4,15 @@
  * @module
  */
 import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { CreatedApiKey } from "../ApiKey.ts"
+import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
 import type { CreateApiKeyInput } from "../endpoints/createApiKey.ts"
 import { updateApiKey } from "../endpoints/updateApiKey.ts"
+import { lost } from "../transport/failure.ts"
 import { checkMarkable } from "./checkMarkable.ts"
 import { createMarked } from "./createMarked.ts"
 import { type ApiKeyNotCreated, notCreated } from "./LeftBehind.ts"
@@ -48,8 +51,9 @@ export const createApiKeyOnce = (
     Effect.zipRight(Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
         createMarked({ ...input, mark: (nonce) => ({ _tag: "Once", nonce }) }, restore),
-        ({ apiKey, secret }) =>
+        ({ apiKey, secret, sentAt }) =>
           restore(updateApiKey(apiKey.id, { name: input.name })).pipe(
+            Effect.zipLeft(failIfOverdue(sentAt)),
             Effect.map((apiKey) => ({ apiKey, secret })),
             Effect.onInterrupt(() =>
               Effect.catchAll(removeApiKey(apiKey.id), () =>
@@ -71,4 +75,22 @@ export const createApiKeyOnce = (
       )
     )),
     Effect.withSpan("ApiKeys.createApiKeyOnce", { captureStackTrace: false }),
+  )
+
+// Half of what sweepExpiredApiKeys gives a create by default: its key may not be swept up when it has
+// been handed out.
+const longestMillis = 5 * 60_000
+
+const failIfOverdue = (sentAt: number): Effect.Effect<void, ApiKeyError> =>
+  Effect.flatMap(
+    Clock.currentTimeMillis,
+    (now) =>
+      now - sentAt < longestMillis ? Effect.void : Effect.fail(
+        lost(
+          { operation: "createApiKey", attempts: 1, mayHaveApplied: false },
+          "Timeout",
+          "not renamed within 5 minutes",
+          false,
+        ).error,
+      ),
   )

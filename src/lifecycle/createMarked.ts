@@ -89,6 +89,7 @@ export const createMarked = (
           ),
           Effect.zipRight(failing(error)),
         ))
+      yield* warn(doubtful)
       return key
     })))
 
@@ -180,7 +181,9 @@ const warn = (doubtful: Ref.Ref<ReadonlyArray<LeftBehind>>): Effect.Effect<void>
     (keys) =>
       Effect.forEach(keys, ({ id, name }) =>
         Effect.annotateLogs(
-          Effect.logWarning("an interrupted create may have left a key behind"),
+          Effect.logWarning(
+            "a create whose outcome is unknown may have left a key behind, or still make one",
+          ),
           { name, id: Option.getOrElse(id, () => "unknown") },
         ), { discard: true }),
   )

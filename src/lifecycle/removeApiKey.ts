@@ -9,11 +9,12 @@ import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
 import { deleteApiKey } from "../endpoints/deleteApiKey.ts"
 
-/** Sees to it that a key is gone; true where this call found it there. */
+/** Sees to it that a key is gone; true where this call deleted it, or may have. */
 export const removeApiKey = (
   id: string,
 ): Effect.Effect<boolean, ApiKeyError, HttpClient | Credentials> =>
   deleteApiKey(id).pipe(
     Effect.as(true),
-    Effect.catchTag("NotFound", () => Effect.succeed(false)),
+    // After a lost answer, that it is gone can be this call's own doing.
+    Effect.catchTag("NotFound", ({ mayHaveApplied }) => Effect.succeed(mayHaveApplied)),
   )

@@ -4,6 +4,7 @@
  * @module
  */
 import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,6 +12,7 @@ import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import { Credentials } from "../Credentials.ts"
 import { act, type Acting, type Failure, observeStore, type State } from "./act.ts"
+import { checkMarkable } from "./checkMarkable.ts"
 import type { Restore } from "./createMarked.ts"
 import type { Following } from "./followingCredentials.ts"
 import type { LeftBehind } from "./LeftBehind.ts"
@@ -34,6 +36,13 @@ export const rotate = <E, R>(
   { following, whileWaiting, whileWorking }: Shared,
 ): Effect.Effect<Rotation, RotationFailed<E>, HttpClient | R> =>
   Effect.gen(function* () {
+    if (options.first !== undefined) {
+      yield* Effect.mapError(
+        checkMarkable(options.first),
+        ({ cause }) =>
+          rotationFailed<E>({ reason: "Api", cause, held: Option.none(), leftBehind: [] }),
+      )
+    }
     const plan = planOf(options)
     const state = yield* Ref.make<State<E>>(stateAtFirst(options))
     const acting: Acting<E, R> = { store: options.store, lease: plan.lease, following, state }
@@ -73,7 +82,10 @@ export const rotate = <E, R>(
         })
       ),
       Effect.catchAll((failure) => fail(acting, failure)),
-      Effect.onInterrupt(() => discardUnwritten(acting)),
+      // A failure has seen to it already.
+      Effect.onError((cause) =>
+        Option.isSome(Cause.failureOption(cause)) ? Effect.void : discardUnwritten(acting)
+      ),
     )
   }).pipe(
     Effect.provideService(Credentials, following.credentials),

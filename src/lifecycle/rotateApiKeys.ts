@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import type { ApiKey } from "../ApiKey.ts"
 import { Credentials } from "../Credentials.ts"
 import { makeFollowing } from "./followingCredentials.ts"
-import { makePermits } from "./permits.ts"
+import { makeLine } from "../transport/line.ts"
 import { rotate } from "./rotate.ts"
 import type { RotateApiKeyOptions, Rotation, RotationOptions } from "./rotateApiKey.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
@@ -78,14 +78,15 @@ export const rotateApiKeys = <E = never, R = never>(
 ) => Stream.Stream<RotationOutcome<E>, E2, HttpClient | Credentials | R | R2> =>
 (apiKeys) =>
   Stream.unwrap(Effect.gen(function* () {
-    const whileWorking = yield* makePermits(Math.max(1, options.concurrency ?? 4))
+    const { concurrency = 4 } = options
+    const working = makeLine(concurrency >= 1 ? concurrency : 1)
     const following = yield* makeFollowing(yield* Credentials)
     const progress = yield* Ref.make<RotationProgress>(nothingYet)
-    const oneByOne = yield* makePermits(1)
+    const reporting = makeLine()
     const report = (change: (progress: RotationProgress) => RotationProgress) =>
       Ref.updateAndGet(progress, change).pipe(
         Effect.flatMap((progress) => options.onProgress?.(progress) ?? Effect.void),
-        oneByOne,
+        reporting.turn,
       )
 
     const rotateOne = (apiKey: ApiKey) => {
@@ -94,7 +95,7 @@ export const rotateApiKeys = <E = never, R = never>(
       return report((now) => ({ ...now, started: now.started + 1 })).pipe(
         Effect.zipRight(Effect.either(rotate(one, {
           following,
-          whileWorking,
+          whileWorking: working.turn,
           whileWaiting: (wait) =>
             Effect.zipRight(report(waitingChangedBy(1)), wait).pipe(
               Effect.ensuring(report(waitingChangedBy(-1))),

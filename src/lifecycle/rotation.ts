@@ -118,10 +118,10 @@ export const nextStep = (plan: Plan, view: View, run: Run): Step => {
   if (own?.state === "unwritten" || own?.state === "written" && !isHeld(view, own.id)) {
     return withOwnUnheld(plan, view, run, own)
   }
-  if (Option.isNone(view.held)) return make(plan, run, view.held, "NothingHeld")
+  if (Option.isNone(view.held)) return make(plan, view, run, "NothingHeld")
   const held = find(view, view.held.value)
   if (held === undefined) {
-    return view.listed ? make(plan, run, view.held, "HeldKeyGone") : { _tag: "Look" }
+    return view.listed ? make(plan, view, run, "HeldKeyGone") : { _tag: "Look" }
   }
   const { mark, name } = parseMarked(held.name)
   return Option.isSome(mark) && isSuccessor(mark.value)
@@ -191,7 +191,7 @@ const withUnmarkedHeld = (plan: Plan, view: View, run: Run, held: ApiKey): Step 
       return { _tag: "Fail", obstacle: "StoreHoldsAnother" }
     }
   } else if (isDue(plan, view, run, held)) {
-    return make(plan, run, Option.some(held.id), "HeldKeyGone", held)
+    return make(plan, view, run, "HeldKeyGone", held)
   }
   if (!view.listed) return { _tag: "Look" }
   const orphans = view.keys.filter(({ name }) => {
@@ -206,13 +206,16 @@ const withUnmarkedHeld = (plan: Plan, view: View, run: Run, held: ApiKey): Step 
 
 const make = (
   plan: Plan,
+  view: View,
   run: Run,
-  held: Option.Option<ApiKeyId>,
   obstacle: Obstacle,
   predecessor: ApiKey | undefined = Option.getOrUndefined(plan.target),
 ): Step => {
   if (Option.isSome(run.made)) return { _tag: "Fail", obstacle }
   if (predecessor !== undefined) {
+    if (!isReplaceable(plan, view, predecessor)) {
+      return { _tag: "Done", apiKey: predecessor, leftBehind: [] }
+    }
     return {
       _tag: "Make",
       predecessor: Option.some(predecessor.id),
@@ -222,9 +225,17 @@ const make = (
   }
   return Option.match(plan.first, {
     onNone: () => ({ _tag: "Fail", obstacle }),
-    onSome: (first) => ({ _tag: "Make", predecessor: held, ...first }),
+    onSome: (first) => ({ _tag: "Make", predecessor: view.held, ...first }),
   })
 }
+
+// A younger key stays as it is, and so does one that is lent, or not finished, by its mark.
+const isReplaceable = (plan: Plan, view: View, key: ApiKey): boolean =>
+  (plan.olderThan === undefined || age(view, key) >= plan.olderThan) &&
+  !Option.exists(
+    parseMarked(key.name).mark,
+    ({ _tag }) => _tag === "Once" || _tag === "Expires",
+  )
 
 type SuccessorMark = Extract<Mark, { _tag: "Rotates" | "First" }>
 

@@ -13,6 +13,7 @@ import * as Stream from "effect/Stream"
 import type { ApiKey } from "../ApiKey.ts"
 import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
+import { getApiKey } from "../endpoints/getApiKey.ts"
 import { listApiKeys } from "../endpoints/listApiKeys.ts"
 import { parseMarked } from "./mark.ts"
 import { removeApiKey } from "./removeApiKey.ts"
@@ -30,8 +31,8 @@ export interface SweepOptions {
  * secrets nobody has; yields each key that it deleted, as it was.
  *
  * Only names that end in exactly such a mark count, so that no other key is touched. Whether a time
- * is over, the local clock says. A key that is renamed while the sweep runs may still be deleted by
- * its old name. Walks the list in pages of 500, one deletion after the other.
+ * is over, the local clock says. A page may be old by the time its keys are come to: each is looked at
+ * anew before it is deleted. One deletion after the other; two requests for each key.
  *
  * Needs the role ORG_ADMIN. Fails like `listApiKeys` and `deleteApiKey`, at the first key that
  * cannot be deleted; run it again to go on.
@@ -51,11 +52,19 @@ export const sweepExpiredApiKeys = (
   options: SweepOptions = {},
 ): Stream.Stream<ApiKey, ApiKeyError, HttpClient | Credentials> => {
   const lease = Duration.toMillis(options.lease ?? "10 minutes")
-  return listApiKeys({ serviceAccountId: options.serviceAccountId, pageSize: 500 }).pipe(
-    Stream.filterEffect((apiKey) =>
-      Effect.map(Clock.currentTimeMillis, (now) => isExpired(apiKey, now, lease))
+  const isExpiredNow = (apiKey: ApiKey) =>
+    Effect.map(Clock.currentTimeMillis, (now) => isExpired(apiKey, now, lease))
+  return listApiKeys({ serviceAccountId: options.serviceAccountId }).pipe(
+    Stream.filterEffect(isExpiredNow),
+    Stream.filterEffect(({ id }) =>
+      getApiKey(id).pipe(
+        Effect.flatMap(isExpiredNow),
+        Effect.catchTag("NotFound", () => Effect.succeed(false)),
+        Effect.flatMap((isStillExpired) =>
+          isStillExpired ? removeApiKey(id) : Effect.succeed(false)
+        ),
+      )
     ),
-    Stream.filterEffect(({ id }) => removeApiKey(id)),
   )
 }
 

@@ -27,6 +27,7 @@ export const withAttemptTimeout = <A, E, R>(
     const startedAt = clock.unsafeCurrentTimeMillis()
     let waited = 0
     let waitsSince: number | undefined
+    let hasWaited = false
 
     const active = (): number => {
       const now = clock.unsafeCurrentTimeMillis()
@@ -48,12 +49,15 @@ export const withAttemptTimeout = <A, E, R>(
       Effect.suspend(() => {
         const since = clock.unsafeCurrentTimeMillis()
         waitsSince = since
-        options.onWait(true)
+        // A client that repeats by itself waits again with a request behind it that was sent.
+        const isFirst = !hasWaited
+        hasWaited = true
+        if (isFirst) options.onWait(true)
         // A wait that is cut off ends in no sending.
         return Effect.tap(wait, () => {
           waited += clock.unsafeCurrentTimeMillis() - since
           waitsSince = undefined
-          options.onWait(false)
+          if (isFirst) options.onWait(false)
         })
       })
 

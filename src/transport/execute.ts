@@ -56,7 +56,8 @@ export const execute = <A>(
     const bounded = Option.match(policy.deadline, {
       onNone: () => call,
       onSome: (deadline) =>
-        Effect.timeoutFail(call, {
+        // In a finalizer, and wherever else nothing may be interrupted, it must still end the call.
+        Effect.timeoutFail(Effect.interruptible(call), {
           duration: deadline,
           onTimeout: () => {
             const what = `no success within ${Duration.format(deadline)}`
@@ -146,9 +147,9 @@ const attempt = <A>(
       ({ error }) =>
         error._tag === "Unauthorized" && Effect.isEffect(credentials.token) &&
         !progress.isTokenRenewed,
-      () => {
+      (failed) => {
         progress.isTokenRenewed = true
-        return once
+        return Effect.zipRight(reportRetry(operation)(failed, Duration.zero), once)
       },
     )
     return Effect.map(renewed, ({ model }) => model)

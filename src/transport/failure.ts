@@ -98,7 +98,8 @@ export const failedStatus = (
   const { roles, subject } = operations[operation]
   const { status } = answer
   const { code, details, message } = readStatus(answer.body, token)
-  const retryAfter = parseRetryAfter(answer.headers, now)
+  // Of a redirect it says when to look at the new place, where nothing is sent.
+  const retryAfter = status < 400 ? Option.none() : parseRetryAfter(answer.headers, now)
   const said = message === undefined ? "" : `: ${message}`
   const fields = {
     ...state,

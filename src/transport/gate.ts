@@ -42,7 +42,14 @@ export const makeGate = (spacing: Duration.Duration): Gate => {
   )
 
   return {
-    enter: Effect.suspend(() => wasShut ? line.turn(untilOpen) : Effect.void),
+    enter: Effect.flatMap(
+      Effect.all([Clock.currentTimeMillis, RetryPolicy]),
+      ([now, { maxRetryAfter }]) =>
+        // Who would not wait so long is to learn it from an answer of its own, and to fail.
+        wasShut && opensAt - now <= Duration.toMillis(maxRetryAfter)
+          ? line.turn(untilOpen)
+          : Effect.void,
+    ),
     shut: (wait) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         wasShut = true

@@ -3,7 +3,9 @@
  *
  * @module
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 
 /** A line in which each waits for its turn. Effect's Semaphore lets a newcomer push in. */
 export interface Line {
@@ -13,15 +15,15 @@ export interface Line {
   readonly waiting: () => number
 }
 
-/** An empty line. */
-export const makeLine = (): Line => {
+/** An empty line, which lets so many have their turn at the same time. */
+export const makeLine = (atOnce: number = 1): Line => {
   const waiting = new Set<() => void>()
-  let taken = false
+  let free = atOnce
 
   const leave = Effect.sync(() => {
     const [next] = waiting
     if (next === undefined) {
-      taken = false
+      free++
     } else {
       // The turn is handed over, never set free, so that nobody can push in.
       waiting.delete(next)
@@ -29,21 +31,27 @@ export const makeLine = (): Line => {
     }
   })
 
-  const enter = Effect.async<void>((resume) => {
-    if (!taken) {
-      taken = true
-      return resume(Effect.void)
-    }
-    const next = () => resume(Effect.void)
-    waiting.add(next)
-    // Interrupted with the turn already in hand, it hands it on.
-    return Effect.suspend(() => waiting.delete(next) ? Effect.void : leave)
-  })
-
   return {
     turn: (effect) =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.zipRight(restore(enter), Effect.ensuring(restore(effect), leave))
+        Effect.suspend(() => {
+          const own = Effect.ensuring(restore(effect), leave)
+          if (free > 0) {
+            free--
+            return own
+          }
+          // Entered here, where nothing can be interrupted, and left below, whatever happens between.
+          const called = Deferred.unsafeMake<void>(FiberId.none)
+          const next = () => Deferred.unsafeDone(called, Effect.void)
+          waiting.add(next)
+          return restore(Deferred.await(called)).pipe(
+            // Interrupted with the turn already in hand, it hands it on.
+            Effect.onInterrupt(() =>
+              Effect.suspend(() => waiting.delete(next) ? Effect.void : leave)
+            ),
+            Effect.zipRight(own),
+          )
+        })
       ),
     waiting: () => waiting.size,
   }

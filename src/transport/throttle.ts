@@ -191,7 +191,7 @@ const makeMemoryStore = (): ThrottleStoreService => {
         const out = (buckets.get(key) ?? []).filter((token) => token.comesBackAt > now)
         buckets.set(key, out)
         if (out.length >= limit) {
-          const next = Math.min(...out.map((token) => token.comesBackAt))
+          const next = out.reduce((next, token) => Math.min(next, token.comesBackAt), Infinity)
           return { _tag: "Empty", retryAfter: Duration.millis(next - now) }
         }
         const token = { comesBackAt: now + millisOut(window) }
@@ -218,6 +218,9 @@ const makeRateLimiterStore = (limiter: RateLimiter): ThrottleStoreService => {
       window,
     }).pipe(
       Effect.as({ isTaken: true, outFor: window }),
+      // One that hangs or breaks must not hold up whoever waits behind.
+      Effect.timeoutFail({ duration: window, onTimeout: () => storeFailure }),
+      Effect.catchAllDefect(() => Effect.fail(storeFailure)),
       Effect.catchAll(({ reason, retryAfter }) =>
         reason === "Exceeded" && retryAfter !== undefined
           ? Effect.succeed({ isTaken: false, outFor: retryAfter })
@@ -246,6 +249,10 @@ const makeRateLimiterStore = (limiter: RateLimiter): ThrottleStoreService => {
         return { _tag: "Empty", retryAfter: Duration.millis(Math.max(1, next)) }
       }),
   }
+}
+
+const storeFailure: { readonly reason: string; readonly retryAfter?: Duration.Duration } = {
+  reason: "StoreError",
 }
 
 const unreturnable: Taken = { _tag: "Taken", answered: Effect.void }
