@@ -95,8 +95,8 @@ export const holdsSecret = (text: string, token: string): boolean =>
 export const secretsIn = (text: string): ReadonlyArray<string> | undefined => {
   const secrets = new Set<string>()
   for (const [secret] of text.matchAll(secretForm)) {
-    if (secrets.size === maxSecrets) return undefined
     secrets.add(secret)
+    if (secrets.size > maxSecrets) return undefined
   }
   return [...secrets]
 }
