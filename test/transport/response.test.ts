@@ -35,7 +35,7 @@ const streamed = (chunks: ReadonlyArray<Uint8Array>, headers: Record<string, str
 }
 
 describe("a body", () => {
-  it.effect.each([[3], [4], [5]])(
+  it.effect.each<readonly [number]>([[3], [4], [5]])(
     "of four bytes under a bound of %i",
     ([bound]) =>
       Effect.gen(function* () {
@@ -121,7 +121,7 @@ describe("a body", () => {
 
 describe("a page token that is a secret", () => {
   const secret = "CCDB1_zyxwvutsrqponmlkjihgfe_qW3rT5yU7iO9pA1sD2fG4hJ6kL8zX0cV5bN7mQ2w"
-  it.effect.each([["next_page"], ["previous_page"]])(
+  it.effect.each<readonly [string]>([["next_page"], ["previous_page"]])(
     "as %s is no answer of the API",
     ([name]) =>
       Effect.gen(function* () {
