@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type * as DateTime from "effect/DateTime"
+import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { ApiKeyId, ServiceAccountId } from "./ApiKeyId.ts"
-import { pageToken, rfc3339 } from "./transport/wire.ts"
+import { pageToken, parseDateTime } from "./transport/wire.ts"
 
 export { ApiKeyId, ServiceAccountId }
 
@@ -72,6 +72,20 @@ export interface ApiKeyPageEncoded {
     | undefined
 }
 
+const Timestamp = Schema.transform(
+  Schema.String.pipe(
+    Schema.filter((text) => parseDateTime(text) !== undefined, {
+      description: "an RFC 3339 date-time",
+    }),
+  ),
+  Schema.DateTimeUtcFromSelf,
+  {
+    strict: true,
+    decode: (text) => DateTime.unsafeMake(parseDateTime(text) ?? NaN),
+    encode: DateTime.formatIso,
+  },
+)
+
 /** Decodes an {@link ApiKey} from the wire. Unknown fields are ignored. */
 export const ApiKey: Schema.Schema<ApiKey, ApiKeyEncoded> = Schema.Struct({
   id: Schema.String.pipe(Schema.fromBrand(ApiKeyId)),
@@ -80,10 +94,7 @@ export const ApiKey: Schema.Schema<ApiKey, ApiKeyEncoded> = Schema.Struct({
     Schema.String.pipe(Schema.fromBrand(ServiceAccountId)),
   ).pipe(Schema.fromKey("service_account_id")),
   createdAt: Schema.propertySignature(
-    Schema.String.pipe(
-      Schema.pattern(rfc3339, { description: "an RFC 3339 date-time" }),
-      Schema.compose(Schema.DateTimeUtc),
-    ),
+    Timestamp,
   ).pipe(Schema.fromKey("created_at")),
 })
 

@@ -136,21 +136,22 @@ const withContext = <R>(token: Token<R>): Effect.Effect<Token, never, R> =>
 
 /**
  * Decides whether a base URL may receive a token: https, or http on a loopback address, and
- * nothing in it but an origin and a path. Right is the URL without a slash at its end.
+ * nothing in it but an origin and a path. Left is what is wrong, to follow its name. Right is the URL
+ * without a slash at its end.
  */
 export const parseBaseUrl = (input: string): Either.Either<string, string> => {
   if (!URL.canParse(input)) {
-    return Either.left("baseUrl is not a URL: give one like https://cockroachlabs.cloud")
+    return Either.left("is not a URL: give one like https://cockroachlabs.cloud")
   }
   const url = new URL(input)
   if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url.hostname))) {
-    return Either.left("baseUrl must be https, or http on a loopback address, to carry a token")
+    return Either.left("must be https, or http on a loopback address, to carry a token")
   }
   if (url.username !== "" || url.password !== "") {
-    return Either.left("baseUrl must not hold a user name or a password: remove what is before @")
+    return Either.left("must not hold a user name or a password: remove what is before @")
   }
   if (input.includes("?") || input.includes("#")) {
-    return Either.left("baseUrl must not hold a query or a fragment: remove what follows ? or #")
+    return Either.left("must not hold a query or a fragment: remove what follows ? or #")
   }
   return Either.right(url.origin + url.pathname.replace(/\/+$/, ""))
 }
@@ -176,7 +177,7 @@ const server: Config.Config<string> = Config.string().pipe(
   Config.mapOrFail((value) =>
     Either.mapLeft(
       parseBaseUrl(value),
-      (reason) => ConfigError.InvalidData([], reason.replace("baseUrl", "COCKROACH_SERVER")),
+      (reason) => ConfigError.InvalidData([], `COCKROACH_SERVER ${reason}`),
     )
   ),
   Config.nested("COCKROACH_SERVER"),

@@ -28,3 +28,25 @@ export type {
   ThrottleOptions,
   ThrottleStoreService,
 } from "./transport/throttle.ts"
+export { createApiKeyOnce } from "./lifecycle/createApiKeyOnce.ts"
+export { ApiKeyNotCreated } from "./lifecycle/LeftBehind.ts"
+export type { ApiKeyNotCreatedFields, LeftBehind } from "./lifecycle/LeftBehind.ts"
+export { rotateApiKey } from "./lifecycle/rotateApiKey.ts"
+export type { RotateApiKeyOptions, Rotation, RotationOptions } from "./lifecycle/rotateApiKey.ts"
+export { rotateApiKeys } from "./lifecycle/rotateApiKeys.ts"
+export type {
+  RotateApiKeysOptions,
+  RotationOutcome,
+  RotationProgress,
+} from "./lifecycle/rotateApiKeys.ts"
+export { RotationFailed } from "./lifecycle/RotationFailed.ts"
+export type { RotationFailedFields, RotationFailedReason } from "./lifecycle/RotationFailed.ts"
+export type { Obstacle as RotationObstacle } from "./lifecycle/rotation.ts"
+export { credentialsFromStore, SecretStoreEmpty } from "./lifecycle/SecretStore.ts"
+export type { SecretStore } from "./lifecycle/SecretStore.ts"
+export { sweepExpiredApiKeys } from "./lifecycle/sweepExpiredApiKeys.ts"
+export type { SweepOptions } from "./lifecycle/sweepExpiredApiKeys.ts"
+export { temporaryApiKey } from "./lifecycle/temporaryApiKey.ts"
+export type { TemporaryApiKeyInput } from "./lifecycle/temporaryApiKey.ts"
+export { parseMarked } from "./lifecycle/mark.ts"
+export type { Mark, MarkedName } from "./lifecycle/mark.ts"

@@ -2,12 +2,14 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Credentials } from "@effect-crdb/api-keys"
-import * as Emulator from "@effect-crdb/api-keys/emulator"
+import { Credentials } from "../src/mod.ts"
+import * as Emulator from "../src/emulator/mod.ts"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { createServer } from "node:http"
+import { makeGate } from "../src/transport/gate.ts"
 
 /**
  * An emulator of its own behind a loopback port, and what reaches it: fetch, and the credentials of
@@ -24,8 +26,9 @@ export const servedEmulator = (
       // A client keeps its connections for a while, and a server waits for them before it closes.
       yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
       const baseUrl = yield* HttpServer.addressFormattedWith(Effect.succeed)
+      const credentials = Credentials.make({ token: emulator.admin.secret, baseUrl })
       return Context.make(Emulator.Emulator, emulator).pipe(
-        Context.add(Credentials, Credentials.make({ token: emulator.admin.secret, baseUrl })),
+        Context.add(Credentials, { ...credentials, gate: makeGate(spacingOf(options)) }),
       )
     })).pipe(
       Layer.provide(NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" })),
@@ -33,3 +36,10 @@ export const servedEmulator = (
       Layer.merge(FetchHttpClient.layer),
     )
   })
+
+// The gate of the credentials lets in 10 a second, as the service does; here it is to fit the limit
+// of the emulator.
+const spacingOf = ({ rateLimit = {} }: Emulator.EmulatorOptions = {}): Duration.Duration =>
+  rateLimit === "none"
+    ? Duration.zero
+    : Duration.unsafeDivide(rateLimit.window ?? "1 second", rateLimit.limit ?? 10)

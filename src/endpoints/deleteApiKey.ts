@@ -21,6 +21,8 @@ export type DeleteApiKeyError = ApiKeyError
  *
  * Needs the role ORG_ADMIN. Sent again after 429, 500, 502, 503, 504, lost connections and
  * timeouts, so that a `NotFound` with `mayHaveApplied` can mean that an earlier attempt deleted it.
+ * On Deno and Bun take any `NotFound` for that: their fetch sends a request again by itself when a
+ * kept-alive connection breaks, and tells nobody.
  *
  * @example
  * ```ts

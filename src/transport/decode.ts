@@ -10,7 +10,7 @@ import { isRecord } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type * as Model from "../ApiKey.ts"
 import { ApiKeyId, ServiceAccountId } from "../ApiKeyId.ts"
-import { pageToken, rfc3339 } from "./wire.ts"
+import { pageToken, parseDateTime } from "./wire.ts"
 
 /** Where a body is not what the API promises. It never holds what stood there. */
 export interface Mismatch {
@@ -41,13 +41,12 @@ const apiKey = (body: unknown): Model.ApiKey | undefined => {
   const { created_at, id, name, service_account_id } = body
   if (
     typeof id !== "string" || typeof name !== "string" ||
-    typeof service_account_id !== "string" || typeof created_at !== "string" ||
-    !rfc3339.test(created_at)
+    typeof service_account_id !== "string" || typeof created_at !== "string"
   ) {
     return undefined
   }
-  const millis = Date.parse(created_at)
-  if (Number.isNaN(millis)) return undefined
+  const millis = parseDateTime(created_at)
+  if (millis === undefined) return undefined
   return {
     id: ApiKeyId(id),
     name,

@@ -19,7 +19,13 @@ import { Credentials } from "../Credentials.ts"
 import { withAttemptTimeout } from "./attemptTimeout.ts"
 import { exchange, type Received } from "./exchange.ts"
 import { type CallState, lost, refused } from "./failure.ts"
-import { recordRequest, recordRetry } from "./metrics.ts"
+import {
+  errorType,
+  recordRequest,
+  recordRetry,
+  type ServerAttributes,
+  serverAttributes,
+} from "./metrics.ts"
 import { operations } from "./operation.ts"
 import { redactor } from "./redact.ts"
 import { type Call, makeRequest, type Refusal } from "./request.ts"
@@ -38,6 +44,8 @@ export const execute = <A>(
       mayHaveApplied: false,
       isSent: false,
       isTokenRenewed: false,
+      server: undefined,
+      status: undefined,
     }
     const call = Either.isLeft(input)
       ? Effect.fail(refused(stateOf(progress), input.left))
@@ -45,7 +53,7 @@ export const execute = <A>(
         attempt(operation, input.right, policy.attemptTimeout, progress),
         retrySchedule(policy, operation, reportRetry(operation)),
       )
-    return Option.match(policy.deadline, {
+    const bounded = Option.match(policy.deadline, {
       onNone: () => call,
       onSome: (deadline) =>
         Effect.timeoutFail(call, {
@@ -56,6 +64,7 @@ export const execute = <A>(
           },
         }),
     })
+    return Effect.onExit(bounded, (exit) => describeEnd(progress, exit))
   }).pipe(
     Effect.mapError(({ error }: FailedAttempt) => error),
     Effect.withSpan(`ApiKeys.${operation}`, {
@@ -74,6 +83,9 @@ interface Progress {
   mayHaveApplied: boolean
   isSent: boolean
   isTokenRenewed: boolean
+  server: ServerAttributes | undefined
+  /** Of the answer to the latest request; undefined where there is none. */
+  status: number | undefined
 }
 
 const stateOf = ({ attempts, mayHaveApplied, operation }: Progress): CallState => ({
@@ -98,8 +110,10 @@ const attempt = <A>(
       const token = Redacted.isRedacted(redacted) ? Redacted.value(redacted) : ""
       const request = makeRequest(operation, call, credentials, token)
       if (Either.isLeft(request)) return Effect.fail(refused(stateOf(progress), request.left))
+      const server = progress.server ??= serverAttributes(request.right.url)
       const sent = Effect.suspend(() => {
         markSent(true)
+        progress.status = undefined
         return exchange(request.right, {
           call,
           token,
@@ -114,7 +128,7 @@ const attempt = <A>(
           return lost(stateOf(progress), "Timeout", what)
         },
         onWait: (isWaiting) => markSent(!isWaiting),
-        onEnd: (exit, millis) => recordExit(operation, exit, millis),
+        onEnd: (exit, millis) => recordExit(progress, server, exit, millis),
       })
       return Effect.tapError(
         credentials.gate === undefined ? timed : Effect.zipRight(credentials.gate.enter, timed),
@@ -161,29 +175,44 @@ const currentToken = (
   Effect.isEffect(token) ? withRedactedDefects(redactor([]))(token) : Effect.succeed(token)
 
 const recordExit = (
-  operation: Operation,
+  progress: Progress,
+  server: ServerAttributes,
   exit: Exit.Exit<Received<unknown>, FailedAttempt>,
   millis: number,
-): Effect.Effect<void> =>
-  Exit.match(exit, {
-    onSuccess: ({ status }) => recordRequest(operation, status, millis),
-    onFailure: (cause) =>
-      Option.match(Cause.failureOption(cause), {
-        onNone: () => Effect.void,
-        onSome: ({ error }) =>
-          recordRequest(
-            operation,
-            error._tag === "TransportError" ? error.reason : error.status ?? 0,
-            millis,
-          ),
-      }),
+): Effect.Effect<void> => {
+  const error = failureOf(exit)
+  progress.status = Exit.isSuccess(exit) ? exit.value.status : error && statusOf(error)
+  return Exit.isSuccess(exit) || error !== undefined
+    ? recordRequest(progress.operation, server, progress.status, error, millis)
+    : Effect.void
+}
+
+const failureOf = (exit: Exit.Exit<unknown, FailedAttempt>): ApiKeyError | undefined =>
+  Exit.isSuccess(exit) ? undefined : Option.getOrUndefined(Cause.failureOption(exit.cause))?.error
+
+const statusOf = (error: ApiKeyError): number | undefined =>
+  error._tag === "TransportError" ? undefined : error.status
+
+const describeEnd = (
+  { attempts, server, status }: Progress,
+  exit: Exit.Exit<unknown, FailedAttempt>,
+): Effect.Effect<void> => {
+  const error = failureOf(exit)
+  return Effect.annotateCurrentSpan({
+    ...server,
+    ...(status === undefined ? {} : { "http.response.status_code": status }),
+    ...(attempts > 1 ? { "http.request.resend_count": attempts - 1 } : {}),
+    ...(error === undefined ? {} : { "error.type": errorType(error) }),
   })
+}
 
 const reportRetry =
   (operation: Operation) =>
   ({ error }: FailedAttempt, wait: Duration.Duration): Effect.Effect<void> => {
+    const status = statusOf(error)
     const details = {
-      "error.type": error._tag,
+      "error.type": errorType(error),
+      ...(status === undefined ? {} : { "http.response.status_code": status }),
       "http.request.resend_count": error.attempts,
       wait: Duration.format(wait),
     }
@@ -195,6 +224,6 @@ const reportRetry =
     return Effect.all([
       addEvent,
       Effect.annotateLogs(Effect.logDebug(`${operation} is sent again`), details),
-      recordRetry(operation, error._tag),
+      recordRetry(operation, error),
     ], { discard: true })
   }

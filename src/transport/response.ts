@@ -92,15 +92,16 @@ export const readBody = (
     const decoder = new TextDecoder()
     let read = 0
     let text = ""
-    return response.stream.pipe(
-      Stream.takeUntil((chunk) => (read += chunk.length) > maxBytes),
-      Stream.runForEach((chunk) =>
-        Effect.sync(() => {
-          if (read <= maxBytes) text += decoder.decode(chunk, { stream: true })
-        })
-      ),
-      Effect.map(() => read > maxBytes ? Option.none() : Option.some(text + decoder.decode())),
-      Effect.catchIf((error) => error.reason === "EmptyBody", () => Effect.succeedSome("")),
-    )
+    const readOn = (chunk: Uint8Array): boolean => {
+      read += chunk.length
+      if (read > maxBytes) return false
+      text += decoder.decode(chunk, { stream: true })
+      return true
+    }
+    return Stream.runForEachWhile(response.stream, (chunk) => Effect.sync(() => readOn(chunk)))
+      .pipe(
+        Effect.map(() => read > maxBytes ? Option.none() : Option.some(text + decoder.decode())),
+        Effect.catchIf((error) => error.reason === "EmptyBody", () => Effect.succeedSome("")),
+      )
   })
 }

@@ -1,6 +1,5 @@
 /**
- * How fast the served emulator is with 100,000 keys. Runs alone with
- * `npx vite-node --script test/bench/emulator.ts`.
+ * How fast the served emulator is with 100,000 keys.
  *
  * @module
  */
@@ -12,16 +11,10 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { Pool } from "undici"
+import { median, type Row } from "./row.ts"
 
-/** One measurement. */
-export interface Row {
-  readonly what: string
-  readonly measured: string
-  readonly target: string
-  readonly pass: boolean
-}
-
-interface Served {
+/** The emulator, ready to be called. */
+export interface Served {
   readonly port: number
   readonly token: string
   readonly serviceAccountId: string
@@ -31,7 +24,7 @@ interface Served {
 const keyCount = 100_000
 
 /** Bundles the command that users run, and runs it in a process of its own. */
-const serve = async (): Promise<Served> => {
+export const serve = async (keys: number): Promise<Served> => {
   const folder = await mkdtemp(join(tmpdir(), "emulator-bench-"))
   const outfile = join(folder, "emulator.cjs")
   await esbuild.build({
@@ -44,7 +37,7 @@ const serve = async (): Promise<Served> => {
   const child = spawn(process.execPath, [
     outfile,
     "--quiet",
-    ...["--port", "0", "--limit", "0", "--keys", String(keyCount), "--service-accounts", "100"],
+    ...["--port", "0", "--limit", "0", "--keys", String(keys), "--service-accounts", "100"],
   ], { stdio: ["ignore", "pipe", "inherit"] })
   const found = { port: 0, token: "", serviceAccountId: "" }
   for await (const line of createInterface(child.stdout)) {
@@ -121,9 +114,6 @@ const mixed = async (served: Served, ask: Ask, connections: number, seconds: num
   return count / ((performance.now() - start) / 1000)
 }
 
-const median = (values: ReadonlyArray<number>) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
-
 /** Walks from end to end, and compares the pages of the first tenth with those of the last. */
 const farAgainstNear = async (ask: Ask) => {
   const millis: Array<number> = []
@@ -142,7 +132,7 @@ const farAgainstNear = async (ask: Ask) => {
 
 /** Measures the served emulator. */
 export const emulatorBench = async (): Promise<ReadonlyArray<Row>> => {
-  const served = await serve()
+  const served = await serve(keyCount)
   const connections = new Pool(`http://127.0.0.1:${served.port}`, { connections: 16 })
   try {
     const ask = request(served, connections)
@@ -168,5 +158,3 @@ export const emulatorBench = async (): Promise<ReadonlyArray<Row>> => {
     await served.stop()
   }
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.table(await emulatorBench())

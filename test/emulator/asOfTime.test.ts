@@ -60,6 +60,16 @@ describe("as_of_time", () => {
       expect(yield* asOf("1970-01-01T00:00:00.000001Z")).toHaveLength(3)
     }))
 
+  it.effect("may have as many digits as its second needs", () =>
+    Effect.gen(function* () {
+      const { asOf, create } = yield* setUp
+      yield* TestClock.setTime(10_400)
+      yield* create("one")
+      expect(yield* asOf("1970-01-01T00:00:10.3Z")).toHaveLength(1)
+      expect(yield* asOf("1970-01-01T00:00:10.5Z")).toHaveLength(2)
+      expect(yield* asOf("1970-01-01T00:00:10.400000999Z")).toHaveLength(2)
+    }))
+
   it.effect("may be told in another time zone", () =>
     Effect.gen(function* () {
       const { asOf, create } = yield* setUp

@@ -1,4 +1,5 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -6,6 +7,9 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
+import { createServer } from "node:http"
+import { connect } from "node:net"
+import { text } from "node:stream/consumers"
 import * as Emulator from "../../src/emulator/mod.ts"
 import { keys, send } from "./call.ts"
 
@@ -23,6 +27,20 @@ const onASocket = (faults: Emulator.FaultPlan) =>
       }),
     }
   })
+
+/** A server that never ends a connection for being idle. */
+const keepingAlive = NodeHttpServer.layer(() => {
+  const server = createServer()
+  server.keepAliveTimeout = 0
+  return server
+}, { port: 0 })
+
+/** All that a server sends on one connection until it ends it. */
+const everything = async (port: number, head: ReadonlyArray<string>) => {
+  const socket = connect(port, "127.0.0.1")
+  socket.write(`${head.join("\r\n")}\r\n\r\n`)
+  return await text(socket)
+}
 
 describe("over a socket", () => {
   it.scopedLive("a drop before the server acts breaks the connection and makes no key", () =>
@@ -51,6 +69,21 @@ describe("over a socket", () => {
       expect(error).toMatchObject({ _tag: "ResponseError", reason: "Decode" })
       expect(yield* emulator.requests).toMatchObject([{ status: 200, outcome: "Dropped" }])
     }).pipe(Effect.provide(NodeHttpServer.layerTest)))
+
+  it.scopedLive("a truncated body ends with its connection, which was to be kept alive", () =>
+    Effect.gen(function* () {
+      const { emulator } = yield* onASocket([{ fault: { _tag: "TruncateBody", bytes: 7 } }])
+      const { address } = yield* HttpServer.HttpServer
+      const received = yield* Effect.promise(() =>
+        everything(address._tag === "TcpAddress" ? address.port : 0, [
+          `GET ${keys} HTTP/1.1`,
+          "Host: localhost",
+          `Authorization: Bearer ${Redacted.value(emulator.admin.secret)}`,
+        ])
+      ).pipe(Effect.timeout("10 seconds"))
+      expect(received).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
+      expect(received.split("\r\n\r\n")[1]).toBe('{"api_k')
+    }).pipe(Effect.provide([keepingAlive, FetchHttpClient.layer])))
 
   it.scopedLive("a dripped body comes in pieces, and whole", () =>
     Effect.gen(function* () {

@@ -153,19 +153,25 @@ describe("an error keeps the tag of its status, whatever its body", () => {
     ],
   ]
   const rows = everyOperation.flatMap((row) =>
-    statuses.flatMap(([status, tag]) =>
-      bodies.map(([what, body, type, said]) => ({ ...row, status, tag, what, body, type, said }))
-    )
+    statuses.map(([status, tag]) => ({ ...row, status, tag }))
   )
 
+  // One test for all bodies of a row: there would be hundreds, each slower than what it tests.
   it.effect.each(rows)(
-    "$operation: $status with $what",
-    ({ body, call, operation, said, status, tag, type }) =>
+    "$operation: $status is $tag",
+    ({ call, operation, status, tag }) =>
       Effect.gen(function* () {
-        const { result } = yield* callOnce(call, ofType(type, body, status))
-        expect(Either.flip(result)).toMatchObject({
-          right: { _tag: tag, operation, status, attempts: 1, ...said },
-        })
+        for (const [what, body, type, said] of bodies) {
+          const { result } = yield* callOnce(call, ofType(type, body, status))
+          const error = Either.isLeft(result)
+            ? { ...result.left, message: result.left.message }
+            : "none"
+          // By name, so that a failure says which of the bodies it is.
+          expect([what, error]).toMatchObject([
+            what,
+            { _tag: tag, operation, status, attempts: 1, ...said },
+          ])
+        }
       }),
   )
 

@@ -1,9 +1,10 @@
-import { describe, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Emulator from "../../src/emulator/mod.ts"
-import { RetryPolicy, withRetryPolicy } from "../../src/mod.ts"
+import { getApiKey, RetryPolicy, throttled, withRetryPolicy } from "../../src/mod.ts"
 import { servedEmulator } from "../servedEmulator.ts"
 import { callsTo, mutations, operations, type Row, rows } from "./retryTable.ts"
 import type { Step } from "./scripted.ts"
@@ -114,5 +115,27 @@ describe.concurrent("over real sockets", () => {
         const seen = yield* untilSeen(([first]) => first?.outcome !== "Pending")
         expect(seen.map(({ outcome }) => outcome)).toEqual(["Aborted"])
       }).pipe(Effect.provide(servedEmulator({ latency: "1 hour" }))))
+  }
+})
+
+// How close to the limit it comes, and how rarely it is refused, is measured by test/bench/limits.ts:
+// over sockets both hang on how busy the machine is.
+describe("over real sockets", () => {
+  const served = servedEmulator({ rateLimit: { limit: 200 } })
+  const ways = {
+    throttled: Layer.provideMerge(throttled({ limit: 200, window: "1 second" }), served),
+    "not throttled": served,
+  }
+  for (const [how, services] of Object.entries(ways)) {
+    it.live(`300 calls of 50 fibers, ${how}, all succeed at a server's limit of 200 a second`, () =>
+      Effect.gen(function* () {
+        const { refused, requests, withoutRole } = yield* Emulator.Emulator
+        const six = Effect.replicateEffect(getApiKey(withoutRole.apiKeyId), 6)
+        yield* Effect.replicateEffect(six, 50, { concurrency: 50 })
+        const statuses = (yield* requests).map(({ status }) => status)
+        expect(statuses.filter((status) => status === 200).length).toBe(300)
+        expect(statuses.length - (yield* refused)).toBe(300)
+        expect((yield* refused) / statuses.length).toBeLessThanOrEqual(0.25)
+      }).pipe(Effect.provide(services)))
   }
 })

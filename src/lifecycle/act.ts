@@ -1,0 +1,311 @@
+/**
+ * The acts of a rotation: each carries one step out and notes what it then knows.
+ *
+ * @module
+ */
+import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Chunk from "effect/Chunk"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+import type { ApiKey, ApiKeyId } from "../ApiKey.ts"
+import type { ApiKeyError } from "../ApiKeyError.ts"
+import { Credentials } from "../Credentials.ts"
+import { getApiKey } from "../endpoints/getApiKey.ts"
+import { listApiKeys } from "../endpoints/listApiKeys.ts"
+import { updateApiKey } from "../endpoints/updateApiKey.ts"
+import { createMarked } from "./createMarked.ts"
+import type { Following } from "./followingCredentials.ts"
+import { keyIdOf } from "./keyIdOf.ts"
+import type { LeftBehind } from "./LeftBehind.ts"
+import { removeApiKey } from "./removeApiKey.ts"
+import type { Run, Step, View } from "./rotation.ts"
+import type { RotationFailedReason } from "./RotationFailed.ts"
+import type { SecretStore } from "./SecretStore.ts"
+
+/** What a rotation knows. */
+export interface State<E> {
+  readonly view: Omit<View, "now">
+  readonly run: Run
+  readonly heldSecret: Option.Option<Redacted.Redacted<string>>
+  /** The key that this run made, and its secret. */
+  readonly own: Option.Option<
+    { readonly apiKey: ApiKey; readonly secret: Redacted.Redacted<string> }
+  >
+  readonly deleted: ReadonlyArray<ApiKeyId>
+  /** Some once the write failed; undefined in it where the write took too long. */
+  readonly writeFailure: Option.Option<E | undefined>
+}
+
+/** What the acts work with. */
+export interface Acting<E, R> {
+  readonly store: SecretStore<E, R>
+  /** In milliseconds. */
+  readonly lease: number
+  readonly following: Following
+  readonly state: Ref.Ref<State<E>>
+}
+
+/** Why a rotation stops. */
+export interface Failure<E> {
+  readonly reason: RotationFailedReason
+  readonly cause: ApiKeyError | E | undefined
+  /** In place of what is usually said of the reason. */
+  readonly what?: string
+  readonly leftBehind?: ReadonlyArray<LeftBehind>
+}
+
+type Act<E, R> = Effect.Effect<void, Failure<E>, HttpClient | Credentials | R>
+
+/** Reads the store. */
+export const observeStore = <E, R>({ state, store }: Acting<E, R>): Act<E, R> =>
+  Effect.gen(function* () {
+    const secret = yield* Effect.mapError(
+      store.read,
+      (cause): Failure<E> => ({ reason: "Store", cause }),
+    )
+    const held = Option.flatMap(secret, keyIdOf)
+    if (Option.isSome(secret) && Option.isNone(held)) {
+      return yield* Effect.fail<Failure<E>>({ reason: "UnreadableSecret", cause: undefined })
+    }
+    yield* Ref.update(state, (state) => {
+      if (Equal.equals(secret, state.heldSecret)) return state
+      const isOwn = Option.exists(state.own, (own) => Equal.equals(Option.some(own.secret), secret))
+      return {
+        ...state,
+        heldSecret: secret,
+        view: { ...state.view, held, listed: false },
+        run: {
+          ...state.run,
+          refusals: 0,
+          rereads: 0,
+          // Of its own key the run has proven the secret that it wrote, and no other.
+          proven: isOwn ? state.run.proven : Option.none(),
+        },
+      }
+    })
+  })
+
+/** Carries a step out. */
+export const act = <E, R>(
+  acting: Acting<E, R>,
+  step: Exclude<Step, { _tag: "Wait" | "Done" }>,
+): Act<E, R> => {
+  switch (step._tag) {
+    case "Look":
+      return look(acting)
+    case "Make":
+      return make(acting, step)
+    case "Prove":
+      return Effect.zipRight(Effect.sleep(step.after), prove(acting, step.id))
+    case "Write":
+      return write(acting)
+    case "Reread":
+      return Effect.zipRight(
+        Effect.sleep(step.after),
+        Ref.update(acting.state, (state) => ({
+          ...state,
+          run: { ...state.run, rereads: state.run.rereads + 1 },
+        })),
+      )
+    case "Delete":
+      return remove(acting, step.id)
+    case "Unmark":
+      return unmark(acting, step.id, step.name)
+    case "Fail":
+      return Effect.flatMap(Ref.get(acting.state), ({ writeFailure }) =>
+        Effect.fail<Failure<E>>(
+          Option.isSome(writeFailure)
+            ? { reason: "Store", cause: writeFailure.value }
+            : { reason: step.obstacle, cause: undefined },
+        ))
+  }
+}
+
+/** Gets the key that the store holds, if it is not known yet; otherwise lists those beside it. */
+const look = <E, R>({ state }: Acting<E, R>): Act<E, R> =>
+  Effect.gen(function* () {
+    const { view } = yield* Ref.get(state)
+    const id = Option.getOrThrow(view.held)
+    const held = view.keys.find((key) => key.id === id)
+    const found = held === undefined
+      ? yield* Effect.map(
+        getIfThere(id),
+        Option.match({
+          // Gone: which account it was of, and so which others there are, nobody can say.
+          onNone: () => ({ keys: [], listed: true }),
+          onSome: (key) => ({ keys: [key], listed: false }),
+        }),
+      )
+      : { keys: yield* listBeside(held), listed: true }
+    yield* Ref.update(state, (state) => ({ ...state, view: { ...state.view, ...found } }))
+  })
+
+const listBeside = (
+  { id, serviceAccountId }: ApiKey,
+): Effect.Effect<ReadonlyArray<ApiKey>, Failure<never>, HttpClient | Credentials> =>
+  Effect.gen(function* () {
+    const keys = Chunk.toReadonlyArray(
+      yield* api(Stream.runCollect(listApiKeys({ serviceAccountId, pageSize: 500 }))),
+    )
+    if (keys.some((key) => key.id === id)) return keys
+    // That the key in the store is gone must not be concluded from a list that lags behind.
+    return [...keys, ...Option.toArray(yield* getIfThere(id))]
+  })
+
+const getIfThere = (
+  id: ApiKeyId,
+): Effect.Effect<Option.Option<ApiKey>, Failure<never>, HttpClient | Credentials> =>
+  api(
+    getApiKey(id).pipe(
+      Effect.asSome,
+      Effect.catchTag("NotFound", () => Effect.succeedNone),
+    ),
+  )
+
+const make = <E, R>(
+  { state }: Acting<E, R>,
+  { name, predecessor, serviceAccountId }: Extract<Step, { _tag: "Make" }>,
+): Act<E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    createMarked({
+      name,
+      serviceAccountId,
+      mark: (nonce) =>
+        Option.match(predecessor, {
+          onNone: () => ({ _tag: "First", nonce }),
+          onSome: (predecessor) => ({ _tag: "Rotates", predecessor, nonce }),
+        }),
+    }, restore).pipe(
+      Effect.mapError(({ cause, leftBehind }): Failure<E> => ({
+        ...failedCall(cause),
+        leftBehind,
+      })),
+      Effect.flatMap(({ apiKey, secret, sentAt }) =>
+        Ref.update(state, (state) => ({
+          ...state,
+          own: Option.some({ apiKey, secret }),
+          view: { ...state.view, keys: [...state.view.keys, apiKey], listed: false },
+          run: {
+            ...state.run,
+            made: Option.some({
+              id: apiKey.id,
+              before: state.view.held,
+              sentAt,
+              state: "unwritten" as const,
+            }),
+          },
+        }))
+      ),
+    )
+  )
+
+/** Makes a call with the secret. A 403 proves as much as an answer: the API knows who is calling. */
+const prove = <E, R>({ state }: Acting<E, R>, id: ApiKeyId): Act<E, R> =>
+  Effect.gen(function* () {
+    const { heldSecret, own } = yield* Ref.get(state)
+    const ownSecret = Option.filter(own, ({ apiKey }) => apiKey.id === id).pipe(
+      Option.map(({ secret }) => secret),
+    )
+    const isHeld = Option.contains(Option.flatMap(heldSecret, keyIdOf), id)
+    const secret = Option.getOrThrow(isHeld ? heldSecret : ownSecret)
+    const isAccepted = yield* api(
+      getApiKey(id).pipe(
+        Effect.as(true),
+        Effect.catchTags({
+          Forbidden: () => Effect.succeed(true),
+          Unauthorized: () => Effect.succeed(false),
+          NotFound: () => Effect.succeed(false),
+        }),
+        Effect.updateService(Credentials, (credentials) => ({
+          ...credentials,
+          token: secret,
+          vanityName: Option.none(),
+          username: Option.none(),
+        })),
+      ),
+    )
+    yield* Ref.update(state, (state) => ({
+      ...state,
+      run: isAccepted
+        ? { ...state.run, proven: Option.some(id), refusals: 0 }
+        : { ...state.run, refusals: state.run.refusals + 1 },
+    }))
+  })
+
+const write = <E, R>({ lease, state, store }: Acting<E, R>): Act<E, R> =>
+  Effect.gen(function* () {
+    const { own } = yield* Ref.get(state)
+    // Noted before it is done: a write that is broken off may have been carried out.
+    yield* Ref.update(state, setOwn("written"))
+    const failed = yield* store.write(Option.getOrThrow(own).secret).pipe(
+      Effect.as(Option.none<E | undefined>()),
+      Effect.timeoutTo({
+        duration: Duration.millis(lease / 4),
+        onSuccess: (none) => none,
+        onTimeout: () => Option.some(undefined),
+      }),
+      Effect.catchAll((error: E) => Effect.succeed(Option.some<E | undefined>(error))),
+    )
+    if (Option.isSome(failed)) {
+      yield* Ref.update(
+        state,
+        (state) => ({ ...setOwn("abandoned")(state), writeFailure: failed }),
+      )
+    }
+  })
+
+const remove = <E, R>({ following, state }: Acting<E, R>, id: ApiKeyId): Act<E, R> =>
+  Effect.gen(function* () {
+    const { heldSecret, own } = yield* Ref.get(state)
+    if (Option.isSome(heldSecret)) yield* following.replace(id, heldSecret.value)
+    const isDeleted = yield* api(removeApiKey(id))
+    const isOwn = Option.exists(own, ({ apiKey }) => apiKey.id === id)
+    yield* Ref.update(state, (state) => ({
+      ...(isOwn ? setOwn("deleted")(state) : state),
+      view: { ...state.view, keys: state.view.keys.filter((key) => key.id !== id) },
+      deleted: isDeleted ? [...state.deleted, id] : state.deleted,
+    }))
+  })
+
+const unmark = <E, R>({ state }: Acting<E, R>, id: ApiKeyId, name: string): Act<E, R> =>
+  Effect.gen(function* () {
+    const renamed = yield* api(
+      updateApiKey(id, { name }).pipe(
+        Effect.asSome,
+        // Another run is already rotating it in its turn.
+        Effect.catchTag("NotFound", () => Effect.succeedNone),
+      ),
+    )
+    yield* Ref.update(state, (state) => ({
+      ...state,
+      run: { ...state.run, finished: true },
+      view: {
+        ...state.view,
+        keys: [
+          ...state.view.keys.filter((key) => key.id !== id),
+          ...Option.toArray(renamed),
+        ],
+        listed: state.view.listed && Option.isSome(renamed),
+      },
+    }))
+  })
+
+const setOwn = (to: "written" | "abandoned" | "deleted") => <E>(state: State<E>): State<E> => ({
+  ...state,
+  run: { ...state.run, made: Option.map(state.run.made, (own) => ({ ...own, state: to })) },
+})
+
+const api = <A, R>(
+  call: Effect.Effect<A, ApiKeyError, R>,
+): Effect.Effect<A, Failure<never>, R> => Effect.mapError(call, failedCall)
+
+const failedCall = (cause: ApiKeyError): Failure<never> => ({
+  reason: "Api",
+  cause,
+  what: `${cause.message}. Run it again to go on`,
+})

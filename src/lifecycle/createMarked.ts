@@ -1,0 +1,193 @@
+/**
+ * Make a key under a name of its own, so that one whose answer is lost can be found and deleted.
+ *
+ * @module
+ */
+import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type { CreatedApiKey } from "../ApiKey.ts"
+import type { ApiKeyError } from "../ApiKeyError.ts"
+import type { Credentials } from "../Credentials.ts"
+import { createApiKey } from "../endpoints/createApiKey.ts"
+import { listApiKeys } from "../endpoints/listApiKeys.ts"
+import { mismatched } from "../transport/failure.ts"
+import { RetryPolicy, withRetryPolicy } from "../transport/RetryPolicy.ts"
+import { type ApiKeyNotCreated, type LeftBehind, notCreated } from "./LeftBehind.ts"
+import { formatMarked, type Mark } from "./mark.ts"
+import { removeApiKey } from "./removeApiKey.ts"
+
+/** Which key, and what its mark is given a nonce. */
+export interface CreateMarkedInput {
+  readonly name: string
+  readonly serviceAccountId: string
+  readonly mark: (nonce: string) => Mark
+}
+
+/** A marked key, its secret, and when its create was sent, by the local clock. */
+export interface MarkedKey extends CreatedApiKey {
+  readonly sentAt: number
+}
+
+/** Makes interruptible what is safe to interrupt in a region that is not. */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/**
+ * Makes exactly one marked key, or none.
+ *
+ * Where a create's outcome is unknown, the service account's keys are listed newest first, the one
+ * with the mark is deleted, and a new attempt with a new mark is made when the RetryPolicy's
+ * schedule says. To be run in an uninterruptible region: an answer is not lost between here and
+ * the caller's care. An interrupted create is looked for and deleted too.
+ */
+export const createMarked = (
+  input: CreateMarkedInput,
+  restore: Restore,
+): Effect.Effect<MarkedKey, ApiKeyNotCreated, HttpClient | Credentials> =>
+  Effect.flatMap(RetryPolicy, (policy) =>
+    // What this does safely, the retry of a create would do with duplicates.
+    withRetryPolicy({ ...policy, repeatCreateAcceptingDuplicates: false })(Effect.gen(function* () {
+      const pacing = yield* Schedule.driver(policy.schedule)
+      const doubtful = yield* Ref.make<ReadonlyArray<LeftBehind>>([])
+      const settle = settleDoubtful(input.serviceAccountId, doubtful)
+      const failing = (error: ApiKeyError) =>
+        Effect.flatMap(Ref.get(doubtful), (left) => Effect.fail(notCreated(error, left)))
+
+      const make: Effect.Effect<MarkedKey, ApiKeyNotCreated, HttpClient | Credentials> = attempt(
+        input,
+        restore,
+        doubtful,
+      ).pipe(
+        Effect.onInterrupt(() => Effect.zipRight(Effect.ignore(settle), warn(doubtful))),
+        Effect.catchAll(({ again, error }) =>
+          Effect.matchEffect(settle, {
+            onFailure: () => failing(error),
+            onSuccess: () =>
+              again
+                ? Effect.matchEffect(restore(pacing.next(error)), {
+                  onFailure: () => failing(error),
+                  onSuccess: () => make,
+                })
+                : failing(error),
+          })
+        ),
+      )
+
+      const key = yield* make
+      // A create that was slow to arrive may have made its key since it was last looked for.
+      yield* Effect.catchAll(settle, (error) =>
+        removeApiKey(key.apiKey.id).pipe(
+          Effect.catchAll(() =>
+            note(doubtful, { id: Option.some(key.apiKey.id), name: key.apiKey.name })
+          ),
+          Effect.zipRight(failing(error)),
+        ))
+      return key
+    })))
+
+interface FailedCreate {
+  readonly error: ApiKeyError
+  /** Whether another attempt may succeed, once what this one made is gone. */
+  readonly again: boolean
+}
+
+const attempt = (
+  input: CreateMarkedInput,
+  restore: Restore,
+  doubtful: Ref.Ref<ReadonlyArray<LeftBehind>>,
+): Effect.Effect<MarkedKey, FailedCreate, HttpClient | Credentials> =>
+  Effect.gen(function* () {
+    const name = formatMarked(input.name, input.mark(yield* drawNonce))
+    const sentAt = yield* Clock.currentTimeMillis
+    const exit = yield* Effect.exit(
+      restore(createApiKey({ name, serviceAccountId: input.serviceAccountId })),
+    )
+    if (Exit.isFailure(exit)) {
+      if (mayHaveMade(exit.cause)) yield* note(doubtful, { id: Option.none(), name })
+      return yield* Effect.failCause(
+        Cause.map(exit.cause, (error) => ({ error, again: error.mayHaveApplied })),
+      )
+    }
+    if (exit.value.apiKey.name !== name) {
+      yield* note(doubtful, { id: Option.some(exit.value.apiKey.id), name })
+      return yield* Effect.fail({ error: changedName(), again: false })
+    }
+    return { ...exit.value, sentAt }
+  })
+
+// Without its mark, nothing would tell what the key is for.
+const changedName = (): ApiKeyError =>
+  mismatched(
+    { operation: "createApiKey", attempts: 1, mayHaveApplied: true },
+    200,
+    "the new key's name is not the one asked for, which may be too long with its mark",
+  ).error
+
+// An interrupted create may have been sent; of the others the error tells.
+const mayHaveMade = (cause: Cause.Cause<ApiKeyError>): boolean =>
+  Option.match(Cause.failureOption(cause), {
+    onNone: () => true,
+    onSome: (error) => error.mayHaveApplied,
+  })
+
+const note = (
+  doubtful: Ref.Ref<ReadonlyArray<LeftBehind>>,
+  key: LeftBehind,
+): Effect.Effect<void> => Ref.update(doubtful, (keys) => [...keys, key])
+
+/** Finds the keys that are in doubt and deletes them; one that is not found stays in doubt. */
+const settleDoubtful = (
+  serviceAccountId: string,
+  doubtful: Ref.Ref<ReadonlyArray<LeftBehind>>,
+): Effect.Effect<void, ApiKeyError, HttpClient | Credentials> =>
+  Effect.flatMap(Ref.get(doubtful), (keys) => {
+    if (keys.length === 0) return Effect.void
+    const names = new Set(keys.map(({ name }) => name))
+    const forget = (name: string) =>
+      Ref.update(doubtful, (keys) => keys.filter((key) => key.name !== name))
+    const known = Effect.forEach(keys, ({ id, name }) =>
+      Option.match(id, {
+        onNone: () => Effect.void,
+        onSome: (id) => Effect.zipRight(removeApiKey(id), forget(name)),
+      }), { discard: true })
+    const unknown = keys.filter(({ id }) => Option.isNone(id)).length
+    const found = listApiKeys({ serviceAccountId, sortOrder: "DESC" }).pipe(
+      Stream.filter(({ name }) => names.has(name)),
+      Stream.take(unknown),
+      Stream.runForEach(({ id, name }) =>
+        Ref.update(
+          doubtful,
+          (keys) => keys.map((key) => key.name === name ? { name, id: Option.some(id) } : key),
+        ).pipe(
+          Effect.zipRight(removeApiKey(id)),
+          Effect.zipRight(forget(name)),
+        )
+      ),
+    )
+    return unknown === 0 ? known : Effect.zipRight(known, found)
+  })
+
+const warn = (doubtful: Ref.Ref<ReadonlyArray<LeftBehind>>): Effect.Effect<void> =>
+  Effect.flatMap(
+    Ref.get(doubtful),
+    (keys) =>
+      Effect.forEach(keys, ({ id, name }) =>
+        Effect.annotateLogs(
+          Effect.logWarning("an interrupted create may have left a key behind"),
+          { name, id: Option.getOrElse(id, () => "unknown") },
+        ), { discard: true }),
+  )
+
+const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+const drawNonce: Effect.Effect<string> = Effect.map(
+  Effect.replicateEffect(Random.nextIntBetween(0, letters.length), 8),
+  (indexes) => indexes.map((index) => letters.charAt(index)).join(""),
+)

@@ -1,0 +1,53 @@
+/**
+ * Go on with the successor's secret when the key that the program calls with is replaced.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Ref from "effect/Ref"
+import type { ApiKeyId } from "../ApiKey.ts"
+import type { CredentialsService } from "../Credentials.ts"
+import { keyIdOf } from "./keyIdOf.ts"
+
+/** Credentials that follow a rotation of their own key. */
+export interface Following {
+  readonly credentials: CredentialsService
+  /** To be told before a key is deleted, and what its successor's secret is. */
+  readonly replace: (
+    id: ApiKeyId,
+    successor: Redacted.Redacted<string>,
+  ) => Effect.Effect<void>
+}
+
+/** Makes credentials that follow; those of a JWT and of other keys stay as they are. */
+export const makeFollowing = (credentials: CredentialsService): Effect.Effect<Following> =>
+  Effect.map(
+    Ref.make<ReadonlyMap<ApiKeyId, Redacted.Redacted<string>>>(new Map()),
+    (replaced) => {
+      const token = Effect.isEffect(credentials.token)
+        ? credentials.token
+        : Effect.succeed(credentials.token)
+      const current = Effect.zipWith(token, Ref.get(replaced), follow)
+      return {
+        credentials: { ...credentials, token: current },
+        replace: (id, successor) =>
+          Effect.flatMap(
+            current,
+            (token) =>
+              Option.contains(keyIdOf(token), id)
+                ? Ref.update(replaced, (known) => new Map(known).set(id, successor))
+                : Effect.void,
+          ),
+      }
+    },
+  )
+
+const follow = (
+  token: Redacted.Redacted<string>,
+  replaced: ReadonlyMap<ApiKeyId, Redacted.Redacted<string>>,
+): Redacted.Redacted<string> => {
+  const successor = Option.flatMapNullable(keyIdOf(token), (id) => replaced.get(id))
+  return Option.isSome(successor) ? follow(successor.value, replaced) : token
+}

@@ -1,0 +1,157 @@
+/**
+ * Carries a rotation out: observe, decide, act, until nothing is left to do.
+ *
+ * @module
+ */
+import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import { Credentials } from "../Credentials.ts"
+import { act, type Acting, type Failure, observeStore, type State } from "./act.ts"
+import type { Restore } from "./createMarked.ts"
+import type { Following } from "./followingCredentials.ts"
+import type { LeftBehind } from "./LeftBehind.ts"
+import { removeApiKey } from "./removeApiKey.ts"
+import type { RotateApiKeyOptions, Rotation } from "./rotateApiKey.ts"
+import { nextStep, type Plan, type Step } from "./rotation.ts"
+import { type RotationFailed, rotationFailed } from "./RotationFailed.ts"
+
+/** What the rotations of one program have in common. */
+export interface Shared {
+  readonly following: Following
+  /** Surrounds the work between the long waits. */
+  readonly whileWorking: Restore
+  /** Surrounds each long wait. */
+  readonly whileWaiting: Restore
+}
+
+/** Rotates one key. */
+export const rotate = <E, R>(
+  options: RotateApiKeyOptions<E, R>,
+  { following, whileWaiting, whileWorking }: Shared,
+): Effect.Effect<Rotation, RotationFailed<E>, HttpClient | R> =>
+  Effect.gen(function* () {
+    const plan = planOf(options)
+    const state = yield* Ref.make<State<E>>(stateAtFirst(options))
+    const acting: Acting<E, R> = { store: options.store, lease: plan.lease, following, state }
+
+    const decide = Effect.zipWith(
+      Clock.currentTimeMillis,
+      Ref.get(state),
+      (now, { run, view }) => nextStep(plan, { ...view, now }, run),
+    )
+    const work = Effect.gen(function* () {
+      while (true) {
+        yield* observeStore(acting)
+        const step = yield* decide
+        yield* Effect.annotateLogs(Effect.logDebug(`rotation: ${step._tag}`), describe(step))
+        if (step._tag === "Done" || step._tag === "Wait") return step
+        yield* act(acting, step)
+      }
+    })
+    const untilDone = Effect.gen(function* () {
+      while (true) {
+        const step = yield* whileWorking(work)
+        if (step._tag === "Done") return step
+        const now = yield* Clock.currentTimeMillis
+        yield* whileWaiting(Effect.sleep(Duration.millis(step.until - now)))
+        // What was seen before a wait is not good enough to delete by.
+        yield* Ref.update(state, (state) => ({ ...state, view: { ...state.view, listed: false } }))
+      }
+    })
+
+    return yield* untilDone.pipe(
+      Effect.flatMap((done) =>
+        Effect.flatMap(Ref.get(state), (state) => {
+          const isOwn = Option.exists(state.own, ({ apiKey }) => apiKey.id === done.apiKey.id)
+          return Option.isSome(state.writeFailure) && !isOwn
+            ? Effect.fail<Failure<E>>({ reason: "Store", cause: state.writeFailure.value })
+            : Effect.succeed(resultOf(state, done))
+        })
+      ),
+      Effect.catchAll((failure) => fail(acting, failure)),
+      Effect.onInterrupt(() => discardUnwritten(acting)),
+    )
+  }).pipe(
+    Effect.provideService(Credentials, following.credentials),
+    Effect.withSpan("ApiKeys.rotateApiKey", { captureStackTrace: false }),
+  )
+
+const planOf = <E, R>(options: RotateApiKeyOptions<E, R>): Plan => ({
+  target: Option.fromNullable(options.apiKey),
+  first: Option.fromNullable(options.first),
+  grace: Duration.toMillis(options.grace),
+  lease: Duration.toMillis(options.lease ?? "10 minutes"),
+  olderThan: options.olderThan === undefined ? undefined : Duration.toMillis(options.olderThan),
+})
+
+const stateAtFirst = <E, R>({ apiKey }: RotateApiKeyOptions<E, R>): State<E> => ({
+  view: { held: Option.none(), keys: apiKey === undefined ? [] : [apiKey], listed: false },
+  run: { made: Option.none(), proven: Option.none(), refusals: 0, rereads: 0, finished: false },
+  heldSecret: Option.none(),
+  own: Option.none(),
+  deleted: [],
+  writeFailure: Option.none(),
+})
+
+const resultOf = <E>(
+  { deleted, own, run }: State<E>,
+  { apiKey, leftBehind }: Extract<Step, { _tag: "Done" }>,
+): Rotation => ({
+  did: Option.exists(own, (own) => own.apiKey.id === apiKey.id)
+    ? "made"
+    : run.finished || Option.isSome(own)
+    ? "resumed"
+    : deleted.length > 0
+    ? "cleanedUp"
+    : "kept",
+  apiKey,
+  deleted,
+  leftBehind,
+})
+
+const describe = (step: Step): Record<string, string> => "id" in step ? { id: step.id } : {}
+
+const fail = <E, R>(
+  acting: Acting<E, R>,
+  failure: Failure<E>,
+): Effect.Effect<never, RotationFailed<E>, HttpClient | Credentials> =>
+  Effect.gen(function* () {
+    yield* discardUnwritten(acting)
+    const { own, run, view } = yield* Ref.get(acting.state)
+    const leftBehind = Option.match(own, {
+      onNone: () => failure.leftBehind ?? [],
+      onSome: ({ apiKey: { id, name } }): ReadonlyArray<LeftBehind> =>
+        Option.contains(view.held, id) || Option.exists(run.made, (own) => own.state === "deleted")
+          ? []
+          : [{ id: Option.some(id), name }],
+    })
+    return yield* Effect.fail(rotationFailed<E>(
+      { reason: failure.reason, cause: failure.cause, held: view.held, leftBehind },
+      failure.what,
+    ))
+  })
+
+// Nobody has its secret, and nobody will: there is no reason to wait for the lease.
+const discardUnwritten = <E, R>(
+  { state }: Acting<E, R>,
+): Effect.Effect<void, never, HttpClient | Credentials> =>
+  Effect.flatMap(Ref.get(state), ({ run }) => {
+    const own = Option.getOrUndefined(run.made)
+    if (own?.state !== "unwritten") return Effect.void
+    return removeApiKey(own.id).pipe(
+      Effect.zipRight(Ref.update(state, (state) => ({
+        ...state,
+        run: { ...state.run, made: Option.some({ ...own, state: "deleted" as const }) },
+      }))),
+      Effect.catchAll(() =>
+        Effect.annotateLogs(
+          Effect.logWarning("a rotation that was broken off has left a key behind"),
+          { id: own.id },
+        )
+      ),
+    )
+  })

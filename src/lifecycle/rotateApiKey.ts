@@ -1,0 +1,105 @@
+/**
+ * Rotate a key without an outage.
+ *
+ * @module
+ */
+import type { HttpClient } from "@effect/platform/HttpClient"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import type { ApiKey, ApiKeyId } from "../ApiKey.ts"
+import { Credentials } from "../Credentials.ts"
+import type { CreateApiKeyInput } from "../endpoints/createApiKey.ts"
+import { makeFollowing } from "./followingCredentials.ts"
+import { rotate } from "./rotate.ts"
+import type { RotationFailed } from "./RotationFailed.ts"
+import type { SecretStore } from "./SecretStore.ts"
+
+/** How a rotation is done. */
+export interface RotationOptions {
+  /**
+   * How long the old key goes on working once the new one is made: as long as any reader of the
+   * store may go on using what it read before. Zero where every reader reads for every call.
+   */
+  readonly grace: Duration.DurationInput
+  /**
+   * From which age on a marked key that is not in the store belongs to no run any more; 10 minutes
+   * by default. A run writes no key older than half of it, so that clocks may differ by a quarter.
+   */
+  readonly lease?: Duration.DurationInput | undefined
+  /** Leaves a younger key as it is; by default a key is replaced whatever its age. */
+  readonly olderThan?: Duration.DurationInput | undefined
+}
+
+/** What {@link rotateApiKey} rotates, and how. */
+export interface RotateApiKeyOptions<E = never, R = never> extends RotationOptions {
+  readonly store: SecretStore<E, R>
+  /**
+   * The key to be replaced, where it is known: saves a request. With an empty store it is the key
+   * that the store's first secret takes the place of.
+   */
+  readonly apiKey?: ApiKey | undefined
+  /** What to make where there is no key to be replaced: the store is empty, or its key is gone. */
+  readonly first?: CreateApiKeyInput | undefined
+}
+
+/** What a rotation did. */
+export interface Rotation {
+  /**
+   * `"made"`: made the key that the store now holds. `"resumed"`: brought to its end what an earlier
+   * run or one at the same time had begun. `"cleanedUp"`: deleted what a broken run had left.
+   * `"kept"`: there was nothing to do.
+   */
+  readonly did: "made" | "resumed" | "cleanedUp" | "kept"
+  /** The key whose secret the store holds. */
+  readonly apiKey: ApiKey
+  readonly deleted: ReadonlyArray<ApiKeyId>
+  /** Marked keys that are not in the store, and that a later run, or you, may have to delete. */
+  readonly leftBehind: ReadonlyArray<ApiKey>
+}
+
+/**
+ * Replaces the key whose secret a store holds: makes its successor, proves that it works, writes its
+ * secret to the store, waits out the grace, deletes the predecessor.
+ *
+ * Run again after it was broken off at any point it goes on where it was, and any number of runs at
+ * the same time end with one live key, which the store holds. All it needs to know stands in the
+ * store and in the successor's name, `name [rotates CCDB1_… 1a2b3c4d]` until it is done, 47 to 48
+ * characters longer than `name`. It deletes nothing but the predecessor and keys with that mark
+ * which are its own or older than the lease, and never what the store holds. Where it finds a younger
+ * one, which may be of a run at work, it waits for its end or its age, up to the lease. Clocks of
+ * runs and API must not differ by more than a quarter of the lease. A secret is proven by a call
+ * made with it before it is written; a 403 proves it too, since the key may be of an account without
+ * a role.
+ *
+ * Five requests where `apiKey` is given and nothing goes wrong, otherwise six. The key that the
+ * program itself calls with can be rotated: calls within go on with the new one, and with
+ * `credentialsFromStore` the program's others too.
+ *
+ * An empty store needs `apiKey` or `first`. A first key is marked `[first 1a2b3c4d]`; since that does
+ * not tell for which store, one that a killed run left is not deleted but told in `leftBehind`.
+ *
+ * Needs the role ORG_ADMIN. Fails with `RotationFailed`, whose `reason` and `cause` say why, and
+ * whose `leftBehind` names keys of this run that may be live and not in the store.
+ *
+ * @example
+ * ```ts
+ * import { rotateApiKey } from "@effect-crdb/api-keys"
+ * import type { SecretStore } from "@effect-crdb/api-keys"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = (store: SecretStore) =>
+ *   rotateApiKey({ store, grace: "15 minutes", olderThan: "90 days" }).pipe(
+ *     Effect.tap(({ apiKey, did }) => Effect.log(`${did} ${apiKey.id}`)),
+ *   )
+ * ```
+ */
+export const rotateApiKey = <E = never, R = never>(
+  options: RotateApiKeyOptions<E, R>,
+): Effect.Effect<Rotation, RotationFailed<E>, HttpClient | Credentials | R> =>
+  Effect.flatMap(
+    Credentials,
+    (credentials) =>
+      Effect.flatMap(makeFollowing(credentials), (following) =>
+        rotate(options, { following, whileWorking: identity, whileWaiting: identity })),
+  )

@@ -1,0 +1,122 @@
+/**
+ * Rotate many keys.
+ *
+ * @module
+ */
+import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+import type { ApiKey } from "../ApiKey.ts"
+import { Credentials } from "../Credentials.ts"
+import { makeFollowing } from "./followingCredentials.ts"
+import { makePermits } from "./permits.ts"
+import { rotate } from "./rotate.ts"
+import type { RotateApiKeyOptions, Rotation, RotationOptions } from "./rotateApiKey.ts"
+import type { RotationFailed } from "./RotationFailed.ts"
+import type { SecretStore } from "./SecretStore.ts"
+
+/** How far a fleet's rotation is, in keys. */
+export interface RotationProgress {
+  /** Taken from the stream so far. */
+  readonly started: number
+  /** Of these, waiting out a grace or another run. */
+  readonly waiting: number
+  readonly succeeded: number
+  readonly failed: number
+}
+
+/** How {@link rotateApiKeys} rotates. */
+export interface RotateApiKeysOptions<E = never, R = never> extends RotationOptions {
+  /** Where the secret of each key is kept, and that of its successor is to be. */
+  readonly store: (apiKey: ApiKey) => SecretStore<E, R>
+  /** How many keys are worked on at a time, those that only wait not counted; 4 by default. */
+  readonly concurrency?: number | undefined
+  /** Called at each change, one call after the other. */
+  readonly onProgress?: ((progress: RotationProgress) => Effect.Effect<void>) | undefined
+}
+
+/** What became of one key. */
+export interface RotationOutcome<E = never> {
+  /** The key as it came. */
+  readonly apiKey: ApiKey
+  readonly result: Either.Either<Rotation, RotationFailed<E>>
+}
+
+/**
+ * Rotates each key of a stream, like `rotateApiKey` with that key as `apiKey`, and yields what
+ * became of each as soon as it is known. That one fails does not stop the others; the stream itself
+ * fails only where its source does.
+ *
+ * Keys that wait out their grace do not hold up the others: all of a stream's keys can wait at the
+ * same time, a few kilobytes each. Provide `throttled` to stay under the API's limit; five requests
+ * are sent for each key.
+ *
+ * Needs the role ORG_ADMIN.
+ *
+ * @example
+ * ```ts
+ * import { listApiKeys, rotateApiKeys } from "@effect-crdb/api-keys"
+ * import type { ApiKey, SecretStore } from "@effect-crdb/api-keys"
+ * import * as Effect from "effect/Effect"
+ * import * as Either from "effect/Either"
+ * import * as Stream from "effect/Stream"
+ *
+ * const program = (storeOf: (apiKey: ApiKey) => SecretStore) =>
+ *   listApiKeys({ serviceAccountId: "1234abcd-1234-1234-abcd-12345678abcd" }).pipe(
+ *     rotateApiKeys({ store: storeOf, grace: "1 hour", olderThan: "90 days" }),
+ *     Stream.filter(({ result }) => Either.isLeft(result)),
+ *     Stream.runForEach(({ apiKey, result }) => Effect.logError(apiKey.id, result)),
+ *   )
+ * ```
+ */
+export const rotateApiKeys = <E = never, R = never>(
+  options: RotateApiKeysOptions<E, R>,
+): <E2, R2>(
+  apiKeys: Stream.Stream<ApiKey, E2, R2>,
+) => Stream.Stream<RotationOutcome<E>, E2, HttpClient | Credentials | R | R2> =>
+(apiKeys) =>
+  Stream.unwrap(Effect.gen(function* () {
+    const whileWorking = yield* makePermits(Math.max(1, options.concurrency ?? 4))
+    const following = yield* makeFollowing(yield* Credentials)
+    const progress = yield* Ref.make<RotationProgress>(nothingYet)
+    const oneByOne = yield* makePermits(1)
+    const report = (change: (progress: RotationProgress) => RotationProgress) =>
+      Ref.updateAndGet(progress, change).pipe(
+        Effect.flatMap((progress) => options.onProgress?.(progress) ?? Effect.void),
+        oneByOne,
+      )
+
+    const rotateOne = (apiKey: ApiKey) => {
+      const { concurrency: _, onProgress: __, store, ...how } = options
+      const one: RotateApiKeyOptions<E, R> = { ...how, apiKey, store: store(apiKey) }
+      return report((now) => ({ ...now, started: now.started + 1 })).pipe(
+        Effect.zipRight(Effect.either(rotate(one, {
+          following,
+          whileWorking,
+          whileWaiting: (wait) =>
+            Effect.zipRight(report(waitingChangedBy(1)), wait).pipe(
+              Effect.ensuring(report(waitingChangedBy(-1))),
+            ),
+        }))),
+        Effect.tap((result) =>
+          report((now) =>
+            Either.isRight(result)
+              ? { ...now, succeeded: now.succeeded + 1 }
+              : { ...now, failed: now.failed + 1 }
+          )
+        ),
+        Effect.map((result) => ({ apiKey, result })),
+      )
+    }
+
+    return Stream.mapEffect(apiKeys, rotateOne, { concurrency: "unbounded", unordered: true })
+  }))
+
+const nothingYet: RotationProgress = { started: 0, waiting: 0, succeeded: 0, failed: 0 }
+
+const waitingChangedBy = (change: number) => (progress: RotationProgress): RotationProgress => ({
+  ...progress,
+  waiting: progress.waiting + change,
+})

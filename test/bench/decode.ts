@@ -1,0 +1,32 @@
+/**
+ * Decoding a page of 500 keys, against JSON.parse of it.
+ *
+ * @module
+ */
+import { ApiKeyPage } from "@effect-crdb/api-keys"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import { decodeApiKeyPage } from "../../src/transport/decode.ts"
+import { Page } from "./clients/openapiFetch.ts"
+import { compare } from "./compare.ts"
+import { pageBody } from "./pages.ts"
+import { atMost, figure, type Row } from "./row.ts"
+
+const decodeSchema = Schema.decodeUnknownSync(ApiKeyPage)
+
+/** Measures parsing alone, and with what comes after it. */
+export const decodeBench = async (): Promise<ReadonlyArray<Row>> => {
+  const body = pageBody(0, 500, "next")
+  const { byHand, schema, zod } = await compare({
+    parse: () => JSON.parse(body),
+    byHand: () => Either.getOrThrow(decodeApiKeyPage(JSON.parse(body))),
+    schema: () => decodeSchema(JSON.parse(body)),
+    zod: () => Page.parse(JSON.parse(body)),
+  }, { calls: 10, rounds: 40, warmup: 30 })
+  const times = (ratio: number) => `${ratio.toFixed(2)} x`
+  return [
+    atMost("a page of 500 keys: parse and decode, against parse alone", byHand.ratio, 2, times),
+    figure("  with the models' Schema", times(schema.ratio)),
+    figure("  with zod, times as Date", times(zod.ratio)),
+  ]
+}

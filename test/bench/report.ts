@@ -1,0 +1,59 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import process from "node:process"
+import type { Setting } from "./pages.ts"
+
+/** What a walk took, in a process of its own. */
+export interface Walked {
+  readonly keys: number
+  readonly millis: number
+  /** Of all threads of the process. */
+  readonly cpuMillis: number
+  /** Resident bytes after a short walk and a garbage collection. */
+  readonly idle: number
+  /** The most resident bytes at any moment of the walk. */
+  readonly peak: number
+}
+
+// Linux keeps the mark itself, which no sampling would hit; elsewhere the process's own is the
+// nearest that there is.
+const peakOfProcess = (): number => {
+  try {
+    const [, kibibytes] = /VmHWM:\s*(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8")) ?? []
+    return Number(kibibytes) * 1024
+  } catch {
+    return process.resourceUsage().maxRSS * 1024
+  }
+}
+
+const forgetPeak = (): void => {
+  try {
+    writeFileSync("/proc/self/clear_refs", "5")
+  } catch {
+    // Then what the start took counts too.
+  }
+}
+
+/** Walks a short list and then the one in question, and prints what the second took. */
+export const report = async (
+  walk: (setting: Setting) => Promise<number>,
+): Promise<void> => {
+  // Who starts this has written both; they are not checked again.
+  const [short, long]: [Setting, Setting] = JSON.parse(process.argv[2] ?? "[]")
+  await walk(short)
+  globalThis.gc?.()
+  const idle = process.memoryUsage.rss()
+  forgetPeak()
+  const cpu = process.cpuUsage()
+  const start = performance.now()
+  const keys = await walk(long)
+  const millis = performance.now() - start
+  const { system, user } = process.cpuUsage(cpu)
+  const walked: Walked = {
+    keys,
+    millis,
+    cpuMillis: (system + user) / 1000,
+    idle,
+    peak: peakOfProcess(),
+  }
+  console.log(JSON.stringify(walked))
+}

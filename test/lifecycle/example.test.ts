@@ -1,0 +1,154 @@
+import { Credentials } from "@effect-crdb/api-keys"
+import * as Emulator from "@effect-crdb/api-keys/emulator"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { describe, expect, it } from "vitest"
+import { servedEmulator } from "../servedEmulator.ts"
+import { type Outcome, runTool } from "../tool.ts"
+
+const names = ["API_KEY", "API_JWT", "VANITY_NAME", "USERNAME", "SERVER"]
+  .map((name) => `COCKROACH_${name}`)
+
+interface Example {
+  readonly emulator: Emulator.EmulatorService
+  readonly folder: string
+  readonly rotate: (...args: ReadonlyArray<string>) => Promise<Outcome>
+}
+
+/** An organization with keys of these ages, and the script run on it with no more than it needs. */
+const withExample = (
+  days: ReadonlyArray<number>,
+  use: (example: Example) => Promise<void>,
+): Promise<void> =>
+  Effect.gen(function* () {
+    const emulator = yield* Emulator.Emulator
+    const { baseUrl } = yield* Credentials
+    const now = yield* DateTime.now
+    for (const age of days) {
+      yield* emulator.addApiKey({
+        name: `of ${age}/days`,
+        createdAt: DateTime.subtract(now, { days: age }),
+      })
+    }
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "rotate-"))
+    const rotate = (...args: ReadonlyArray<string>) =>
+      runTool("deno", [
+        "run",
+        "--no-prompt",
+        "--cached-only",
+        "--allow-net=127.0.0.1",
+        `--allow-env=${names.join()}`,
+        `--allow-read=${folder}`,
+        `--allow-write=${folder}`,
+        "examples/rotate.ts",
+        ...args,
+      ], {
+        env: {
+          ...Object.fromEntries(names.map((name) => [name, undefined])),
+          COCKROACH_API_KEY: Redacted.value(emulator.admin.secret),
+          COCKROACH_SERVER: baseUrl,
+        },
+      })
+    yield* Effect.promise(() => use({ emulator, folder, rotate })).pipe(
+      Effect.ensuring(Effect.sync(() => fs.rmSync(folder, { recursive: true }))),
+    )
+  }).pipe(Effect.provide(servedEmulator({ rateLimit: "none" })), Effect.runPromise)
+
+const filesIn = (folder: string): ReadonlyArray<string> =>
+  fs.readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((file) => path.join(folder, file))
+    .filter((file) => fs.statSync(file).isFile())
+    .sort()
+
+describe.concurrent("examples/rotate.ts", () => {
+  it("rotates the old keys into files that nobody else can read, then has nothing to do", () =>
+    withExample([400, 91, 89], async ({ emulator, folder, rotate }) => {
+      const before = await Effect.runPromise(emulator.apiKeys)
+      const outcome = await rotate(folder, "--grace", "10 millis")
+      expect(outcome.stderr).toBe("")
+      expect(outcome.exitCode).toBe(0)
+      const lines = outcome.stdout.trim().split("\n")
+      expect(lines.at(-1)).toBe("2 of 2 keys rotated")
+      expect(lines.filter((line) => /^CCDB1_\w+ made: CCDB1_\w+ in /.test(line)).length).toBe(2)
+
+      const files = filesIn(folder)
+      expect(files.map((file) => path.basename(file))).toEqual([
+        "of%20400%2Fdays",
+        "of%2091%2Fdays",
+      ])
+      const keys = await Effect.runPromise(emulator.apiKeys)
+      for (const file of files) {
+        expect(fs.statSync(file).mode & 0o777).toBe(0o600)
+        const secret = fs.readFileSync(file, "utf8")
+        expect(secret).toMatch(/^CCDB1_\w{22}_\w{40}\n$/)
+        expect(outcome.stdout).not.toContain(secret.trim())
+        const key = keys.find(({ id }) => secret.startsWith(`${id}_`))
+        expect(encodeURIComponent(key?.name ?? "?")).toBe(path.basename(file))
+      }
+      expect(keys.length).toBe(before.length)
+
+      const again = await rotate(folder)
+      expect([again.exitCode, again.stdout]).toEqual([0, "0 of 0 keys rotated\n"])
+    }))
+
+  it("goes on with a rotation that was broken off although its key is new", () =>
+    withExample([400], async ({ emulator, folder, rotate }) => {
+      const keys = await Effect.runPromise(emulator.apiKeys)
+      const { id = "", serviceAccountId = "" } = keys.find(({ name }) => name === "of 400/days") ??
+        {}
+      const { apiKey, secret } = await Effect.runPromise(
+        emulator.addApiKey({ name: `of 9/days [rotates ${id} 1a2b3c4d]`, serviceAccountId }),
+      )
+      fs.mkdirSync(path.join(folder, serviceAccountId))
+      fs.writeFileSync(path.join(folder, serviceAccountId, "of%209%2Fdays"), Redacted.value(secret))
+      // The predecessor is not old enough to be found in any other way.
+      const { exitCode, stdout } = await rotate(
+        folder,
+        "--older-than",
+        "500 days",
+        "--grace",
+        "1 millis",
+      )
+      expect([exitCode, stdout.includes(`${apiKey.id} resumed`)]).toEqual([0, true])
+      const left = (await Effect.runPromise(emulator.apiKeys)).filter((key) =>
+        key.name.includes("days")
+      )
+      expect(left.map((key) => [key.id, key.name])).toEqual([[apiKey.id, "of 9/days"]])
+    }))
+
+  it("shows its plan as a table and changes nothing with --dry-run", () =>
+    withExample([400, 91, 89], async ({ emulator, folder, rotate }) => {
+      const { exitCode, stdout } = await rotate(folder, "--dry-run")
+      expect(exitCode).toBe(0)
+      expect(stdout).toContain("2 keys to rotate")
+      expect(stdout).toMatch(/│ .*"of 400\/days".* │/)
+      expect(stdout).not.toContain("of 89")
+      expect(filesIn(folder)).toEqual([])
+      expect(await Effect.runPromise(emulator.history)).toEqual([])
+    }))
+
+  it("goes on where one key fails, names it, and ends with status 1", () =>
+    withExample([400, 200], async ({ folder, emulator, rotate }) => {
+      const { serviceAccountId } = emulator.withoutRole
+      fs.mkdirSync(path.join(folder, serviceAccountId))
+      fs.writeFileSync(path.join(folder, serviceAccountId, "of%20400%2Fdays"), "not a secret")
+      const { exitCode, stderr, stdout } = await rotate(folder, "--grace", "1 millis")
+      expect(exitCode).toBe(1)
+      expect(stdout).toContain("1 of 2 keys rotated")
+      expect(stderr).toMatch(/^CCDB1_\w+ failed: .*not the secret of an API key/)
+      expect(stderr).not.toContain("not a secret")
+    }))
+
+  it("ends with status 2 and says how it is used where it is called wrongly", () =>
+    withExample([], async ({ folder, rotate }) => {
+      const calls = [[], [folder, "--nonsense"], [folder, "more"], [folder, "--grace", "soon"]]
+      for (const args of calls) {
+        const { exitCode, stderr } = await rotate(...args)
+        expect([exitCode, stderr.split("\n")[0]?.slice(0, 6)]).toEqual([2, "usage:"])
+      }
+    }))
+})

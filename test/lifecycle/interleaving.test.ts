@@ -1,0 +1,64 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import { rotateApiKey } from "../../src/mod.ts"
+import { type Around, makeOrganization } from "./organization.ts"
+import { drawing, inVirtualTime, VirtualTime } from "./virtualTime.ts"
+
+// INTERLEAVINGS=1000 takes minutes; rotation.test.ts goes through thousands of orders in a second.
+const seeds = Number(process.env["INTERLEAVINGS"] ?? 100)
+
+/** Several rotations of one key at once; whose request or store access is next, the seed decides. */
+const race = (count: number, seed: number, faulty: boolean) =>
+  Effect.gen(function* () {
+    const { turn } = yield* VirtualTime
+    const organization = yield* makeOrganization({
+      seed: String(seed),
+      faults: faulty ? [{ chance: 0.05, fault: { _tag: "DropAfter" } }] : [],
+    })
+    const around: Around = (_, effect) => Effect.zipRight(turn, effect)
+    const results = yield* Effect.all(
+      Array.from({ length: count }, () =>
+        Effect.either(rotateApiKey({ store: organization.store(around), grace: 0 })).pipe(
+          Effect.provide(organization.access(around)),
+        )),
+      { concurrency: "unbounded" },
+    )
+    const keys = yield* organization.keys
+    return {
+      failed: results.filter(Either.isLeft).length,
+      held: Option.getOrThrow(yield* organization.heldId),
+      keys: keys.map(({ id, name }) => ({ id, name })),
+      outages: yield* Ref.get(organization.outages),
+    }
+  })
+
+const raceAll = (count: number, faulty: boolean) =>
+  Effect.forEach(
+    Array.from({ length: seeds }, (_, seed) => seed),
+    (seed) =>
+      Effect.gen(function* () {
+        const { failed, held, keys, outages } = yield* inVirtualTime(
+          race(count, seed, faulty),
+          drawing(seed),
+        )
+        expect({ seed, failed, keys, outages }).toEqual({
+          seed,
+          failed: 0,
+          keys: [{ id: held, name: "billing" }],
+          outages: [],
+        })
+      }),
+    { discard: true },
+  )
+
+describe(`rotations of one key at the same time, in ${seeds} orders`, () => {
+  for (const count of [2, 5]) {
+    it.live(`end with one live key, in the store, and no orphan: ${count} of them`, () =>
+      raceAll(count, false))
+  }
+
+  it.live("end so also where one answer in twenty is lost", () => raceAll(2, true))
+})

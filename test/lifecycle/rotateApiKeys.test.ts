@@ -1,0 +1,147 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+import {
+  type ApiKey,
+  rotateApiKeys,
+  type RotationProgress,
+  type SecretStore,
+} from "../../src/mod.ts"
+import { rotateFleet } from "./fleet.ts"
+import { type Around, makeOrganization } from "./organization.ts"
+import { inVirtualTime, type VirtualTime } from "./virtualTime.ts"
+
+const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) =>
+  it.live(name, () => inVirtualTime(body()))
+
+const stores = (keys: ReadonlyArray<ApiKey>, fails: (apiKey: ApiKey) => boolean = () => false) =>
+  Effect.map(
+    Effect.forEach(keys, () => Ref.make<Option.Option<Redacted.Redacted<string>>>(Option.none())),
+    (refs) => (apiKey: ApiKey): SecretStore<"broken"> => {
+      const ref = refs[keys.findIndex(({ id }) => id === apiKey.id)]
+      if (ref === undefined || fails(apiKey)) {
+        return { read: Effect.fail("broken"), write: () => Effect.fail("broken") }
+      }
+      return { read: Ref.get(ref), write: (secret) => Ref.set(ref, Option.some(secret)) }
+    },
+  )
+
+const fleetOf = (count: number) =>
+  Effect.gen(function* () {
+    const organization = yield* makeOrganization()
+    const keys = yield* Effect.forEach(
+      Array.from({ length: count }, (_, n) => n),
+      (n) => Effect.map(organization.emulator.addApiKey({ name: `k${n}` }), (made) => made.apiKey),
+    )
+    return { organization, keys }
+  })
+
+describe("rotateApiKeys", () => {
+  test("rotates a fleet at the allowed rate, one answer in fifty faulty: all done, no orphan", () =>
+    Effect.gen(function* () {
+      const fleet = yield* rotateFleet({ keys: 500, accounts: 20, grace: 0 })
+      expect(fleet.outcomes.filter(({ result }) => Either.isLeft(result))).toEqual([])
+      expect(fleet.outcomes.length).toBe(500)
+      expect(fleet.keys.map(({ id }) => id).sort()).toEqual([...fleet.held].sort())
+      expect(fleet.keys.filter(({ name }) => name.includes("["))).toEqual([])
+      expect(fleet.requests / 500).toBeLessThanOrEqual(6)
+      expect(fleet.progress.at(-1)).toEqual({
+        started: 500,
+        waiting: 0,
+        succeeded: 500,
+        failed: 0,
+      })
+    }))
+
+  test("goes on where one fails, and says which", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(5)
+      const store = yield* stores(keys, ({ name }) => name === "k2")
+      const outcomes = yield* Stream.fromIterable(keys).pipe(
+        rotateApiKeys({ store, grace: 0 }),
+        Stream.runCollect,
+        Effect.provide(organization.access()),
+      )
+      const failed = [...outcomes].filter(({ result }) => Either.isLeft(result))
+      expect(failed.map(({ apiKey }) => apiKey.name)).toEqual(["k2"])
+      expect(failed.map(({ result }) => Either.isLeft(result) && result.left.cause))
+        .toEqual(["broken"])
+      expect(outcomes.length).toBe(5)
+      expect((yield* organization.keys).filter(({ id }) => keys.some((key) => key.id === id)))
+        .toEqual([keys[2]])
+    }))
+
+  test("works on no more keys at a time than it is told to", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(12)
+      let now = 0
+      let most = 0
+      const around: Around = (_, effect) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => most = Math.max(most, now += 1)),
+          () => Effect.zipRight(Effect.sleep("1 second"), effect),
+          () => Effect.sync(() => now -= 1),
+        )
+      yield* Stream.fromIterable(keys).pipe(
+        rotateApiKeys({ store: yield* stores(keys), grace: 0, concurrency: 3 }),
+        Stream.runDrain,
+        Effect.provide(organization.access(around)),
+      )
+      expect(most).toBe(3)
+    }))
+
+  test("lets keys wait out their grace together, and reports how many do", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(12)
+      const seen: Array<RotationProgress> = []
+      const fleet = Stream.fromIterable(keys).pipe(
+        rotateApiKeys({
+          store: yield* stores(keys),
+          grace: "1 hour",
+          concurrency: 2,
+          onProgress: (progress) => Effect.sync(() => seen.push(progress)),
+        }),
+        Stream.runCount,
+        Effect.provide(organization.access()),
+      )
+      const before = yield* Clock.currentTimeMillis
+      expect(yield* fleet).toBe(12)
+      expect((yield* Clock.currentTimeMillis) - before).toBeLessThan(61 * 60_000)
+      expect(Math.max(...seen.map(({ waiting }) => waiting))).toBe(12)
+      expect(seen.at(-1)).toEqual({ started: 12, waiting: 0, succeeded: 12, failed: 0 })
+    }))
+
+  test("goes on with the new secret when the program's own key is among them", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(6)
+      const { admin } = organization.emulator
+      const own = (yield* organization.emulator.apiKeys).find(({ id }) => id === admin.apiKeyId)
+      const all = own === undefined ? [] : [...keys.slice(0, 3), own, ...keys.slice(3)]
+      const outcomes = yield* Stream.fromIterable(all).pipe(
+        rotateApiKeys({ store: yield* stores(all), grace: 0, concurrency: 3 }),
+        Stream.runCollect,
+        Effect.provide(organization.access()),
+      )
+      expect([...outcomes].map(({ result }) => Either.isRight(result) && result.right.did))
+        .toEqual(all.map(() => "made"))
+      expect((yield* organization.emulator.apiKeys).some(({ id }) => id === admin.apiKeyId))
+        .toBe(false)
+    }))
+
+  test("fails where its source does", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(1)
+      const failure = yield* Stream.concat(Stream.fromIterable(keys), Stream.fail("no more")).pipe(
+        rotateApiKeys({ store: yield* stores(keys), grace: 0 }),
+        Stream.runDrain,
+        Effect.provide(organization.access()),
+        Effect.flip,
+      )
+      expect(failure).toBe("no more")
+    }))
+})

@@ -1,0 +1,219 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type * as Emulator from "../../src/emulator/mod.ts"
+import { parseMarked } from "../../src/lifecycle/mark.ts"
+import { deleteApiKey, sweepExpiredApiKeys, temporaryApiKey } from "../../src/mod.ts"
+import { makeOrganization, type Organization } from "./organization.ts"
+import { inVirtualTime, outcomeOf, type VirtualTime } from "./virtualTime.ts"
+
+const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) =>
+  it.live(name, () => inVirtualTime(body()))
+
+const input = ({ emulator }: Organization, expiresIn: Duration.DurationInput = "1 hour") => ({
+  name: "nightly audit",
+  serviceAccountId: emulator.withoutRole.serviceAccountId,
+  expiresIn,
+})
+
+const endings: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown>]> = [
+  ["Success", Effect.void],
+  ["Failure", Effect.fail("failed")],
+  ["Failure", Effect.die("a defect")],
+  ["Interrupted", Effect.interrupt],
+]
+
+describe("temporaryApiKey", () => {
+  for (const [ending, effect] of endings) {
+    test(`is there within the scope and gone after it ends in ${ending}`, () =>
+      Effect.gen(function* () {
+        const organization = yield* makeOrganization()
+        const exit = yield* temporaryApiKey(input(organization)).pipe(
+          Effect.tap(({ apiKey }) =>
+            Effect.gen(function* () {
+              expect(yield* organization.keys).toEqual([organization.old, apiKey])
+              yield* effect
+            })
+          ),
+          Effect.scoped,
+          Effect.provide(organization.access()),
+          Effect.exit,
+        )
+        expect(outcomeOf(exit)).toBe(ending)
+        expect(yield* organization.keys).toEqual([organization.old])
+      }))
+  }
+
+  test("says in its name when it expires", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      const now = yield* Clock.currentTimeMillis
+      const { apiKey } = yield* temporaryApiKey(input(organization, "90 minutes")).pipe(
+        Effect.scoped,
+        Effect.provide(organization.access()),
+      )
+      const { mark, name } = parseMarked(apiKey.name)
+      expect(name).toBe("nightly audit")
+      expect(Option.getOrThrow(mark)).toMatchObject({ _tag: "Expires", at: now + 90 * 60_000 })
+    }))
+
+  test("closes its scope in no time although its deletion cannot be interrupted", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      const before = yield* Clock.currentTimeMillis
+      yield* temporaryApiKey(input(organization)).pipe(
+        Effect.scoped,
+        Effect.provide(organization.access()),
+      )
+      expect((yield* Clock.currentTimeMillis) - before).toBe(0)
+    }))
+
+  const deletionFaults: ReadonlyArray<readonly [string, Emulator.Fault]> = [
+    ["lost before it was carried out", { _tag: "DropBefore" }],
+    ["lost after it was carried out", { _tag: "DropAfter" }],
+    ["answered with a 503", { _tag: "Respond", status: 503 }],
+  ]
+  for (const [what, fault] of deletionFaults) {
+    test(`is gone although its deletion is ${what} at first`, () =>
+      Effect.gen(function* () {
+        const organization = yield* makeOrganization({
+          faults: [{ operation: "deleteApiKey", calls: [1, 2], fault }],
+        })
+        yield* temporaryApiKey(input(organization)).pipe(
+          Effect.scoped,
+          Effect.provide(organization.access()),
+        )
+        expect(yield* organization.keys).toEqual([organization.old])
+      }))
+  }
+
+  test("does not mind that it is deleted already", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      yield* temporaryApiKey(input(organization)).pipe(
+        Effect.tap(({ apiKey }) => deleteApiKey(apiKey.id)),
+        Effect.scoped,
+        Effect.provide(organization.access()),
+      )
+      expect(yield* organization.keys).toEqual([organization.old])
+    }))
+
+  test("leaves one key for the scope where the answer to its create is lost", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({
+        faults: [{ operation: "createApiKey", calls: [1, 2], fault: { _tag: "DropAfter" } }],
+      })
+      const within = yield* temporaryApiKey(input(organization)).pipe(
+        Effect.zipRight(organization.keys),
+        Effect.scoped,
+        Effect.provide(organization.access()),
+      )
+      expect(within.length).toBe(2)
+      expect(yield* organization.keys).toEqual([organization.old])
+    }))
+
+  test("is gone where the program is interrupted while it is made", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      const fiber = yield* temporaryApiKey(input(organization)).pipe(
+        Effect.scoped,
+        Effect.provide(
+          organization.access((what, effect) =>
+            what === "POST" ? Effect.zipRight(effect, Effect.never) : effect
+          ),
+        ),
+        Effect.fork,
+      )
+      yield* Effect.sleep("1 second")
+      expect((yield* organization.keys).length).toBe(2)
+      yield* Fiber.interrupt(fiber)
+      expect(yield* organization.keys).toEqual([organization.old])
+    }))
+
+  for (const expiresIn of [0, -5, Duration.infinity]) {
+    test(`refuses to expire in ${String(expiresIn)} before anything is sent`, () =>
+      Effect.gen(function* () {
+        const organization = yield* makeOrganization()
+        const { cause } = yield* temporaryApiKey(input(organization, expiresIn)).pipe(
+          Effect.scoped,
+          Effect.provide(organization.access()),
+          Effect.flip,
+        )
+        expect(cause._tag === "InvalidRequest" && cause.field).toBe("expiresIn")
+        expect(yield* organization.emulator.requests).toEqual([])
+      }))
+  }
+})
+
+describe("sweepExpiredApiKeys", () => {
+  const stocked = Effect.gen(function* () {
+    const organization = yield* makeOrganization()
+    const now = DateTime.unsafeMake(yield* Clock.currentTimeMillis)
+    const add = (name: string, minutesAgo: number) =>
+      organization.emulator.addApiKey({
+        name,
+        createdAt: DateTime.subtract(now, { minutes: minutesAgo }),
+      })
+    yield* add("expired [expires 2025-12-31T23:59:59Z 1a2b3c4d]", 90)
+    yield* add("expires now [expires 2026-01-01T00:00:00Z 1a2b3c4d]", 80)
+    yield* add("lent [expires 2026-01-01T00:00:01Z 1a2b3c4d]", 70)
+    yield* add("unfinished [once 1a2b3c4d]", 10)
+    yield* add("being made [once 1a2b3c4d]", 9)
+    yield* add("rotating [rotates CCDB1_12345abcdefGHIJKLMnopq 1a2b3c4d]", 500)
+    yield* add("first [first 1a2b3c4d]", 500)
+    yield* add("[expires 2025-12-31T23:59:59Z]", 500)
+    return organization
+  })
+
+  test("deletes what is expired and what is unfinished for longer than the lease, and tells it", () =>
+    Effect.gen(function* () {
+      const organization = yield* stocked
+      const count = (yield* organization.keys).length
+      const swept = yield* sweepExpiredApiKeys().pipe(
+        Stream.map(({ name }) => name.split(" [")[0]),
+        Stream.runCollect,
+        Effect.provide(organization.access()),
+      )
+      expect([...swept]).toEqual(["expired", "expires now", "unfinished"])
+      expect((yield* organization.keys).length).toBe(count - 3)
+    }))
+
+  test("does not tell what another sweep has deleted", () =>
+    Effect.gen(function* () {
+      const organization = yield* stocked
+      const swept = yield* Effect.all(
+        [1, 2, 3].map(() => Stream.runCount(sweepExpiredApiKeys())),
+        { concurrency: 3 },
+      ).pipe(Effect.provide(organization.access()))
+      expect(swept.reduce((sum, count) => sum + count, 0)).toBe(3)
+    }))
+
+  test("keeps to one service account where it is told to", () =>
+    Effect.gen(function* () {
+      const organization = yield* stocked
+      const { serviceAccountId } = organization.emulator.admin
+      const swept = yield* Stream.runCount(sweepExpiredApiKeys({ serviceAccountId })).pipe(
+        Effect.provide(organization.access()),
+      )
+      expect(swept).toBe(0)
+    }))
+
+  test("fails where a deletion does, and goes on when it is run again", () =>
+    Effect.gen(function* () {
+      const organization = yield* stocked
+      yield* organization.emulator.setFaults([
+        { operation: "deleteApiKey", calls: 2, fault: { _tag: "Respond", status: 403 } },
+      ])
+      const sweep = Stream.runCount(sweepExpiredApiKeys())
+      const exit = yield* Effect.exit(Effect.provide(sweep, organization.access()))
+      expect(outcomeOf(exit)).toBe("Failure")
+      expect(exit._tag === "Failure" && Cause.pretty(exit.cause)).toContain("ORG_ADMIN")
+      expect(yield* Effect.provide(sweep, organization.access())).toBe(2)
+    }))
+})

@@ -1,0 +1,111 @@
+/**
+ * A clock that jumps to the next sleeper whenever nothing is left to run, so that minutes pass in
+ * microseconds, and, on demand, a scheduler that decides whose turn it is.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+
+interface Sleeper {
+  readonly at: number
+  readonly wake: () => void
+}
+
+export interface Controls {
+  readonly clock: Clock.Clock
+  /** Waits for a turn, which `pick` gives to one of those that wait. */
+  readonly turn: Effect.Effect<void>
+  /** Lets time pass all at once. */
+  readonly jump: (duration: Duration.DurationInput) => Effect.Effect<void>
+}
+
+export class VirtualTime extends Context.Tag("test/VirtualTime")<VirtualTime, Controls>() {}
+
+// Enough for a body to be read.
+const settled = Effect.promise(async () => {
+  for (let n = 0; n < 2; n += 1) await new Promise((resolve) => setImmediate(resolve))
+})
+
+/** Runs an effect to its end. `pick` draws a number below its argument; the first, by default. */
+export const inVirtualTime = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  pick: (below: number) => number = () => 0,
+  beginning: number = Date.UTC(2026, 0, 1),
+): Effect.Effect<A, E, Exclude<R, VirtualTime>> =>
+  Effect.gen(function* () {
+    let now = beginning
+    let sleepers: ReadonlyArray<Sleeper> = []
+    let waiting: ReadonlyArray<() => void> = []
+    const clock: Clock.Clock = {
+      [Clock.ClockTypeId]: Clock.ClockTypeId,
+      unsafeCurrentTimeMillis: () => now,
+      unsafeCurrentTimeNanos: () => BigInt(Math.round(now * 1000)) * 1000n,
+      currentTimeMillis: Effect.sync(() => now),
+      currentTimeNanos: Effect.sync(() => BigInt(Math.round(now * 1000)) * 1000n),
+      sleep: (duration) =>
+        Effect.async<void>((resume) => {
+          const sleeper = {
+            at: now + Duration.toMillis(duration),
+            wake: () => resume(Effect.void),
+          }
+          sleepers = [...sleepers, sleeper]
+          return Effect.sync(() => {
+            sleepers = sleepers.filter((other) => other !== sleeper)
+          })
+        }),
+    }
+    const turn = Effect.async<void>((resume) => {
+      const begin = () => resume(Effect.void)
+      waiting = [...waiting, begin]
+      return Effect.sync(() => {
+        waiting = waiting.filter((other) => other !== begin)
+      })
+    })
+    const jump = (duration: Duration.DurationInput) =>
+      Effect.sync(() => {
+        now += Duration.toMillis(duration)
+      })
+
+    const fiber = yield* effect.pipe(
+      Effect.provideService(VirtualTime, { clock, turn, jump }),
+      Effect.withClock(clock),
+      Effect.fork,
+    )
+    while (Option.isNone(yield* Fiber.poll(fiber))) {
+      yield* settled
+      const begin = waiting[pick(waiting.length)]
+      if (begin !== undefined) {
+        waiting = waiting.filter((other) => other !== begin)
+        begin()
+        continue
+      }
+      // A timeout must not fire on what is only being read.
+      yield* settled
+      if (waiting.length > 0) continue
+      const next = Math.min(...sleepers.map(({ at }) => at))
+      if (next === Infinity) continue
+      now = Math.max(now, next)
+      const due = sleepers.filter(({ at }) => at <= now)
+      sleepers = sleepers.filter(({ at }) => at > now)
+      for (const { wake } of due) wake()
+    }
+    return yield* Fiber.join(fiber)
+  })
+
+/** The same numbers for the same seed. */
+export const drawing = (seed: number): (below: number) => number => {
+  let state = seed + 0x9e3779b9
+  return (below) => {
+    state = Math.imul(state ^ state >>> 15, 0x2c1b3c6d) + 0x6d2b79f5
+    const mixed = Math.imul(state ^ state >>> 12, 0x297a2d39)
+    return below === 0 ? 0 : ((mixed ^ mixed >>> 15) >>> 0) % below
+  }
+}
+
+/** Interrupted, failed or succeeded. */
+export const outcomeOf = <A, E>(exit: Exit.Exit<A, E>): string =>
+  Exit.isSuccess(exit) ? "Success" : Exit.isInterrupted(exit) ? "Interrupted" : "Failure"

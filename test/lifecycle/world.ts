@@ -1,0 +1,213 @@
+/**
+ * The store, the API and any number of runs as plain data: what the decisions do, one atomic
+ * operation at a time, without effects.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+import { type ApiKey, ApiKeyId, ServiceAccountId } from "../../src/ApiKey.ts"
+import { formatMarked } from "../../src/lifecycle/mark.ts"
+import {
+  nextStep,
+  type Plan,
+  type Run,
+  type Step,
+  type View,
+} from "../../src/lifecycle/rotation.ts"
+
+export const minute = 60_000
+export const account = ServiceAccountId("1234abcd-1234-1234-abcd-12345678abcd")
+
+export interface World {
+  now: number
+  held: Option.Option<ApiKeyId>
+  keys: ReadonlyArray<ApiKey>
+  made: number
+  readonly everHeld: Set<string>
+}
+
+/** One run: what it knows, and the step that it has decided on and not carried out yet. */
+export interface Runner {
+  readonly name: string
+  readonly plan: Plan
+  view: Omit<View, "now">
+  run: Run
+  pending: Step | undefined
+  ended: "Done" | "Fail" | "Killed" | undefined
+  writes: number
+  /** The key that it made although the store no longer held what it was to replace. */
+  madeLate: ReadonlyArray<string>
+}
+
+export const plan: Plan = {
+  target: Option.none(),
+  first: Option.none(),
+  grace: 0,
+  lease: 10 * minute,
+  olderThan: undefined,
+}
+
+export const start = (name: string, wanted: Plan = plan): Runner => ({
+  name,
+  plan: wanted,
+  view: { held: Option.none(), keys: Option.toArray(wanted.target), listed: false },
+  run: { made: Option.none(), proven: Option.none(), refusals: 0, rereads: 0, finished: false },
+  pending: undefined,
+  ended: undefined,
+  writes: 0,
+  madeLate: [],
+})
+
+export const makeKey = (world: World, id: string, name: string, age = 0): ApiKey => {
+  const key: ApiKey = {
+    id: ApiKeyId(id),
+    name,
+    serviceAccountId: account,
+    createdAt: DateTime.unsafeMake(world.now - age),
+  }
+  world.keys = [...world.keys, key]
+  return key
+}
+
+/** Half of the time a run reads the store and decides, half of the time it does what it decided. */
+export const tick = (world: World, runner: Runner): Step | undefined => {
+  if (runner.ended !== undefined) return undefined
+  if (runner.pending !== undefined) {
+    const step = runner.pending
+    runner.pending = undefined
+    carryOut(world, runner, step)
+    return step
+  }
+  if (Option.getOrUndefined(world.held) !== Option.getOrUndefined(runner.view.held)) {
+    const isOwn = Option.exists(
+      runner.run.made,
+      ({ id }) => Option.contains(world.held, id),
+    )
+    runner.view = { ...runner.view, held: world.held, listed: false }
+    runner.run = {
+      ...runner.run,
+      refusals: 0,
+      rereads: 0,
+      proven: isOwn ? runner.run.proven : Option.none(),
+    }
+  }
+  runner.pending = nextStep(runner.plan, { ...runner.view, now: world.now }, runner.run)
+  return undefined
+}
+
+const setOwn = (runner: Runner, state: "written" | "deleted") => {
+  runner.run = {
+    ...runner.run,
+    made: Option.map(runner.run.made, (own) => ({ ...own, state })),
+  }
+}
+
+const carryOut = (world: World, runner: Runner, step: Step): void => {
+  const live = (id: ApiKeyId) => world.keys.find((key) => key.id === id)
+  switch (step._tag) {
+    case "Look": {
+      const id = Option.getOrThrow(runner.view.held)
+      const isKnown = runner.view.keys.some((key) => key.id === id)
+      const held = live(id)
+      runner.view = isKnown || held === undefined
+        ? { ...runner.view, keys: isKnown ? world.keys : [], listed: true }
+        : { ...runner.view, keys: [held], listed: false }
+      return
+    }
+    case "Make": {
+      world.made += 1
+      const nonce = String(world.made).padStart(8, "0")
+      const mark = Option.match(step.predecessor, {
+        onNone: () => ({ _tag: "First", nonce }) as const,
+        onSome: (predecessor) => ({ _tag: "Rotates", predecessor, nonce }) as const,
+      })
+      const key = makeKey(world, `${runner.name}${world.made}`, formatMarked(step.name, mark))
+      if (Option.getOrUndefined(world.held) !== Option.getOrUndefined(runner.view.held)) {
+        runner.madeLate = [key.id]
+      }
+      runner.view = { ...runner.view, keys: [...runner.view.keys, key], listed: false }
+      runner.run = {
+        ...runner.run,
+        made: Option.some({
+          id: key.id,
+          before: runner.view.held,
+          sentAt: world.now,
+          state: "unwritten",
+        }),
+      }
+      return
+    }
+    case "Prove":
+      runner.run = live(step.id) === undefined
+        ? { ...runner.run, refusals: runner.run.refusals + 1 }
+        : { ...runner.run, proven: Option.some(step.id) }
+      return
+    case "Write": {
+      const { id } = Option.getOrThrow(runner.run.made)
+      world.held = Option.some(id)
+      runner.writes += 1
+      setOwn(runner, "written")
+      return
+    }
+    case "Reread":
+      runner.run = { ...runner.run, rereads: runner.run.rereads + 1 }
+      return
+    case "Wait":
+      if (world.now < step.until) {
+        runner.pending = step
+        return
+      }
+      runner.view = { ...runner.view, listed: false }
+      return
+    case "Delete":
+      world.keys = world.keys.filter((key) => key.id !== step.id)
+      runner.view = {
+        ...runner.view,
+        keys: runner.view.keys.filter((key) => key.id !== step.id),
+      }
+      if (Option.exists(runner.run.made, ({ id }) => id === step.id)) setOwn(runner, "deleted")
+      return
+    case "Unmark": {
+      const found = live(step.id) !== undefined
+      const renamed = (keys: ReadonlyArray<ApiKey>) =>
+        keys.map((key) => key.id === step.id ? { ...key, name: step.name } : key)
+      world.keys = renamed(world.keys)
+      runner.run = { ...runner.run, finished: true }
+      runner.view = {
+        ...runner.view,
+        keys: found
+          ? renamed(runner.view.keys)
+          : runner.view.keys.filter((key) => key.id !== step.id),
+        listed: runner.view.listed && found,
+      }
+      return
+    }
+    case "Done":
+    case "Fail":
+      runner.ended = step._tag
+      // As rotate does when it fails: nobody has the secret of a key that was never written.
+      if (Option.exists(runner.run.made, ({ state }) => state === "unwritten")) {
+        const { id } = Option.getOrThrow(runner.run.made)
+        world.keys = world.keys.filter((key) => key.id !== id)
+      }
+  }
+}
+
+/** Names a step in a word or two. */
+export const show = (world: World, step: Step): string => {
+  switch (step._tag) {
+    case "Delete":
+    case "Prove":
+    case "Unmark":
+      return `${step._tag} ${step.id}`
+    case "Make":
+      return `Make for ${Option.getOrElse(step.predecessor, () => "nothing")}`
+    case "Wait":
+      return `Wait ${step.reason} ${Math.round((step.until - world.now) / minute * 10) / 10}`
+    case "Fail":
+      return `Fail ${step.obstacle}`
+    case "Done":
+      return `Done left ${step.leftBehind.map(({ id }) => id).join(" ") || "nothing"}`
+    default:
+      return step._tag
+  }
+}

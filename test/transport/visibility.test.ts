@@ -1,0 +1,296 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/TestClock"
+import * as Tracer from "effect/Tracer"
+import { Credentials, RetryPolicy, throttled, withRetryPolicy } from "../../src/mod.ts"
+import { asked, type Call, callsTo, operations } from "./retryTable.ts"
+import { key, ok, scripted, type Step, token } from "./scripted.ts"
+
+const calls = callsTo({ id: key.id, serviceAccountId: key.service_account_id })
+
+interface RecordedSpan {
+  readonly name: string
+  readonly kind: Tracer.SpanKind
+  /** The name of the span that it is within. */
+  readonly within: string | undefined
+  readonly attributes: Record<string, unknown>
+  readonly events: Array<readonly [name: string, attributes: unknown]>
+}
+
+/** A tracer that keeps every span, in the order in which they began. */
+const recordingTracer = () => {
+  const spans: Array<RecordedSpan> = []
+  const nameOf = (span: Tracer.AnySpan) =>
+    span._tag === "Span" ? Option.some(span.name) : Option.none()
+  const tracer = Tracer.make({
+    context: (run) => run(),
+    span: (name, parent, context, links, startTime, kind) => {
+      const within = Option.getOrUndefined(Option.flatMap(parent, nameOf))
+      const recorded: RecordedSpan = { name, kind, within, attributes: {}, events: [] }
+      const spanId = String(spans.push(recorded))
+      return {
+        _tag: "Span",
+        name,
+        kind,
+        spanId,
+        traceId: "trace",
+        parent,
+        context,
+        links,
+        sampled: true,
+        status: { _tag: "Started", startTime },
+        attributes: new Map(),
+        end: () => {},
+        attribute: (name, value) => {
+          recorded.attributes[name] = value
+        },
+        event: (name, _startTime, attributes) => {
+          recorded.events.push([name, attributes])
+        },
+        addLinks: () => {},
+      }
+    },
+  })
+  return { tracer, spans }
+}
+
+/** Plays a call to its end, with each wait at its longest, and keeps all that it shows. */
+const watch = (call: Call, ...steps: ReadonlyArray<Step>) =>
+  Effect.gen(function* () {
+    const { spans, tracer } = recordingTracer()
+    const logs: Array<readonly [level: string, message: unknown, annotations: object]> = []
+    const logger = Logger.make(({ annotations, logLevel, message }) => {
+      logs.push([logLevel.label, message, Object.fromEntries(HashMap.toEntries(annotations))])
+    })
+    const fiber = yield* call.pipe(
+      Effect.either,
+      Effect.provide(scripted(...steps).layer),
+      Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+      Logger.withMinimumLogLevel(LogLevel.Debug),
+      Effect.withTracer(tracer),
+      Effect.withRandom(Random.fixed([1])),
+      Effect.fork,
+    )
+    yield* TestClock.adjust("1 hour")
+    yield* Fiber.join(fiber)
+    return { spans, logs }
+  })
+
+/** What a metric holds, for each set of tags that one of its measurements had. */
+const metric = (name: string) =>
+  Effect.map(
+    Metric.snapshot,
+    (pairs) =>
+      pairs.filter(({ metricKey }) => metricKey.name === name).map((
+        { metricKey, metricState },
+      ) => ({
+        tags: Object.fromEntries(metricKey.tags.map(({ key, value }) => [key, value])),
+        state: metricState,
+      })),
+  )
+
+/** Credentials for a server that no other test sends anything to. */
+const serverOfItsOwn = (baseUrl: string) =>
+  Credentials.layerApiKey(Redacted.make(token), { baseUrl })
+
+const limited = { status: 429, headers: asked("7") }
+
+describe("a span", () => {
+  for (const operation of operations) {
+    it.effect(`of ${operation} has the client's own span of the request within it`, () =>
+      Effect.gen(function* () {
+        const { spans } = yield* watch(calls[operation], ok)
+        const [outer, inner] = spans
+        expect(spans.length).toBe(2)
+        expect(outer).toMatchObject({ name: `ApiKeys.${operation}`, kind: "internal" })
+        expect(inner).toMatchObject({ within: `ApiKeys.${operation}`, kind: "client" })
+        expect(inner?.attributes["http.request.method"])
+          .toBe(outer?.attributes["http.request.method"])
+      }))
+  }
+
+  it.effect("says where its request went and how it was answered", () =>
+    Effect.gen(function* () {
+      const { spans: [span] } = yield* watch(calls.getApiKey, ok)
+      expect(span?.attributes).toEqual({
+        "http.request.method": "GET",
+        "url.template": "/api/v1/api-keys/{id}",
+        "server.address": "cockroachlabs.cloud",
+        "server.port": 443,
+        "http.response.status_code": 200,
+      })
+    }))
+
+  it.effect("of a call that was sent again has a span for each attempt, and says how many", () =>
+    Effect.gen(function* () {
+      const { spans: [outer, ...attempts] } = yield* watch(calls.createApiKey, limited, limited, ok)
+      expect(attempts.map(({ attributes }) => attributes["http.response.status_code"]))
+        .toEqual([429, 429, 200])
+      expect(outer?.attributes).toMatchObject({
+        "http.response.status_code": 200,
+        "http.request.resend_count": 2,
+      })
+      expect(outer?.attributes).not.toHaveProperty("error.type")
+    }))
+
+  it.effect("of a call that failed says with which error", () =>
+    Effect.gen(function* () {
+      const { spans: [span] } = yield* watch(calls.getApiKey, { status: 404 })
+      expect(span?.attributes).toMatchObject({
+        "http.response.status_code": 404,
+        "error.type": "NotFound",
+      })
+    }))
+
+  it.effect("of a call whose last attempt had no answer tells no status of an earlier one", () =>
+    Effect.gen(function* () {
+      const { spans: [span] } = yield* watch(calls.getApiKey, { status: 503 }, "Hang")
+      expect(span?.attributes).toMatchObject({
+        "error.type": "Timeout",
+        "http.request.resend_count": 4,
+      })
+      expect(span?.attributes).not.toHaveProperty("http.response.status_code")
+    }))
+
+  it.effect("of a call that its deadline cut off tells no status of an earlier attempt", () =>
+    Effect.gen(function* () {
+      const hasty = withRetryPolicy(RetryPolicy.make({ deadline: "5 seconds" }))
+      const { spans: [span] } = yield* watch(hasty(calls.getApiKey), { status: 503 }, "Hang")
+      expect(span?.attributes).toMatchObject({ "error.type": "Timeout" })
+      expect(span?.attributes).not.toHaveProperty("http.response.status_code")
+    }))
+
+  it.effect("of a call that was refused before sending has no server and no attempt", () =>
+    Effect.gen(function* () {
+      const empty = callsTo({ id: "", serviceAccountId: "" })
+      const { spans } = yield* watch(empty.getApiKey, ok)
+      expect(spans.map(({ attributes }) => attributes)).toEqual([{
+        "http.request.method": "GET",
+        "url.template": "/api/v1/api-keys/{id}",
+        "error.type": "InvalidRequest",
+      }])
+    }))
+})
+
+describe("a retry", () => {
+  const details = {
+    "error.type": "RateLimited",
+    "http.response.status_code": 429,
+    "http.request.resend_count": 1,
+    wait: "7s",
+  }
+
+  it.effect("is an event of the operation's span, with its reason and its wait", () =>
+    Effect.gen(function* () {
+      const { spans: [outer, ...attempts] } = yield* watch(calls.createApiKey, limited, ok)
+      // Effect itself makes an event of each log, too.
+      expect(outer?.events.filter(([name]) => name === "retry")).toEqual([["retry", details]])
+      expect(attempts.flatMap(({ events }) => events)).toEqual([])
+    }))
+
+  it.effect("is logged for debugging, with its reason and its wait", () =>
+    Effect.gen(function* () {
+      const { logs } = yield* watch(calls.createApiKey, limited, ok)
+      expect(logs).toEqual([["DEBUG", ["createApiKey is sent again"], details]])
+    }))
+
+  it.effect("after a lost connection has no status, and waits for as long as the backoff", () =>
+    Effect.gen(function* () {
+      const { logs } = yield* watch(calls.getApiKey, "Connection", "Connection", ok)
+      expect(logs.map(([, , details]) => details)).toEqual([
+        { "error.type": "Connection", "http.request.resend_count": 1, wait: "250ms" },
+        { "error.type": "Connection", "http.request.resend_count": 2, wait: "500ms" },
+      ])
+    }))
+
+  it.effect("that does not come is neither an event nor a log", () =>
+    Effect.gen(function* () {
+      const { logs, spans } = yield* watch(calls.createApiKey, { status: 503 })
+      expect([logs, spans.flatMap(({ events }) => events)]).toEqual([[], []])
+    }))
+})
+
+describe("the metric", () => {
+  it.effect("http.client.request.duration measures every request, by operation and outcome", () =>
+    Effect.gen(function* () {
+      const here = serverOfItsOwn("http://127.0.0.1:8081")
+      const slow = { ...ok, afterMillis: 300 }
+      yield* watch(
+        Effect.provide(calls.getApiKey, here),
+        { status: 503 },
+        "Hang",
+        "Connection",
+        slow,
+      )
+      yield* watch(Effect.provide(calls.deleteApiKey, here), { status: 200, body: "[]" })
+      const measured = (yield* metric("http.client.request.duration"))
+        .filter(({ tags }) => tags["server.port"] === "8081")
+      const get = {
+        operation: "getApiKey",
+        "http.request.method": "GET",
+        "server.address": "127.0.0.1",
+        "server.port": "8081",
+        unit: "s",
+      }
+      const expected = [
+        [{ ...get, "http.response.status_code": "503", "error.type": "ServerError" }, 0],
+        [{ ...get, "error.type": "Timeout" }, 30],
+        [{ ...get, "error.type": "Connection" }, 0],
+        [{ ...get, "http.response.status_code": "200" }, 0.3],
+        [{
+          ...get,
+          operation: "deleteApiKey",
+          "http.request.method": "DELETE",
+          "http.response.status_code": "200",
+          "error.type": "UnexpectedResponse",
+        }, 0],
+      ]
+      expect(measured).toEqual(expect.arrayContaining(
+        expected.map(([tags, sum]) => ({
+          tags,
+          state: expect.objectContaining({ count: 1, sum }),
+        })),
+      ))
+      expect(measured.length).toBe(expected.length)
+    }))
+
+  it.effect("crdb.api_keys.retries counts what is sent again, by operation and reason", () =>
+    Effect.gen(function* () {
+      const countOf = (operation: string, reason: string) =>
+        Effect.map(
+          metric("crdb.api_keys.retries"),
+          (found) =>
+            found.filter(({ tags }) =>
+              tags["operation"] === operation && tags["error.type"] === reason
+            )
+              .map(({ state }) => state),
+        )
+      const before = yield* countOf("updateApiKey", "ServerError")
+      expect(before).toEqual([])
+      yield* watch(calls.updateApiKey, { status: 503 }, { status: 502 }, limited, ok)
+      expect(yield* countOf("updateApiKey", "ServerError")).toMatchObject([{ count: 2 }])
+      expect(yield* countOf("updateApiKey", "RateLimited")).toMatchObject([{ count: 1 }])
+    }))
+
+  it.effect("crdb.api_keys.throttle.wait measures how long requests were held back", () =>
+    Effect.gen(function* () {
+      const oneASecond = Layer.provide(
+        throttled({ limit: 1, window: "1 second" }),
+        scripted(ok).client,
+      )
+      const twice = Effect.provide(Effect.zipRight(calls.getApiKey, calls.getApiKey), oneASecond)
+      yield* watch(twice, ok)
+      expect(yield* metric("crdb.api_keys.throttle.wait")).toMatchObject([
+        { tags: { unit: "s" }, state: { count: 2, sum: 1 } },
+      ])
+    }))
+})
