@@ -29,6 +29,9 @@ describe("redaction", () => {
     [`${part.slice(0, 10)} ${part.slice(20, 27)}`, `<redacted> ${part.slice(20, 27)}`],
     // An id is no secret.
     ["CCDB1_12345abcdefGHIJKLMnopq", "CCDB1_12345abcdefGHIJKLMnopq"],
+    ["12345abcdefGHIJKLMnopq", "12345abcdefGHIJKLMnopq"],
+    ["LMnopq_Nkd", "LMnopq_Nkd"],
+    [`ends like it: ${part.slice(-5)}`, `ends like it: ${part.slice(-5)}`],
     // Whatever has the form of a secret is taken for one.
     ["x CCDB1_other_secret y CCDB1_a_b z", "x <redacted> y <redacted> z"],
     ["CCDB1_id_", "CCDB1_id_"],
@@ -38,6 +41,13 @@ describe("redaction", () => {
 
   it("hides a short secret wherever it stands", () => {
     expect(redactor(["seven77"])("a seven77 b seven77c")).toBe("a <redacted> b <redacted>c")
+  })
+
+  it("knows a secret by the form of its beginning alone", () => {
+    expect(redactor(["x-CCDB1_a_0123456789"])("x-CCDB1_a")).toBe("<redacted>")
+    expect(redactor(["CCDB1_abcdefghi_0123456789"])("abcdefghi 0123456789")).toBe(
+      "abcdefghi <redacted>",
+    )
   })
 
   it("hides nothing for want of a secret", () => {
@@ -160,6 +170,9 @@ describe("details that are shown", () => {
     const nested = (depth: number): unknown => depth === 0 ? 1 : [nested(depth - 1)]
     expect(showDetails([nested(7)], redact)).toEqual([nested(7)])
     expect(JSON.stringify(showDetails([nested(8)], redact))).toBe('[[[[[[[["…"]]]]]]]]')
+    const objects = (depth: number): unknown => depth === 0 ? 1 : { a: objects(depth - 1) }
+    expect(showDetails([objects(7)], redact)).toEqual([objects(7)])
+    expect(JSON.stringify(showDetails([objects(8)], redact))).toContain('"…"')
     expect(JSON.stringify(showDetails([nested(9000)], redact))).toBe('[[[[[[[["…"]]]]]]]]')
   })
 
