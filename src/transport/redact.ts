@@ -31,55 +31,60 @@ export type Redact = (text: string) => string
  * that has the form of a secret.
  */
 export const redactor = (secrets: ReadonlyArray<string>): Redact => {
-  const spellings = new Set(secrets.flatMap(spellingsOf))
-  const short = [...spellings].filter((spelling) => spelling.length < revealing)
-  let hidden: ReadonlySet<string> | undefined
+  let hidden: Hidden | undefined
   return (text) => {
-    hidden ??= windowsOf(spellings)
+    hidden ??= hide(secrets)
     let shown = text.replace(secretForm, redacted)
-    for (const secret of short) shown = shown.replaceAll(secret, redacted)
-    return replaceRuns(shown, hidden)
+    for (const secret of hidden.whole) shown = shown.replaceAll(secret, redacted)
+    return replaceRuns(shown, hidden.parts)
   }
 }
 
-// In a URL and in JSON some characters are written in other ways.
-const spellingsOf = (secret: string): ReadonlyArray<string> => {
-  const part = secretPart(secret)
-  if (part === "") return []
-  return /^[\w.-]+$/.test(part) ? [part] : [
-    part,
-    JSON.stringify(part).slice(1, -1),
-    new URLSearchParams([["", part]]).toString().slice(1),
-    encodeURIComponent(part),
-  ]
+interface Hidden {
+  readonly whole: ReadonlySet<string>
+  /** Every {@link revealing} characters in a row. */
+  readonly parts: ReadonlySet<string>
 }
+
+const hide = (secrets: ReadonlyArray<string>): Hidden => {
+  const whole = new Set(secrets.map(secretPart).filter((part) => part !== "").flatMap(spellingsOf))
+  return { whole, parts: partsOf(whole) }
+}
+
+// In a URL and in JSON some characters are written in other ways.
+const spellingsOf = (part: string): ReadonlyArray<string> => [
+  part,
+  JSON.stringify(part).slice(1, -1),
+  String(new URLSearchParams({ "": part })).slice(1),
+  encodeURIComponent(part),
+]
 
 // A secret of the API starts with its key's id, which is no secret.
 const secretPart = (secret: string): string =>
   /^CCDB1_[A-Za-z0-9]+_/.test(secret) ? secret.slice(secret.indexOf("_", 6) + 1) : secret
 
-const windowsOf = (spellings: Iterable<string>): ReadonlySet<string> => {
-  const windows = new Set<string>()
+const partsOf = (spellings: Iterable<string>): ReadonlySet<string> => {
+  const parts = new Set<string>()
   for (const spelling of spellings) {
     for (let i = 0; i + revealing <= spelling.length; i++) {
-      windows.add(spelling.slice(i, i + revealing))
+      parts.add(spelling.slice(i, i + revealing))
     }
   }
-  return windows
+  return parts
 }
 
 const replaceRuns = (text: string, hidden: ReadonlySet<string>): string => {
   let result = ""
   let shownTo = 0
   let i = 0
-  while (i + revealing <= text.length) {
+  while (i < text.length) {
     if (!hidden.has(text.slice(i, i + revealing))) {
       i++
       continue
     }
     result += text.slice(shownTo, i) + redacted
     i += revealing
-    while (i < text.length && hidden.has(text.slice(i - revealing + 1, i + 1))) i++
+    while (hidden.has(text.slice(i - revealing + 1, i + 1))) i++
     shownTo = i
   }
   return result + text.slice(shownTo)
@@ -95,8 +100,8 @@ export const holdsSecret = (text: string, token: string): boolean =>
 export const secretsIn = (text: string): ReadonlyArray<string> | undefined => {
   const secrets = new Set<string>()
   for (const [secret] of text.matchAll(secretForm)) {
-    if (secrets.size === maxSecrets) return undefined
     secrets.add(secret)
+    if (secrets.size > maxSecrets) return undefined
   }
   return [...secrets]
 }

@@ -60,10 +60,8 @@ const mapCause = <E, E2>(
 const describe = (thrown: unknown, redact: Redact, depth: number = 5): Error => {
   const { cause, message, name, stack } = read(thrown)
   const described = new Error(redact(message))
-  Object.defineProperties(described, {
-    name: { value: redact(name), configurable: true, writable: true },
-    stack: { value: redact(stack), configurable: true, writable: true },
-  })
+  described.stack = redact(stack)
+  Object.defineProperty(described, "name", { value: redact(name) })
   if (cause !== undefined && depth > 1) {
     Object.defineProperty(described, "cause", { value: describe(cause, redact, depth - 1) })
   }
@@ -126,7 +124,7 @@ const isHeader = (key: string): boolean => /^http\.(?:request|response)\.header\
 const redactAttribute = (value: unknown, redact: Redact): unknown =>
   typeof value === "number" || typeof value === "boolean"
     ? value
-    : redact(typeof value === "string" ? value : Inspectable.toStringUnknown(value))
+    : redact(Inspectable.toStringUnknown(value))
 
 const redactAttributes = (
   attributes: Readonly<Record<string, unknown>>,

@@ -60,7 +60,7 @@ export const run = <A, E>(
 
 const twice = RetryPolicy.make({ schedule: Schedule.recurs(1), attemptTimeout: "5 seconds" })
 const impatient = RetryPolicy.make({ schedule: Schedule.recurs(1), attemptTimeout: "10 millis" })
-const hasty = RetryPolicy.make({ deadline: "10 millis" })
+const hasty = RetryPolicy.make({ deadline: "10 millis", attemptTimeout: "100 millis" })
 
 const apiKey = {
   id,
@@ -331,6 +331,8 @@ const losses: ReadonlyArray<Failure> = [
   {
     name: "an interruption",
     client: answering(() => new Promise(() => {})),
+    // What a cleanup waits for is not awaited here.
+    policy: impatient,
     interrupts: true,
   },
 ]

@@ -5,13 +5,21 @@
  */
 import * as Module from "../../src/mod.ts"
 import type { HttpClient } from "@effect/platform/HttpClient"
-import type * as Effect from "effect/Effect"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { id } from "./secrets.ts"
+import { id, tokens } from "./secrets.ts"
 
 type Call = Effect.Effect<unknown, unknown, HttpClient | Module.Credentials>
 
 const serviceAccountId = "1234abcd-1234-1234-abcd-12345678abcd"
+
+// Holds the token in use, as a store does that a service gets its credentials from.
+const store: Module.SecretStore = {
+  read: Effect.succeedSome(Redacted.make(tokens.apiKey)),
+  write: () => Effect.void,
+}
 
 /** By the name of the export. */
 export const operations: Readonly<Record<string, Call>> = {
@@ -22,10 +30,33 @@ export const operations: Readonly<Record<string, Call>> = {
   listApiKeysPage: Module.listApiKeysPage({ serviceAccountId, startPage: "p" }),
   listApiKeyPages: Stream.runDrain(Stream.take(Module.listApiKeyPages({ prefetch: 2 }), 4)),
   listApiKeys: Stream.runDrain(Stream.take(Module.listApiKeys(), 4)),
+  createApiKeyOnce: Module.createApiKeyOnce({ name: "example name", serviceAccountId }),
+  temporaryApiKey: Effect.scoped(
+    Module.temporaryApiKey({ name: "example name", serviceAccountId, expiresIn: "1 hour" }),
+  ),
+  sweepExpiredApiKeys: Stream.runDrain(Stream.take(Module.sweepExpiredApiKeys(), 4)),
+  rotateApiKey: Module.rotateApiKey({ store, grace: 0 }),
+  rotateApiKeys: Stream.runDrain(
+    Stream.mapEffect(
+      Module.rotateApiKeys({ store: () => store, grace: 0 })(
+        Stream.make({
+          id: Module.ApiKeyId(id),
+          name: "example name",
+          serviceAccountId: Module.ServiceAccountId(serviceAccountId),
+          createdAt: DateTime.unsafeMake(0),
+        }),
+      ),
+      ({ result }) => result,
+    ),
+  ),
+  credentialsFromStore: Effect.provide(
+    Module.getApiKey(id),
+    Module.credentialsFromStore({ read: Effect.succeedNone }),
+  ),
 }
 
 /** Functions that send nothing by themselves. */
-const others = ["throttled", "throttledByStore", "withRetryPolicy"]
+const others = ["parseMarked", "throttled", "throttledByStore", "withRetryPolicy"]
 
 const exports: Readonly<Record<string, unknown>> = Module
 

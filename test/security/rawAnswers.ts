@@ -135,7 +135,7 @@ const statuses = fc.oneof(
 
 const headerText = text.map((value) => value.replace(/[^\x20-\x7e]/g, ""))
 
-const headers = fc.array(
+const someHeaders = fc.array(
   fc.oneof(
     { weight: 2, arbitrary: fc.tuple(fc.constant("Retry-After"), headerText) },
     {
@@ -176,6 +176,11 @@ const headers = fc.array(
     },
   ),
   { maxLength: 3 },
+)
+
+const headers = fc.oneof(
+  { weight: 2, arbitrary: fc.constant<Array<[string, string]>>([]) },
+  { weight: 1, arbitrary: someHeaders },
 )
 
 const encodings = {

@@ -1,0 +1,193 @@
+import { describe, expect, it } from "@effect/vitest"
+import {
+  escapeText,
+  holdsSecret,
+  redactor,
+  secretsIn,
+  showDetails,
+  showText,
+} from "../../src/transport/redact.ts"
+
+const part = "NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K"
+const token = `CCDB1_12345abcdefGHIJKLMnopq_${part}`
+// Made anew each time, since it keeps what it has worked out.
+const redact = (text: string): string => redactor([token])(text)
+
+describe("redaction", () => {
+  it.each([
+    ["", ""],
+    ["nothing here", "nothing here"],
+    [token, "<redacted>"],
+    [`a ${token} b`, "a <redacted> b"],
+    [part, "<redacted>"],
+    [`-${part}-${part}-`, "-<redacted>-<redacted>-"],
+    // Eight characters in a row give a secret away, and seven do not.
+    [part.slice(0, 8), "<redacted>"],
+    [part.slice(-8), "<redacted>"],
+    [part.slice(5, 13), "<redacted>"],
+    [part.slice(5, 12), part.slice(5, 12)],
+    [`${part.slice(0, 10)}${part.slice(20, 30)}x`, "<redacted><redacted>x"],
+    [`${part.slice(0, 10)} ${part.slice(20, 27)}`, `<redacted> ${part.slice(20, 27)}`],
+    // An id is no secret.
+    ["CCDB1_12345abcdefGHIJKLMnopq", "CCDB1_12345abcdefGHIJKLMnopq"],
+    ["12345abcdefGHIJKLMnopq", "12345abcdefGHIJKLMnopq"],
+    ["LMnopq_Nkd", "LMnopq_Nkd"],
+    [`ends like it: ${part.slice(-5)}`, `ends like it: ${part.slice(-5)}`],
+    // Whatever has the form of a secret is taken for one.
+    ["x CCDB1_other_secret y CCDB1_a_b z", "x <redacted> y <redacted> z"],
+    ["CCDB1_id_", "CCDB1_id_"],
+  ])("of %j is %j", (text, shown) => {
+    expect(redact(text)).toBe(shown)
+  })
+
+  it("hides a short secret wherever it stands", () => {
+    expect(redactor(["seven77"])("a seven77 b seven77c")).toBe("a <redacted> b <redacted>c")
+  })
+
+  it("knows a secret by the form of its beginning alone", () => {
+    expect(redactor(["x-CCDB1_a_0123456789"])("x-CCDB1_a")).toBe("<redacted>")
+    expect(redactor(["CCDB1_abcdefghi_0123456789"])("abcdefghi 0123456789")).toBe(
+      "abcdefghi <redacted>",
+    )
+  })
+
+  it("hides nothing for want of a secret", () => {
+    expect(redactor([""])("abc")).toBe("abc")
+    expect(redactor([])("abc")).toBe("abc")
+  })
+
+  it("hides the spellings that URLs and JSON have for a secret", () => {
+    const odd = `a/b+c=d&e"f\\g'h(i)j*k!l~m`
+    const redactOdd = redactor([odd])
+    const url = new URL(`https://x.example/?t=${encodeURIComponent(odd)}`)
+    url.searchParams.set("u", odd)
+    for (
+      const spelling of [
+        odd,
+        JSON.stringify(odd).slice(1, -1),
+        encodeURIComponent(odd),
+        url.searchParams.toString(),
+      ]
+    ) {
+      const shown = redactOdd(spelling)
+      for (let i = 0; i + 8 <= odd.length; i++) expect(shown).not.toContain(odd.slice(i, i + 8))
+      expect(shown).toContain("<redacted>")
+      expect(shown.replaceAll("<redacted>", "").length).toBeLessThan(8)
+    }
+  })
+})
+
+describe("a text holds a secret", () => {
+  it.each([
+    [true, token],
+    [true, `?a=${token}&`],
+    [true, `CCDB1_${"a".repeat(22)}_${"b".repeat(40)}`],
+    [false, `CCDB1_${"a".repeat(22)}_${"b".repeat(39)}`],
+    [false, `CCDB1_${"a".repeat(21)}_${"b".repeat(40)}`],
+    [false, "CCDB1_12345abcdefGHIJKLMnopq"],
+    [false, "CCDB1_12345abcdefGHIJKLMnopq_1647980591"],
+  ])("%s: %s", (holds, text) => {
+    expect(holdsSecret(text, "another-token-than-any-of-these")).toBe(holds)
+  })
+
+  it("where it is the token in use, if that is no common word", () => {
+    expect(holdsSecret("a 16-letter-token b", "16-letter-token ".trim() + "s")).toBe(false)
+    expect(holdsSecret("x16-letter--tokenx", "16-letter--token")).toBe(true)
+    expect(holdsSecret("15-letter-token", "15-letter-token")).toBe(false)
+  })
+})
+
+describe("the secrets of an answer", () => {
+  it("are all that have their form, each once", () => {
+    expect(secretsIn("CCDB1_a_b CCDB1_c_d, CCDB1_a_b")).toEqual(["CCDB1_a_b", "CCDB1_c_d"])
+    expect(secretsIn("none")).toEqual([])
+  })
+
+  it("are not looked for where there are more than a hundred", () => {
+    const secrets = (n: number) => Array.from({ length: n }, (_, i) => `CCDB1_a_${i}`).join()
+    expect(secretsIn(secrets(100))?.length).toBe(100)
+    expect(secretsIn(`${secrets(100)},${secrets(100)}`)?.length).toBe(100)
+    expect(secretsIn(secrets(101))).toBeUndefined()
+  })
+})
+
+describe("text that is shown", () => {
+  it.each([
+    ["a\nb", "a\\u{a}b"],
+    ["\u001b[31mred", "\\u{1b}[31mred"],
+    ["\u0000\u007f\u009f", "\\u{0}\\u{7f}\\u{9f}"],
+    ["\u202eright to left", "\\u{202e}right to left"],
+    ["zero\u200bwidth\ufeff", "zero\\u{200b}width\\u{feff}"],
+    ["line\u2028and\u2029paragraph", "line\\u{2028}and\\u{2029}paragraph"],
+    ["half of \ud83d a pair", "half of \\u{d83d} a pair"],
+    ["\u{e0001}", "\\u{e0001}"],
+    ["é 漢 \u{1f511} <b>", "é 漢 \u{1f511} <b>"],
+  ])("%j is escaped as %j", (text, shown) => {
+    expect(escapeText(text)).toBe(shown)
+  })
+
+  it("has at most 500 characters, and an ellipsis where there were more", () => {
+    expect(escapeText("x".repeat(500))).toBe("x".repeat(500))
+    expect(escapeText("x".repeat(501))).toBe(`${"x".repeat(500)}…`)
+    expect(escapeText("\n".repeat(500)).length).toBe(501)
+  })
+
+  it("has its secrets hidden before it is cut", () => {
+    expect(showText("x".repeat(480) + token, redact)).toBe(`${"x".repeat(480)}<redacted>`)
+    expect(showText("x".repeat(3970) + token, redact)).toBe(`${"x".repeat(500)}…`)
+    expect(showText(`${token} ${"y".repeat(5000)}`, redact)).toBe(`<redacted> ${"y".repeat(489)}…`)
+  })
+})
+
+describe("details that are shown", () => {
+  it("are what they were, where nothing is wrong with them", () => {
+    const details = [
+      { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "R", n: 7, ok: true },
+      null,
+      "text",
+      [[1.5], {}],
+    ]
+    expect(showDetails(details, redact)).toEqual(details)
+  })
+
+  it("have no secret in a key or in a text", () => {
+    expect(showDetails([{ [token]: [`a ${part}`] }, token], redact)).toEqual([
+      { "<redacted>": ["a <redacted>"] },
+      "<redacted>",
+    ])
+  })
+
+  it("have their keys and texts escaped", () => {
+    expect(showDetails([{ "\n": "\u001b" }], redact)).toEqual([{ "\\u{a}": "\\u{1b}" }])
+  })
+
+  it("lose a key that would be taken for a prototype, and no other", () => {
+    const details = JSON.parse('[{"__proto__":{"x":1},"constructor":2,"y":3}]')
+    const [shown] = showDetails(details, redact)
+    expect(Object.keys(Object(shown))).toEqual(["constructor", "y"])
+  })
+
+  it("end at a depth of eight", () => {
+    const nested = (depth: number): unknown => depth === 0 ? 1 : [nested(depth - 1)]
+    expect(showDetails([nested(7)], redact)).toEqual([nested(7)])
+    expect(JSON.stringify(showDetails([nested(8)], redact))).toBe('[[[[[[[["…"]]]]]]]]')
+    const objects = (depth: number): unknown => depth === 0 ? 1 : { a: objects(depth - 1) }
+    expect(showDetails([objects(7)], redact)).toEqual([objects(7)])
+    expect(JSON.stringify(showDetails([objects(8)], redact))).toContain('"…"')
+    expect(JSON.stringify(showDetails([nested(9000)], redact))).toBe('[[[[[[[["…"]]]]]]]]')
+  })
+
+  it("are at most 500 values together", () => {
+    const count = (value: unknown): number =>
+      typeof value === "object" && value !== null
+        ? Object.values(value).reduce<number>((n, item) => n + 1 + count(item), 0)
+        : 0
+    const wide = Array.from({ length: 30 }, () => ({ a: Array(30).fill(1) }))
+    expect(count(wide)).toBe(960)
+    expect(count(showDetails(wide, redact))).toBe(500)
+    expect(showDetails(Array(500).fill(1), redact)).toEqual(Array(500).fill(1))
+    expect(showDetails(Array(501).fill(1), redact).length).toBe(500)
+    const members = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`k${i}`, i]))
+    expect(count(showDetails([members], redact))).toBe(500)
+  })
+})

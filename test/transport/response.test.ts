@@ -1,0 +1,224 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import { createApiKey, listApiKeysPage } from "@effect-crdb/api-keys"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import { readBody } from "../../src/transport/response.ts"
+import { answers, calls, everyOperation, serviceAccountId } from "../calls.ts"
+import { callOnce, json } from "../recordingClient.ts"
+
+const encode = (text: string) => new TextEncoder().encode(text)
+
+/** A response of these chunks, and how many of them were taken. */
+const streamed = (chunks: ReadonlyArray<Uint8Array>, headers: Record<string, string> = {}) => {
+  let taken = 0
+  let cancelled = false
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      const next = chunks[taken]
+      if (next === undefined) return controller.close()
+      taken++
+      controller.enqueue(next)
+    },
+    cancel: () => {
+      cancelled = true
+    },
+  }, { highWaterMark: 0 })
+  const response = HttpClientResponse.fromWeb(
+    HttpClientRequest.get("https://x.example"),
+    new Response(body, { headers }),
+  )
+  return { response, taken: () => taken, cancelled: () => cancelled }
+}
+
+describe("a body", () => {
+  it.effect.each<readonly [number]>([[3], [4], [5]])(
+    "of four bytes under a bound of %i",
+    ([bound]) =>
+      Effect.gen(function* () {
+        const { response } = streamed([encode("ab"), encode("cd")])
+        const body = yield* readBody(response, bound)
+        expect(body).toEqual(bound < 4 ? Option.none() : Option.some("abcd"))
+      }),
+  )
+
+  it.effect("that is too long is not read to its end, and cancelled", () =>
+    Effect.gen(function* () {
+      const { cancelled, response, taken } = streamed(Array(100).fill(encode("0123456789")))
+      expect(yield* readBody(response, 25)).toEqual(Option.none())
+      expect(taken()).toBe(3)
+      expect(cancelled()).toBe(true)
+    }))
+
+  it.effect("whose characters are cut by chunks is whole", () =>
+    Effect.gen(function* () {
+      const bytes = encode("a\u{1f511}b")
+      const { response } = streamed([...bytes].map((byte) => Uint8Array.of(byte)))
+      expect(yield* readBody(response, 100)).toEqual(Option.some("a\u{1f511}b"))
+    }))
+
+  it.effect("that ends within a character ends in U+FFFD", () =>
+    Effect.gen(function* () {
+      const { response } = streamed([encode("a\u{1f511}").subarray(0, 3)])
+      expect(yield* readBody(response, 100)).toEqual(Option.some("a\ufffd"))
+    }))
+
+  it.effect("that is absent is empty", () =>
+    Effect.gen(function* () {
+      const response = HttpClientResponse.fromWeb(
+        HttpClientRequest.get("https://x.example"),
+        new Response(null),
+      )
+      expect(yield* readBody(response, 100)).toEqual(Option.some(""))
+    }))
+
+  const long = Array(100).fill(encode("0123456789"))
+  it.effect.each<readonly [string, Record<string, string>]>([
+    ["no length", {}],
+    ["a length beyond the bound", { "content-length": "26" }],
+    ["a negative length", { "content-length": "-1" }],
+    ["an empty length", { "content-length": "" }],
+    ["a length in words", { "content-length": "ten" }],
+    ["two lengths", { "content-length": "5, 5" }],
+    ["a length before decompression", { "content-length": "5", "content-encoding": "gzip" }],
+    ["a length beside chunks", { "content-length": "5", "transfer-encoding": "chunked" }],
+  ])("is counted as it comes where there is %s", ([, headers]) =>
+    Effect.gen(function* () {
+      const { response, taken } = streamed(long, headers)
+      expect(yield* readBody(response, 25)).toEqual(Option.none())
+      expect(taken()).toBe(3)
+    }))
+
+  it.effect.each(["5", "25"])(
+    "is left to the HTTP client where its length is %s of 25",
+    (length) =>
+      Effect.gen(function* () {
+        const { response } = streamed([encode("01234")], { "content-length": length })
+        let streams = 0
+        const watched = Object.create(response, {
+          text: { get: () => response.text },
+          stream: { get: () => (streams++, response.stream) },
+        })
+        expect(yield* readBody(watched, 25)).toEqual(Option.some("01234"))
+        expect(streams).toBe(0)
+      }),
+  )
+
+  it.effect("that breaks off fails", () =>
+    Effect.gen(function* () {
+      const broken = new ReadableStream({ start: (controller) => controller.error(new Error("x")) })
+      const response = HttpClientResponse.fromWeb(
+        HttpClientRequest.get("https://x.example"),
+        new Response(broken),
+      )
+      const error = yield* Effect.flip(readBody(response, 100))
+      expect(error).toBeInstanceOf(HttpClientError.ResponseError)
+    }))
+})
+
+describe("a page token that is a secret", () => {
+  const secret = "CCDB1_zyxwvutsrqponmlkjihgfe_qW3rT5yU7iO9pA1sD2fG4hJ6kL8zX0cV5bN7mQ2w"
+  it.effect.each<readonly [string]>([["next_page"], ["previous_page"]])(
+    "as %s is no answer of the API",
+    ([name]) =>
+      Effect.gen(function* () {
+        const page = { api_keys: [], pagination: { [name]: `x${secret}` } }
+        const { result } = yield* callOnce(calls.listApiKeys, () => json(page))
+        expect(Either.flip(result)).toMatchObject({
+          right: {
+            _tag: "UnexpectedResponse",
+            message: expect.stringContaining("a page token in its body holds a secret"),
+          },
+        })
+      }),
+  )
+
+  it.effect("is not sent, and neither is a service account that is one", () =>
+    Effect.gen(function* () {
+      for (
+        const [field, call] of [
+          ["startPage", listApiKeysPage({ startPage: secret })],
+          ["serviceAccountId", listApiKeysPage({ serviceAccountId: `${secret} ` })],
+        ] as const
+      ) {
+        const { result, sent } = yield* callOnce(call, () => json(answers.listApiKeys))
+        expect(sent).toEqual([])
+        expect(Either.flip(result)).toMatchObject({
+          right: {
+            _tag: "InvalidRequest",
+            field,
+            message: `listApiKeys: ${field} holds a secret, which URLs and logs would show`,
+          },
+        })
+      }
+    }))
+
+  it.effect("may stand in a name, which goes into no URL", () =>
+    Effect.gen(function* () {
+      const call = createApiKey({ name: secret, serviceAccountId })
+      const { result } = yield* callOnce(call, () => json(answers.createApiKey))
+      expect(Either.isRight(result)).toBe(true)
+    }))
+})
+
+describe("an error body", () => {
+  it.effect.each(everyOperation)(
+    "of $operation that has what Status has",
+    ({ call }) =>
+      Effect.gen(function* () {
+        const body = { code: 3, message: "m", details: [{ "@type": "t" }] }
+        const { result } = yield* callOnce(call, () => json(body, { status: 400 }))
+        expect(Either.flip(result)).toMatchObject({
+          right: {
+            code: 3,
+            details: [{ "@type": "t" }],
+            message: expect.stringContaining("the API refused the request (HTTP 400: m)"),
+          },
+        })
+      }),
+  )
+
+  it.effect.each([
+    ["a code that is a text", { code: "3" }],
+    ["a code that is a fraction", { code: 3.5 }],
+    ["a code beyond all integers", { code: 1e300 }],
+    ["an empty message", { message: "" }],
+    ["a message that is a number", { message: 7 }],
+    ["details that are an object", { details: { a: 1 } }],
+    ["too many secrets", {
+      code: 3,
+      message: "m",
+      details: Array.from({ length: 101 }, (_, i) => `CCDB1_a_${i}`),
+    }],
+    ["too many secrets in escapes", {
+      code: 3,
+      message: "\\",
+      details: Array.from({ length: 101 }, (_, i) => `\u0001CCDB1_a_${i}`),
+    }],
+  ])("with %s tells nothing of it", ([, body]) =>
+    Effect.gen(function* () {
+      const { result } = yield* callOnce(calls.getApiKey, () => json(body, { status: 404 }))
+      expect(Either.flip(result)).toMatchObject({
+        right: {
+          code: undefined,
+          details: [],
+          message: "getApiKey: there is no such API key (HTTP 404). Check the API key id",
+        },
+      })
+    }))
+
+  it.effect("hides parts of a secret that stands elsewhere in it, in escapes", () =>
+    Effect.gen(function* () {
+      const body = `{"x":"CCDB1\\u005fabc_0123456789abcdef","message":"0123456789"}`
+      const { result } = yield* callOnce(
+        calls.getApiKey,
+        () => new Response(body, { status: 400 }),
+      )
+      expect(Either.flip(result)).toMatchObject({
+        right: { message: expect.stringContaining("(HTTP 400: <redacted>)") },
+      })
+    }))
+})
