@@ -101,7 +101,7 @@ describe("the first program", () => {
         "--cached-only",
         `--allow-net=${host}`,
         `--allow-env=${names.join()}`,
-        "examples/audit.ts",
+        "examples/first/deno.ts",
       ], { env }),
     )
     const lines = stdout.trim().split("\n").map((line) => line.replace(/^\S+ {2}\S+ {2}/, ""))
@@ -110,7 +110,7 @@ describe("the first program", () => {
 
   it("for Bun answers with the newest keys", async () => {
     const options = { env: { ...env, PORT: "0" }, whenItSays: /http:\/\/localhost:(\d+)/ }
-    await withTool("bun", ["run", "examples/worker.ts"], options, async ([, port]) => {
+    await withTool("bun", ["run", "examples/first/bun.ts"], options, async ([, port]) => {
       const response = await fetch(`http://localhost:${port}/keys`)
       const keys = await Effect.runPromise(emulator.apiKeys)
       expect(await response.json())
@@ -124,7 +124,7 @@ describe("the first program", () => {
     const folder = mkdtempSync(join(root, "node_modules/.example-"))
     try {
       const file = join(folder, "service.mjs")
-      const args = ["examples/service.ts", "--bundle", "--packages=external", "--platform=node"]
+      const args = ["examples/first/node.ts", "--bundle", "--packages=external", "--platform=node"]
       expectSuccess(await runTool("esbuild", [...args, "--format=esm", `--outfile=${file}`]))
       const options = { env: { ...env, PORT: "0" }, whenItSays: /Listening on http:\/\/\S+:(\d+)/ }
       await withTool("node", [file], options, async ([, port]) => {
