@@ -11,7 +11,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["test/**/*.test.ts"],
+    include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     // No test asserts a time; this only ends one that hangs, also on a machine that is very busy.
     testTimeout: 120_000,
     hookTimeout: 120_000,
