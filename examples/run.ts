@@ -31,7 +31,7 @@ const deno = (file: string, host: string, ...permissions: ReadonlyArray<string>)
 
 const commands: Readonly<Record<string, (host: string) => Command.Command>> = {
   service: () =>
-    Command.make("node", fileURLToPath(new URL("service.mjs", import.meta.url)), ...args),
+    Command.make(process.execPath, fileURLToPath(new URL("service.mjs", import.meta.url)), ...args),
   audit: (host) => deno("audit.ts", host),
   // Its first argument is the directory where it keeps secrets.
   rotate: (host) => deno("rotate.ts", host, `--allow-read=${args[0]}`, `--allow-write=${args[0]}`),

@@ -32,7 +32,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { createServer } from "node:http"
+import { createServer, type ServerResponse } from "node:http"
 
 const json = (status: number, body: object, headers = {}) =>
   HttpServerResponse.unsafeJson(body, { status, headers })
@@ -94,14 +94,24 @@ const routes = HttpRouter.empty.pipe(
   HttpRouter.get("/keys/:id", getKey),
 )
 
-const server = createServer()
+const answers = new Set<ServerResponse>()
 
-// A closing server waits for its connections, which would stay open for a next request.
+const server = createServer((_, response) => {
+  // While the server closes, an answer is the last one on its connection.
+  response.shouldKeepAlive = server.listening
+  answers.add(response)
+  response.once("close", () => answers.delete(response))
+})
+
+// A closing server waits for its connections, also for those on which nobody asks anything.
 const drain = Layer.scopedDiscard(Effect.addFinalizer(() =>
-  Effect.sync(() => {
-    server.keepAliveTimeout = 1
-    setTimeout(() => server.closeAllConnections(), 10_000).unref()
-  })
+  Effect.sync(() => server.close()).pipe(
+    Effect.zipRight(Effect.repeat(Effect.sleep("50 millis"), {
+      while: () => answers.size > 0,
+      times: 200,
+    })),
+    Effect.zipRight(Effect.sync(() => server.closeAllConnections())),
+  )
 ))
 
 const telemetry = Config.option(Config.nonEmptyString("OTEL_EXPORTER_OTLP_ENDPOINT")).pipe(
@@ -117,10 +127,11 @@ const telemetry = Config.option(Config.nonEmptyString("OTEL_EXPORTER_OTLP_ENDPOI
 // Callers of this service show no credentials: put what checks them in front, or stay on loopback.
 const address = Config.all({
   host: Config.withDefault(Config.string("HOST"), "127.0.0.1"),
-  port: Config.withDefault(Config.port("PORT"), 3000),
+  port: Config.withDefault(Config.integer("PORT"), 3000),
 })
 
-Layer.merge(HttpServer.serve(routes), drain).pipe(
+drain.pipe(
+  Layer.provide(HttpServer.serve(routes)),
   HttpServer.withLogAddress,
   // Who mistakes a secret for an id would else find it in a span, as part of the URL.
   HttpMiddleware.withTracerDisabledWhen(({ url }) => /CCDB1_[^_]*_./.test(url)),
