@@ -1,4 +1,4 @@
-import * as Emulator from "@effect-crdb/api-keys/emulator"
+import type * as Emulator from "@effect-crdb/api-keys/emulator"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as esbuild from "esbuild"
