@@ -12,6 +12,9 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
+    // Most tests wait, for a clock or a child process: more workers than cores keep the cores busy.
+    maxWorkers: 3,
+    minWorkers: 1,
     // No test asserts a time; this only ends one that hangs, also on a machine that is very busy.
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -10,11 +10,15 @@ import type { Walked } from "./report.ts"
 /** Where package.json is: as far above this file as above the bundle that it becomes part of. */
 export const root: string = fileURLToPath(new URL("../..", import.meta.url))
 
-/** Runs the `walk` of a client in a process of its own, first on a short list to warm up. */
+/**
+ * Runs the `walk` of a client in a process of its own, first on a short list to warm up. To find out
+ * what is live, garbage is collected over and over, so that the other figures then mean little.
+ */
 export const walkAlone = async (
   client: string,
   short: Setting,
   long: Setting,
+  samplesLive = false,
 ): Promise<Walked> => {
   const outfile = join(root, `node_modules/.cache/walk-${client}.mjs`)
   await esbuild.build({
@@ -31,7 +35,7 @@ export const walkAlone = async (
     format: "esm",
     logLevel: "error",
   })
-  const args = ["--expose-gc", outfile, JSON.stringify([short, long])]
+  const args = ["--expose-gc", outfile, JSON.stringify([short, long, samplesLive])]
   const { stdout } = await promisify(execFile)(process.execPath, args)
   // The process prints what report.ts says.
   return JSON.parse(stdout)

@@ -15,6 +15,7 @@ import { lifecycleBench } from "./lifecycle.ts"
 import { limitsBench } from "./limits.ts"
 import { prefetchBench } from "./prefetch.ts"
 import type { Row } from "./row.ts"
+import { throttleBench } from "./throttle.ts"
 import { walkBench } from "./walk.ts"
 
 const groups: Readonly<Record<string, () => Promise<ReadonlyArray<Row>>>> = {
@@ -23,6 +24,7 @@ const groups: Readonly<Record<string, () => Promise<ReadonlyArray<Row>>>> = {
   walk: walkBench,
   bundle: bundleBench,
   prefetch: prefetchBench,
+  throttle: throttleBench,
   limits: limitsBench,
   emulator: emulatorBench,
   lifecycle: lifecycleBench,

@@ -12,6 +12,8 @@ export interface Walked {
   readonly idle: number
   /** The most resident bytes at any moment of the walk. */
   readonly peak: number
+  /** Bytes that are still needed, when idle and at most, where they were asked for. */
+  readonly live: { readonly idle: number; readonly peak: number } | undefined
 }
 
 // Linux keeps the mark itself, which no sampling would hit; elsewhere the process's own is the
@@ -33,20 +35,31 @@ const forgetPeak = (): void => {
   }
 }
 
+const liveBytes = (): number => {
+  globalThis.gc?.()
+  const { external, heapUsed } = process.memoryUsage()
+  return external + heapUsed
+}
+
 /** Walks a short list and then the one in question, and prints what the second took. */
 export const report = async (
   walk: (setting: Setting) => Promise<number>,
 ): Promise<void> => {
   // Who starts this has written both; they are not checked again.
-  const [short, long]: [Setting, Setting] = JSON.parse(process.argv[2] ?? "[]")
+  const [short, long, samplesLive]: [Setting, Setting, boolean] = JSON.parse(process.argv[2] ?? "")
   await walk(short)
-  globalThis.gc?.()
+  const idleLive = liveBytes()
   const idle = process.memoryUsage.rss()
+  let peakLive = idleLive
+  const sampling = samplesLive
+    ? setInterval(() => peakLive = Math.max(peakLive, liveBytes()), 200)
+    : undefined
   forgetPeak()
   const cpu = process.cpuUsage()
   const start = performance.now()
   const keys = await walk(long)
   const millis = performance.now() - start
+  clearInterval(sampling)
   const { system, user } = process.cpuUsage(cpu)
   const walked: Walked = {
     keys,
@@ -54,6 +67,7 @@ export const report = async (
     cpuMillis: (system + user) / 1000,
     idle,
     peak: peakOfProcess(),
+    live: samplesLive ? { idle: idleLive, peak: peakLive } : undefined,
   }
   console.log(JSON.stringify(walked))
 }
