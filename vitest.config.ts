@@ -11,7 +11,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["test/**/*.test.ts"],
+    include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     // Most tests wait, for a clock or a child process: more workers than cores keep the cores busy.
     maxWorkers: 3,
     minWorkers: 1,

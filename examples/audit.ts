@@ -1,20 +1,112 @@
-// Deno: a script that prints every key older than 90 days.
-import { Credentials, listApiKeys } from "@effect-crdb/api-keys"
+// Deno: which keys are older than so many days, by service account, as a table, JSON or NDJSON.
+//
+//   deno run --allow-net=cockroachlabs.cloud --allow-env=COCKROACH_API_KEY,… \
+//     audit.ts --older-than 90 --format json
+//
+// Its exit status is 0 where there is none, 1 where there are some, and 2 where that is not known.
+import { Credentials, listApiKeys, throttled } from "@effect-crdb/api-keys"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as Arr from "effect/Array"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as Order from "effect/Order"
 import * as Stream from "effect/Stream"
+import process from "node:process"
+import { parseArgs } from "node:util"
 
-const audit = Effect.gen(function* () {
-  const limit = DateTime.subtract(yield* DateTime.now, { days: 90 })
-  yield* listApiKeys({ pageSize: 500 }).pipe( // oldest first: the walk ends at the first young one
-    Stream.takeWhile(({ createdAt }) => DateTime.lessThan(createdAt, limit)),
-    Stream.runForEach(({ createdAt, id, name }) =>
-      Console.log(`${DateTime.formatIsoDateUtc(createdAt)}  ${id}  ${name}`)
-    ),
+const usage = `usage: audit.ts [--older-than <days, 90>] [--format table|json|ndjson]
+                [--service-account <id>]
+The key to call with is read from COCKROACH_API_KEY.`
+
+interface Row {
+  readonly serviceAccount: string
+  readonly key: string
+  readonly name: string
+  readonly created: string
+  readonly days: number
+}
+
+type Print = <E, R>(rows: Stream.Stream<Row, E, R>) => Effect.Effect<number, E, R>
+
+/** By service account, and of each the oldest first. */
+const collect = <E, R>(rows: Stream.Stream<Row, E, R>) =>
+  Effect.map(Stream.runCollect(rows), Arr.sort(byServiceAccount))
+
+const byServiceAccount = Order.mapInput(Order.string, (row: Row) => row.serviceAccount)
+
+const haveSameAccount = (one: Row, other: Row) => byServiceAccount(one, other) === 0
+
+const toAccount = (rows: Arr.NonEmptyReadonlyArray<Row>) => ({
+  serviceAccount: rows[0].serviceAccount,
+  keys: rows.map(({ serviceAccount: _, ...key }) => key),
+})
+
+const formats = new Map<string, Print>([
+  ["table", (rows) =>
+    Effect.map(collect(rows), (sorted) => {
+      console.table(sorted)
+      return sorted.length
+    })],
+  ["json", (rows) =>
+    Effect.map(collect(rows), (sorted) => {
+      const accounts = Arr.isNonEmptyArray(sorted) ? Arr.groupWith(sorted, haveSameAccount) : []
+      console.log(JSON.stringify(accounts.map(toAccount), null, 2))
+      return sorted.length
+    })],
+  // Of any number of keys only a page is held: each is printed when it has come.
+  [
+    "ndjson",
+    (rows) => Stream.runCount(Stream.tap(rows, (row) => Console.log(JSON.stringify(row)))),
+  ],
+])
+
+const audit = (print: Print, days: number, serviceAccountId: string | undefined) =>
+  Effect.gen(function* () {
+    const now = yield* DateTime.now
+    const limit = DateTime.subtract(now, { days })
+    // Oldest first, so that the walk ends at the first key that is young enough.
+    const rows = listApiKeys({ serviceAccountId, pageSize: 500, sortOrder: "ASC" }).pipe(
+      Stream.takeWhile(({ createdAt }) => DateTime.lessThan(createdAt, limit)),
+      Stream.map(({ createdAt, id, name, serviceAccountId }): Row => ({
+        serviceAccount: serviceAccountId,
+        key: id,
+        name,
+        created: DateTime.formatIso(createdAt),
+        days: Math.floor(Duration.toDays(DateTime.distanceDuration(createdAt, now))),
+      })),
+    )
+    const found = yield* print(rows)
+    yield* Console.error(`${found} keys older than ${days} days`)
+    return found === 0 ? 0 : 1
+  }).pipe(
+    Effect.provide(throttled({ limit: 10, window: "1 second" })),
+    Effect.provide(Layer.merge(FetchHttpClient.layer, Credentials.layerConfig)),
+    Effect.catchAll((error) => Effect.as(Console.error(String(error)), 2)),
   )
-}).pipe(Effect.provide(Layer.merge(FetchHttpClient.layer, Credentials.layerConfig)))
 
-await Effect.runPromise(audit)
+const program = Either.try(() =>
+  parseArgs({
+    args: process.argv.slice(2),
+    options: {
+      "older-than": { type: "string", default: "90" },
+      "service-account": { type: "string" },
+      format: { type: "string", default: "table" },
+    },
+  })
+).pipe(
+  Either.flatMap(({ values }) => {
+    const { "older-than": days, "service-account": serviceAccountId, format } = values
+    const print = formats.get(format)
+    return print !== undefined && /^\d{1,5}$/.test(days)
+      ? Either.right(audit(print, Number(days), serviceAccountId))
+      : Either.left(undefined)
+  }),
+  // It says no more than how to call this: what was given may be a secret by mistake.
+  Either.getOrElse(() => Effect.as(Console.error(usage), 2)),
+)
+
+process.exitCode = await Effect.runPromise(program)

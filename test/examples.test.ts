@@ -1,56 +1,53 @@
-import * as Emulator from "@effect-crdb/api-keys/emulator"
-import * as HttpServer from "@effect/platform/HttpServer"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import type * as Emulator from "@effect-crdb/api-keys/emulator"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Redacted from "effect/Redacted"
-import * as Scope from "effect/Scope"
-import { mkdtempSync, rmSync } from "node:fs"
+import * as esbuild from "esbuild"
+import { Miniflare } from "miniflare"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { expectSuccess, root, runTool, withTool } from "./tool.ts"
-
-const names = ["KEY", "JWT"].map((name) => `COCKROACH_API_${name}`)
-  .concat(["COCKROACH_VANITY_NAME", "COCKROACH_USERNAME", "COCKROACH_SERVER"])
-
-/** No environment of whoever runs the tests reaches the examples. */
-const clean = Object.fromEntries(names.map((name) => [name, undefined]))
+import { clean, openStage, type Stage, variables } from "./exampleStage.ts"
+import { expectSuccess, root, type Running, runTool, withTool } from "./tool.ts"
 
 const secretForm = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9]+/
 
-const scope = Effect.runSync(Scope.make())
+const keysOfAges = (ages: ReadonlyArray<number>, now: DateTime.Utc) =>
+  ages.map((days) => ({
+    name: `${days} days old`,
+    createdAt: DateTime.subtract(now, { days }),
+  }))
+
+let stage: Stage
 let emulator: Emulator.EmulatorService
-let env: Readonly<Record<string, string | undefined>>
+let env: Stage["env"]
 
 beforeAll(async () => {
-  const served = Effect.gen(function* () {
-    const now = yield* DateTime.now
-    const emulator = yield* Emulator.make({
-      rateLimit: "none",
-      keys: [400, 200, 89, 1].map((days) => ({
-        name: `${days} days old`,
-        createdAt: DateTime.subtract(now, { days }),
-      })),
-    })
-    const server = yield* NodeHttpServer.make(createServer, { host: "127.0.0.1", port: 0 })
-    yield* Effect.provideService(
-      HttpServer.serveEffect(emulator.httpApp),
-      HttpServer.HttpServer,
-      server,
-    )
-    return { emulator, baseUrl: HttpServer.formatAddress(server.address) }
-  })
-  const { baseUrl, emulator: made } = await Effect.runPromise(Scope.extend(served, scope))
-  emulator = made
-  env = {
-    ...clean,
-    COCKROACH_API_KEY: Redacted.value(emulator.admin.secret),
-    COCKROACH_SERVER: baseUrl,
-  }
+  stage = await openStage({ keys: keysOfAges([400, 200, 89, 1], DateTime.unsafeNow()) })
+  emulator = stage.emulator
+  env = stage.env
 })
-afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+afterAll(() => stage.close())
+
+// Node 20 runs JavaScript alone: a file goes through a bundler as a service's code does.
+const bundleFolder = mkdtempSync(join(root, "node_modules/.example-"))
+afterAll(() => rmSync(bundleFolder, { recursive: true }))
+
+const bundled = (name: string): string => {
+  const outfile = join(bundleFolder, `${name.replace("/", "-")}.mjs`)
+  esbuild.buildSync({
+    entryPoints: [join(root, `examples/${name}.ts`)],
+    bundle: true,
+    packages: "external",
+    platform: "node",
+    format: "esm",
+    outfile,
+  })
+  return outfile
+}
+
+const listening = /Listening on (http:\/\/127\.0\.0\.1:\d+)/
 
 describe("npm run demo", () => {
   it("tells the whole story, without a secret", async () => {
@@ -100,8 +97,8 @@ describe("the first program", () => {
         "--no-prompt",
         "--cached-only",
         `--allow-net=${host}`,
-        `--allow-env=${names.join()}`,
-        "examples/audit.ts",
+        `--allow-env=${variables.join()}`,
+        "examples/first/deno.ts",
       ], { env }),
     )
     const lines = stdout.trim().split("\n").map((line) => line.replace(/^\S+ {2}\S+ {2}/, ""))
@@ -110,7 +107,7 @@ describe("the first program", () => {
 
   it("for Bun answers with the newest keys", async () => {
     const options = { env: { ...env, PORT: "0" }, whenItSays: /http:\/\/localhost:(\d+)/ }
-    await withTool("bun", ["run", "examples/worker.ts"], options, async ([, port]) => {
+    await withTool("bun", ["run", "examples/first/bun.ts"], options, async ([, port]) => {
       const response = await fetch(`http://localhost:${port}/keys`)
       const keys = await Effect.runPromise(emulator.apiKeys)
       expect(await response.json())
@@ -120,26 +117,394 @@ describe("the first program", () => {
   })
 
   it("for Node answers with one key, or with what went wrong", async () => {
-    // Node 20 runs JavaScript alone: the file goes through a bundler as a service's code does.
-    const folder = mkdtempSync(join(root, "node_modules/.example-"))
+    const options = { env: { ...env, PORT: "0" }, whenItSays: /Listening on http:\/\/\S+:(\d+)/ }
+    await withTool("node", [bundled("first/node")], options, async ([, port]) => {
+      const get = (id: string) => fetch(`http://127.0.0.1:${port}/keys/${id}`)
+      const [, key] = await Effect.runPromise(emulator.apiKeys)
+      const { createdAt, id, name } = key ?? expect.fail("there are keys")
+      expect(await (await get(id)).json())
+        .toEqual({ id, name, createdAt: DateTime.formatIso(createdAt) })
+      expect([(await get("nowhere")).status, (await get("CCDB1_a_secret")).status])
+        .toEqual([404, 400])
+    })
+  })
+})
+
+/** A service account's key as an example shows it. */
+const shown = (apiKey: { readonly id: string }): unknown => JSON.parse(JSON.stringify(apiKey))
+
+const parseNdjson = (text: string): ReadonlyArray<unknown> =>
+  text.trimEnd().split("\n").map((line) => JSON.parse(line))
+
+describe("the service", () => {
+  let stage: Stage
+  let keys: ReadonlyArray<unknown>
+
+  beforeAll(async () => {
+    stage = await openStage({ keys: 1200 })
+    keys = (await Effect.runPromise(stage.emulator.apiKeys)).map(shown)
+  })
+  afterAll(() => stage.close())
+
+  const withService = (
+    use: (url: string, running: Running) => Promise<void>,
+    more: Readonly<Record<string, string>> = {},
+  ) =>
+    withTool("node", [bundled("service")], {
+      env: { ...stage.env, PORT: "0", ...more },
+      whenItSays: listening,
+    }, ([, url = ""], running) => use(url, running))
+
+  it("sends on each page of keys when it has come, and stops asking when its caller leaves", () =>
+    withService(async (url) => {
+      const held = stage.hold("pagination.page=")
+      const response = await fetch(`${url}/keys`)
+      expect(response.headers.get("content-type")).toBe("application/x-ndjson")
+      const reader = (response.body ?? expect.fail("no body")).getReader()
+      const decoder = new TextDecoder()
+      let text = ""
+      const readOn = async (): Promise<boolean> => {
+        const { done, value } = await reader.read()
+        text += decoder.decode(value, { stream: true })
+        return !done
+      }
+      // The second page waits, and what the first one holds is here all the same.
+      await held.arrived
+      while (text.split("\n").length <= 500) expect(await readOn()).toBe(true)
+      expect(parseNdjson(text)).toEqual(keys.slice(0, 500))
+      await held.release()
+      while (await readOn());
+      expect(parseNdjson(text)).toEqual(keys)
+
+      const heldAgain = stage.hold("pagination.page=")
+      const caller = new AbortController()
+      await fetch(`${url}/keys`, { signal: caller.signal })
+      await heldAgain.arrived
+      caller.abort()
+      await heldAgain.left
+      await heldAgain.release()
+    }))
+
+  it("gives each failure its status, and cuts off a list that fails in its midst", () =>
+    withService(async (url, running) => {
+      const [key = expect.fail("there are keys")] = await Effect.runPromise(stage.emulator.apiKeys)
+      const get = async (path: string) => {
+        const response = await fetch(url + path)
+        return [response.status, await response.json()]
+      }
+      const failing = (path: string, status: number) =>
+        Effect.runPromise(stage.emulator.setFaults([{ fault: { _tag: "Respond", status } }]))
+          .then(() => get(path))
+
+      expect(await get(`/keys/${key.id}`)).toEqual([200, shown(key)])
+      expect(await get("/keys/nowhere")).toEqual([404, expect.anything()])
+      expect(await get(`/keys/${stage.secret}`)).toEqual([400, expect.anything()])
+      for (const path of ["/keys", `/keys/${key.id}`]) {
+        expect(await failing(path, 401)).toEqual([500, { message: "not set up" }])
+        expect(await failing(path, 403)).toEqual([500, { message: "not set up" }])
+        expect(await failing(path, 501)).toEqual([502, { message: "no answer" }])
+        expect(await failing(path, 302)).toEqual([502, { message: "no answer" }])
+      }
+      await Effect.runPromise(stage.emulator.setFaults([
+        { calls: 2, fault: { _tag: "Respond", status: 501 } },
+      ]))
+      const response = await fetch(`${url}/keys`)
+      expect(response.status).toBe(200)
+      await expect(response.text()).rejects.toThrow()
+      await Effect.runPromise(stage.emulator.setFaults([]))
+      expect(running.output()).toContain("ServerError")
+      expect(running.output()).not.toMatch(secretForm)
+    }))
+
+  it("on SIGTERM takes no more requests, finishes the answer it is at, and ends well", () =>
+    withService(async (url, running) => {
+      const [key = expect.fail("there are keys")] = await Effect.runPromise(stage.emulator.apiKeys)
+      const held = stage.hold(key.id)
+      const answer = fetch(`${url}/keys/${key.id}`).then((response) => response.json())
+      await held.arrived
+      const exitCode = running.stop()
+      for (let isOpen = true; isOpen;) {
+        isOpen = await fetch(`${url}/nothing`, { headers: { connection: "close" } })
+          .then(() => true, () => false)
+      }
+      await held.release()
+      expect(await answer).toEqual(shown(key))
+      expect(await exitCode).toBe(0)
+    }))
+
+  it("sends spans, metrics and logs to a collector, none with a secret in it", async () => {
+    const received = new Map<string, string>()
+    const collector = createServer(async (request, response) => {
+      const path = request.url ?? ""
+      let body = received.get(path) ?? ""
+      for await (const part of request.setEncoding("utf8")) body += part
+      received.set(path, body)
+      response.end("{}")
+    })
+    await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve))
+    // It listens on TCP.
+    const { port } = collector.address() as AddressInfo
     try {
-      const file = join(folder, "service.mjs")
-      const args = ["examples/service.ts", "--bundle", "--packages=external", "--platform=node"]
-      expectSuccess(await runTool("esbuild", [...args, "--format=esm", `--outfile=${file}`]))
-      const options = { env: { ...env, PORT: "0" }, whenItSays: /Listening on http:\/\/\S+:(\d+)/ }
-      await withTool("node", [file], options, async ([, port]) => {
-        const get = (id: string) => fetch(`http://127.0.0.1:${port}/keys/${id}`)
-        const [, key] = await Effect.runPromise(emulator.apiKeys)
-        const { createdAt, id, name } = key ?? expect.fail("there are keys")
-        expect(await (await get(id)).json())
-          .toEqual({ id, name, createdAt: DateTime.formatIso(createdAt) })
-        expect([(await get("nowhere")).status, (await get("CCDB1_a_secret")).status]).toEqual([
-          404,
-          400,
-        ])
-      })
+      await withService(async (url, running) => {
+        await (await fetch(`${url}/keys`)).text()
+        await fetch(`${url}/keys/${stage.secret}`)
+        await Effect.runPromise(stage.emulator.setFaults([{
+          fault: { _tag: "Respond", status: 429, retryAfter: { seconds: 100 } },
+        }]))
+        const busy = await fetch(`${url}/keys`)
+        expect([busy.status, busy.headers.get("retry-after")]).toEqual([503, "100"])
+        await Effect.runPromise(stage.emulator.setFaults([]))
+        expect(await running.stop()).toBe(0)
+      }, { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` })
     } finally {
-      rmSync(folder, { recursive: true })
+      collector.close()
     }
+    const traces = received.get("/v1/traces")
+    for (const name of ["http.server GET", "ApiKeys.listApiKeys", "http.client GET"]) {
+      expect(traces).toContain(`"name":"${name}"`)
+    }
+    const metrics = received.get("/v1/metrics")
+    for (const name of ["http.client.request.duration", "crdb.api_keys.throttle.wait"]) {
+      expect(metrics).toContain(`"name":"${name}"`)
+    }
+    expect(received.get("/v1/logs")).toContain("Listening on")
+    const everything = [...received.values()].join()
+    expect(everything).not.toMatch(secretForm)
+    expect(everything).not.toContain(stage.secret.slice(-12))
+  })
+})
+
+describe("the audit", () => {
+  const [young, old, older] = [
+    "00000000-0000-4000-8000-000000000001",
+    "00000000-0000-4000-8000-000000000002",
+    "00000000-0000-4000-8000-000000000003",
+  ]
+  const ages = { [older]: [400, 100], [old]: [300, 90.5, 89], [young]: [10] }
+  let stage: Stage
+  let command: ReadonlyArray<string>
+
+  beforeAll(async () => {
+    const now = DateTime.unsafeNow()
+    stage = await openStage({
+      serviceAccounts: Object.keys(ages).map((id) => ({ id })),
+      keys: Object.entries(ages).flatMap(([serviceAccountId, ages]) =>
+        ages.map((days) => ({
+          serviceAccountId,
+          name: `\x1b[31m${days}`,
+          createdAt: DateTime.subtract(now, { hours: 24 * days }),
+        }))
+      ),
+    })
+    // Exactly what README says, with the emulator in the place of the service.
+    const readme = readFileSync(join(root, "README.md"), "utf8")
+    const [, stated = ""] = /^deno run ((?:[^\n]*\\\n)+[^\n]*) audit\.ts/m.exec(readme) ??
+      expect.fail("README has no command for audit.ts")
+    command = stated.replaceAll("\\\n", " ").trim().split(/\s+/)
+      .map((flag) => flag.replace("cockroachlabs.cloud", new URL(stage.baseUrl).host))
+  })
+  afterAll(() => stage.close())
+
+  const audit = (...args: ReadonlyArray<string>) =>
+    runTool("deno", [
+      "run",
+      "--no-prompt",
+      "--cached-only",
+      ...command,
+      "examples/audit.ts",
+      ...args,
+    ], { env: stage.env })
+
+  // Older than 90 days, by service account.
+  const found = [
+    { serviceAccount: old, days: 300 },
+    { serviceAccount: old, days: 90 },
+    { serviceAccount: older, days: 400 },
+    { serviceAccount: older, days: 100 },
+  ]
+
+  it("prints a table, and says by its exit status that there are old keys", async () => {
+    const { exitCode, stderr, stdout } = await audit()
+    expect([exitCode, stderr]).toEqual([1, "4 keys older than 90 days\n"])
+    const rows = stdout.split("\n").filter((line) => line.includes("CCDB1_"))
+    expect(rows.map((row) => /"(\S+-\S+)" .* (\d+) │$/.exec(row)?.slice(1)))
+      .toEqual(found.map(({ days, serviceAccount }) => [serviceAccount, String(days)]))
+    // A name cannot paint the terminal.
+    expect(stdout).not.toContain("\x1b")
+  })
+
+  it("prints JSON, by service account", async () => {
+    const { exitCode, stdout } = await audit("--format", "json")
+    expect(exitCode).toBe(1)
+    expect(JSON.parse(stdout)).toEqual([old, older].map((serviceAccount) => ({
+      serviceAccount,
+      keys: found.filter((row) => row.serviceAccount === serviceAccount).map(({ days }) =>
+        expect.objectContaining({ days, key: expect.stringMatching(/^CCDB1_/) })
+      ),
+    })))
+  })
+
+  it("prints NDJSON, the oldest first", async () => {
+    const { exitCode, stdout } = await audit("--format=ndjson", "--older-than=99")
+    expect(exitCode).toBe(1)
+    expect(parseNdjson(stdout)).toEqual([
+      expect.objectContaining({ serviceAccount: older, days: 400 }),
+      expect.objectContaining({ serviceAccount: old, days: 300 }),
+      expect.objectContaining({ serviceAccount: older, days: 100 }),
+    ])
+  })
+
+  it("says so where there is none", async () => {
+    const { exitCode, stdout } = await audit("--service-account", young, "--format", "json")
+    expect([exitCode, stdout]).toEqual([0, "[]\n"])
+  })
+
+  it.each([
+    ["an argument too many", () => [stage.secret]],
+    ["an unknown format", () => ["--format", "xml"]],
+    ["a number that is none", () => ["--older-than", "soon"]],
+  ])("explains itself to who gives %s, without repeating it", async (_, args) => {
+    const { exitCode, stderr, stdout } = await audit(...args())
+    expect([exitCode, stdout]).toEqual([2, ""])
+    expect(stderr).toMatch(/^usage: /)
+    expect(stderr).not.toMatch(secretForm)
+  })
+
+  it("has a status of its own for what it could not find out", async () => {
+    await Effect.runPromise(stage.emulator.setFaults([
+      { calls: 1, fault: { _tag: "Respond", status: 403 } },
+    ]))
+    const { exitCode, stderr } = await audit()
+    expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/^Forbidden: listApiKeys: /)])
+  })
+})
+
+type Get = (path: string, init?: { readonly signal: AbortSignal }) => Promise<Response>
+
+const edges: Readonly<
+  Record<string, (stage: Stage, use: (get: Get) => Promise<void>) => Promise<void>>
+> = {
+  Bun: (stage, use) =>
+    withTool("bun", ["run", "examples/worker.ts"], {
+      env: { ...stage.env, PORT: "0" },
+      whenItSays: /http:\/\/localhost:(\d+)/,
+    }, ([, port]) => use((path, init) => fetch(`http://localhost:${port}${path}`, init))),
+
+  workerd: async (stage, use) => {
+    const { outputFiles } = esbuild.buildSync({
+      entryPoints: [join(root, "examples/worker.ts")],
+      bundle: true,
+      format: "esm",
+      target: "es2022",
+      platform: "neutral",
+      mainFields: ["module"],
+      conditions: ["workerd", "worker"],
+      write: false,
+    })
+    const miniflare = new Miniflare({
+      modules: true,
+      script: outputFiles[0]?.text ?? "",
+      compatibilityDate: "2026-04-01",
+      compatibilityFlags: ["nodejs_compat"],
+      bindings: { COCKROACH_API_KEY: stage.secret, COCKROACH_SERVER: stage.baseUrl },
+      port: 0,
+    })
+    try {
+      const url = await miniflare.ready
+      await use((path, init) => fetch(new URL(path, url), init))
+    } finally {
+      await miniflare.dispose()
+    }
+  },
+}
+
+describe.each(Object.entries(edges))("the edge worker on %s", (_, withWorker) => {
+  let stage: Stage
+
+  beforeAll(async () => {
+    stage = await openStage({ keys: 80 })
+  })
+  afterAll(() => stage.close())
+
+  it("asks once for all who call at the same time and soon after, whoever leaves", async () => {
+    await withWorker(stage, async (get) => {
+      const held = stage.hold("/api-keys")
+      const caller = new AbortController()
+      const gone = get("/keys", { signal: caller.signal })
+      await held.arrived
+      const others = [get("/keys"), get("/keys")]
+      caller.abort()
+      await expect(gone).rejects.toThrow()
+      await held.release()
+
+      const keys = (await Effect.runPromise(stage.emulator.apiKeys)).map(shown).reverse()
+      for (const response of [...await Promise.all(others), await get("/keys")]) {
+        expect([response.status, await response.json()]).toEqual([200, keys.slice(0, 50)])
+      }
+      expect((await Effect.runPromise(stage.emulator.requests)).length).toBe(1)
+    })
+  })
+
+  it("says what is the caller's mistake, and keeps the rest to itself", async () => {
+    await withWorker(stage, async (get) => {
+      await Effect.runPromise(
+        stage.emulator.setFaults([{ fault: { _tag: "Respond", status: 403 } }]),
+      )
+      const failed = await get("/keys")
+      expect([failed.status, failed.headers.get("retry-after"), await failed.json()])
+        .toEqual([503, "1", { message: "no answer: try again later" }])
+      await Effect.runPromise(stage.emulator.setFaults([]))
+
+      const [{ serviceAccountId } = expect.fail("there are accounts")] = await Effect.runPromise(
+        stage.emulator.apiKeys,
+      )
+      const filtered = await get(`/keys?serviceAccount=${serviceAccountId}`)
+      expect([
+        filtered.status,
+        new Set(
+          (await filtered.json()).map((key: { readonly serviceAccountId: string }) =>
+            key.serviceAccountId
+          ),
+        ),
+      ])
+        .toEqual([200, new Set([serviceAccountId])])
+      expect((await get("/keys?serviceAccount=")).status).toBe(400)
+      expect((await get("/")).status).toBe(404)
+    })
+  })
+
+  it("lives without its settings, and says that it has no answer", async () => {
+    await withWorker({ ...stage, secret: "", env: clean }, async (get) => {
+      expect((await get("/keys")).status).toBe(503)
+    })
+  })
+})
+
+describe("npm run example", () => {
+  // What it bundles is run without npm from here on, since npm and its shell pass no signal on.
+  const runner = "node_modules/.cache/examples/run.mjs"
+  const environment = {
+    ...clean,
+    PATH: `${join(root, "node_modules/.bin")}:${process.env["PATH"]}`,
+  }
+
+  beforeAll(async () => {
+    const { exitCode, stderr } = await runTool("npm", ["run", "--silent", "example"])
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining("usage: npm run example")])
+  })
+
+  it("runs the audit against an emulator of its own", async () => {
+    const args = [runner, "audit", "--format", "ndjson", "--older-than", "385"]
+    const { exitCode, stdout } = await runTool("node", args, { env: environment })
+    expect([exitCode, parseNdjson(stdout).length]).toEqual([1, 2])
+  })
+
+  it("runs the service until it is stopped, and leaves nothing behind", async () => {
+    const options = { env: { ...environment, PORT: "0" }, whenItSays: listening }
+    await withTool("node", [runner, "service"], options, async ([, url = ""], running) => {
+      expect(parseNdjson(await (await fetch(`${url}/keys`)).text()).length).toBe(43)
+      await running.stop()
+      await expect(fetch(url)).rejects.toThrow()
+    })
   })
 })

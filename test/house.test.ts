@@ -71,9 +71,9 @@ describe("package.json and deno.json agree", () => {
 })
 
 describe("the documents", () => {
-  it.each(["service", "audit", "worker"])("README shows examples/%s.ts as it is", (name) => {
+  it.each(["node", "deno", "bun"])("README shows examples/first/%s.ts as it is", (name) => {
     expect(readText("README.md")).toContain(
-      `\`\`\`ts\n${readText(`examples/${name}.ts`)}\`\`\`\n`,
+      `\`\`\`ts\n${readText(`examples/first/${name}.ts`)}\`\`\`\n`,
     )
   })
 

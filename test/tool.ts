@@ -55,22 +55,34 @@ export const runTool = (
     )
   })
 
+/** A tool at work. */
+export interface Running {
+  /** What it has said so far, on both streams. */
+  readonly output: () => string
+  /** Sends SIGTERM, and waits for the end; null where the signal, not the tool, made it. */
+  readonly stop: () => Promise<number | null>
+}
+
 /** Starts a tool that serves something, uses what it serves once it has said where, and stops it. */
 export const withTool = async <A>(
   tool: string,
   args: ReadonlyArray<string>,
   options: ToolOptions & { readonly whenItSays: RegExp },
-  use: (said: RegExpExecArray) => Promise<A>,
+  use: (said: RegExpExecArray, running: Running) => Promise<A>,
 ): Promise<A> => {
   const child = spawn(pathOf(tool), args, {
     cwd: options.cwd ?? root,
     env: environment(options),
     stdio: ["ignore", "pipe", "pipe"],
   })
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()))
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve))
+  const stop = () => {
+    child.kill()
+    return ended
+  }
+  let output = ""
   try {
     const said = await new Promise<RegExpExecArray>((resolve, reject) => {
-      let output = ""
       const listen = (data: Buffer) => {
         output += data.toString()
         const match = options.whenItSays.exec(output)
@@ -81,10 +93,9 @@ export const withTool = async <A>(
       child.once("error", reject)
       child.once("close", () => reject(new Error(`${tool} ${args.join(" ")} ended:\n${output}`)))
     })
-    return await use(said)
+    return await use(said, { output: () => output, stop })
   } finally {
-    child.kill()
-    await ended
+    await stop()
   }
 }
 

@@ -1,0 +1,20 @@
+// Deno: a script that prints every key older than 90 days.
+import { Credentials, listApiKeys } from "@effect-crdb/api-keys"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as Console from "effect/Console"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+
+const audit = Effect.gen(function* () {
+  const limit = DateTime.subtract(yield* DateTime.now, { days: 90 })
+  yield* listApiKeys({ pageSize: 500 }).pipe( // oldest first: the walk ends at the first young one
+    Stream.takeWhile(({ createdAt }) => DateTime.lessThan(createdAt, limit)),
+    Stream.runForEach(({ createdAt, id, name }) =>
+      Console.log(`${DateTime.formatIsoDateUtc(createdAt)}  ${id}  ${name}`)
+    ),
+  )
+}).pipe(Effect.provide(Layer.merge(FetchHttpClient.layer, Credentials.layerConfig)))
+
+await Effect.runPromise(audit)
