@@ -13,15 +13,15 @@ const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`
 
 /** Walks in processes of their own; the keys are made up in this one. */
 export const walkBench = async (): Promise<ReadonlyArray<Row>> => {
-  const walk = (samplesLive: boolean) =>
+  const walk = (client: string, samplesLive: boolean) =>
     withPages(
       keys / 100,
       pageSize,
-      (short) =>
-        withPages(keys, pageSize, (long) => walkAlone("apiKeys", short, long, samplesLive)),
+      (short) => withPages(keys, pageSize, (long) => walkAlone(client, short, long, samplesLive)),
     )
-  const walked = await walk(false)
-  const { live } = await walk(true)
+  const walked = await walk("apiKeys", false)
+  const bare = await walk("httpClient", false)
+  const { live } = await walk("apiKeys", true)
   if (walked.keys !== keys) throw new Error(`the walk found ${walked.keys} keys of ${keys}`)
   const what = `walking ${keys} keys in pages of ${pageSize}`
   const target = 64 * 2 ** 20
@@ -35,6 +35,10 @@ export const walkBench = async (): Promise<ReadonlyArray<Row>> => {
         (walked.millis / 1000).toFixed(1),
         (walked.cpuMillis / 1000).toFixed(1),
       ].join("; "),
+    ),
+    figure(
+      "  with HttpClient alone, keys not decoded: peak over idle",
+      mebibytes(bare.peak - bare.idle),
     ),
     atMost(
       `${what}: peak live memory over idle, garbage aside`,
