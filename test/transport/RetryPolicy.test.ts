@@ -160,6 +160,23 @@ describe("a policy", () => {
       })
     }))
 
+  it.effect("ends at its deadline where nothing may be interrupted, and sends nothing after it", () =>
+    Effect.gen(function* () {
+      const script = scripted({ status: 429, headers: { "retry-after": "5" } }, ok)
+      const fiber = yield* calls.createApiKey.pipe(
+        withRetryPolicy(RetryPolicy.make({ deadline: "2 seconds" })),
+        Effect.uninterruptible,
+        Effect.flip,
+        Effect.timed,
+        Effect.provide(script.layer),
+        Effect.fork,
+      )
+      yield* TestClock.adjust("1 minute")
+      const [took, error] = yield* Fiber.join(fiber)
+      expect(error).toMatchObject({ reason: "Timeout", attempts: 1, mayHaveApplied: false })
+      expect([Duration.toMillis(took), script.sent.length]).toEqual([2000, 1])
+    }))
+
   it.effect("leaves open what a deadline cuts off", () =>
     Effect.gen(function* () {
       const impatient = RetryPolicy.make({ deadline: "5 seconds" })

@@ -1,0 +1,177 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import * as Emulator from "../../src/emulator/mod.ts"
+import {
+  createApiKeyOnce,
+  getApiKey,
+  listApiKeys,
+  RetryPolicy,
+  rotateApiKey,
+  rotateApiKeys,
+  type SecretStore,
+  sweepExpiredApiKeys,
+  updateApiKey,
+  withRetryPolicy,
+} from "../../src/mod.ts"
+
+const unlimited = { rateLimit: "none" } as const
+
+const emptyStore = Effect.map(
+  Ref.make<Option.Option<Redacted.Redacted<string>>>(Option.none()),
+  (ref): SecretStore => ({
+    read: Ref.get(ref),
+    write: (secret) => Ref.set(ref, Option.some(secret)),
+  }),
+)
+
+const named = (name: string, daysAgo = 0) =>
+  Effect.gen(function* () {
+    const emulator = yield* Emulator.Emulator
+    const createdAt = DateTime.subtract(yield* DateTime.now, { days: daysAgo })
+    return (yield* emulator.addApiKey({ name, createdAt })).apiKey
+  })
+
+const ids = Effect.flatMap(
+  Emulator.Emulator,
+  (emulator) => Effect.map(emulator.apiKeys, (keys) => keys.map(({ id }) => id)),
+)
+
+const now = TestClock.setTime(Date.UTC(2026, 0, 1))
+
+describe("a sweep", () => {
+  it.effect("leaves a key alone that was finished after its page came", () =>
+    Effect.gen(function* () {
+      yield* now
+      yield* named("first of the page [once 1a2b3c4d]", 1)
+      const unfinished = yield* named("billing [once 2a2b3c4d]")
+      const swept = yield* sweepExpiredApiKeys().pipe(
+        Stream.tap(() =>
+          Effect.zipRight(
+            updateApiKey(unfinished.id, { name: "billing" }),
+            TestClock.adjust("11 minutes"),
+          )
+        ),
+        Stream.runCollect,
+      )
+      expect(Chunk.toReadonlyArray(swept).map(({ name }) => name))
+        .toEqual(["first of the page [once 1a2b3c4d]"])
+      expect((yield* getApiKey(unfinished.id)).name).toBe("billing")
+    }).pipe(Effect.provide(Emulator.layer(unlimited))))
+
+  it.effect("tells of a key whose deletion was carried out although its answer was lost", () =>
+    Effect.gen(function* () {
+      yield* now
+      const expired = yield* named("lent [once 1a2b3c4d]", 1)
+      const emulator = yield* Emulator.Emulator
+      yield* emulator.setFaults([
+        { operation: "deleteApiKey", calls: 1, fault: { _tag: "DropAfter" } },
+      ])
+      const fiber = yield* Effect.fork(Stream.runCollect(sweepExpiredApiKeys()))
+      yield* TestClock.adjust("1 minute")
+      expect(Chunk.toReadonlyArray(yield* fiber).map(({ id }) => id)).toEqual([expired.id])
+    }).pipe(Effect.provide(Emulator.layer(unlimited))))
+})
+
+describe("a create once", () => {
+  it.effect("hands no key out that a sweep may take for left behind", () =>
+    Effect.gen(function* () {
+      yield* now
+      const emulator = yield* Emulator.Emulator
+      yield* emulator.setFaults([{ operation: "updateApiKey", calls: 1, delay: "6 minutes" }])
+      const before = yield* ids
+      const fiber = yield* createApiKeyOnce({
+        name: "billing",
+        serviceAccountId: emulator.withoutRole.serviceAccountId,
+      }).pipe(
+        withRetryPolicy(RetryPolicy.make({ attemptTimeout: "20 minutes" })),
+        Effect.flip,
+        Effect.fork,
+      )
+      yield* TestClock.adjust("10 minutes")
+      expect(yield* fiber).toMatchObject({ _tag: "ApiKeyNotCreated", leftBehind: [] })
+      expect(yield* ids).toEqual(before)
+    }).pipe(Effect.provide(Emulator.layer(unlimited))))
+})
+
+describe("a rotation", () => {
+  it.effect("of an empty store leaves a key alone that is younger than olderThan, or lent", () =>
+    Effect.gen(function* () {
+      yield* now
+      const keys = [
+        yield* named("young", 1),
+        yield* named("lent [expires 2027-01-01T00:00:00Z 1a2b3c4d]", 200),
+        yield* named("unfinished [once 1a2b3c4d]", 200),
+      ]
+      const before = yield* ids
+      const store = yield* emptyStore
+      const outcomes = yield* Stream.fromIterable(keys).pipe(
+        rotateApiKeys({ store: () => store, grace: 0, olderThan: "90 days" }),
+        Stream.runCollect,
+      )
+      expect(
+        Chunk.toReadonlyArray(outcomes).map(({ result }) =>
+          Either.isRight(result) ? result.right.did : result.left.reason
+        ),
+      ).toEqual(["kept", "kept", "kept"])
+      expect(yield* ids).toEqual(before)
+    }).pipe(Effect.provide(Emulator.layer(unlimited))))
+
+  it.effect("comes to its end where the API takes no large pages", () =>
+    Effect.gen(function* () {
+      yield* now
+      const key = yield* named("billing", 200)
+      const store = yield* emptyStore
+      const fiber = yield* Effect.fork(rotateApiKey({ store, apiKey: key, grace: 0 }))
+      yield* TestClock.adjust("1 minute")
+      expect((yield* fiber).did).toBe("made")
+      const swept = yield* Stream.runCollect(sweepExpiredApiKeys())
+      expect(Chunk.size(swept)).toBe(0)
+    }).pipe(
+      Effect.provide(
+        Emulator.layer({
+          ...unlimited,
+          defaultPageSize: 2,
+          maxPageSize: 2,
+          overMaxPageSize: "refuse",
+        }),
+      ),
+    ))
+
+  it.effect("refuses a first name that a sweep would take for a mark, before anything is made", () =>
+    Effect.gen(function* () {
+      yield* now
+      const emulator = yield* Emulator.Emulator
+      const store = yield* emptyStore
+      const before = yield* ids
+      for (const name of ["", "x [once 1a2b3c4d]"]) {
+        const first = { name, serviceAccountId: emulator.withoutRole.serviceAccountId }
+        const error = yield* Effect.flip(rotateApiKey({ store, first, grace: 0 }))
+        expect(error).toMatchObject({ reason: "Api", cause: { _tag: "InvalidRequest" } })
+      }
+      expect(yield* ids).toEqual(before)
+      expect(yield* Stream.runCount(listApiKeys())).toBe(before.length)
+    }).pipe(Effect.provide(Emulator.layer(unlimited))))
+
+  it.effect("that breaks with a defect leaves no key behind that it has not written", () =>
+    Effect.gen(function* () {
+      yield* now
+      const emulator = yield* Emulator.Emulator
+      const before = yield* ids
+      let reads = 0
+      const store: SecretStore = {
+        read: Effect.suspend(() => ++reads > 1 ? Effect.dieMessage("broken") : Effect.succeedNone),
+        write: () => Effect.void,
+      }
+      const first = { name: "billing", serviceAccountId: emulator.withoutRole.serviceAccountId }
+      yield* Effect.exit(rotateApiKey({ store, first, grace: 0 }))
+      expect(yield* ids).toEqual(before)
+    }).pipe(Effect.provide(Emulator.layer(unlimited))))
+})
