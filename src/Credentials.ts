@@ -21,7 +21,10 @@ export type Token<R = never> =
 
 /** What {@link Credentials} holds. */
 export interface CredentialsService {
-  /** An API key's secret or a JWT. An Effect is asked anew at every call, and after a 401. */
+  /**
+   * An API key's secret or a JWT. An Effect is asked anew before each attempt, retries included, and
+   * once more after a 401: let it answer from a cache. Of its time only a deadline takes account.
+   */
   readonly token: Token
   /** The organization's vanity name, which the API requires beside a JWT. */
   readonly vanityName: Option.Option<string>

@@ -96,7 +96,10 @@ export class RetryPolicy extends RetryPolicyReference {
     }
   }
 
-  /** Sends everything once, with the default timeout. */
+  /**
+   * Sends everything once, with the default timeout; but a call whose token is an Effect is still
+   * repeated once after a 401, and all still wait where an answer has said so.
+   */
   static get none(): RetryPolicyService {
     return RetryPolicy.make({ schedule: Schedule.stop })
   }

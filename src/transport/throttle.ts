@@ -41,7 +41,7 @@ export type Taken =
 
 /** What a {@link ThrottleStore} does. */
 export interface ThrottleStoreService {
-  /** Takes a token without waiting for it. */
+  /** Takes a token without waiting for it: all who come later wait for this to end. */
   readonly take: (bucket: Bucket) => Effect.Effect<Taken>
 }
 
