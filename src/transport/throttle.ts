@@ -176,34 +176,47 @@ export const throttledByStore = (
     }),
   )
 
-// A server counts a request when it arrives, somewhere between its sending and its answer. A token
-// that came back one window after the sending could be used again too early; so it is out for
-// longer, but never so long that more than a twenty-fifth of the rate is lost.
-const millisOut = (window: Duration.Duration): number =>
-  Math.ceil(Duration.toMillis(window)) + Math.ceil(Duration.toMillis(window) / 25)
+interface Token {
+  readonly takenAt: number
+  /** Undefined until the answer has come. */
+  comesBackAt: number | undefined
+}
 
-// In memory the answer is known: one window after it, a token is back.
+// A server counts a request when it arrives, somewhere between its sending and its answer. What an
+// answer took beyond the fastest one may have passed on the way there: so much later than one window
+// after the sending its token comes back, and no stretch of one window can hold more than the limit.
 const makeMemoryStore = (): ThrottleStoreService => {
-  const buckets = new Map<string, Array<{ comesBackAt: number }>>()
+  const buckets = new Map<string, Array<Token>>()
+  let fastest = Infinity
   return {
     take: ({ key, limit, window }) =>
       Effect.map(Clock.currentTimeMillis, (now): Taken => {
-        const out = (buckets.get(key) ?? []).filter((token) => token.comesBackAt > now)
+        const millis = Math.ceil(Duration.toMillis(window))
+        const out = (buckets.get(key) ?? []).filter(({ comesBackAt = Infinity }) =>
+          comesBackAt > now
+        )
         buckets.set(key, out)
         if (out.length >= limit) {
-          const next = out.reduce((next, token) => Math.min(next, token.comesBackAt), Infinity)
+          // When a token that is still under way comes back is not known yet: look again soon.
+          const soonest = ({ comesBackAt, takenAt }: Token) =>
+            comesBackAt ?? Math.max(takenAt + millis, now + Math.ceil(millis / 25))
+          const next = out.reduce((next, token) => Math.min(next, soonest(token)), Infinity)
           return { _tag: "Empty", retryAfter: Duration.millis(next - now) }
         }
-        const token = { comesBackAt: now + millisOut(window) }
+        const token: Token = { takenAt: now, comesBackAt: undefined }
         out.push(token)
         const answered = Effect.map(Clock.currentTimeMillis, (now) => {
-          const millis = Math.ceil(Duration.toMillis(window))
-          token.comesBackAt = Math.min(token.comesBackAt, now + millis)
+          fastest = Math.min(fastest, now - token.takenAt)
+          token.comesBackAt = now - fastest + millis
         })
         return { _tag: "Taken", answered }
       }),
   }
 }
+
+// Elsewhere the answer is not told of; so every token is out for longer, by a twenty-fifth.
+const millisOut = (window: Duration.Duration): number =>
+  Math.ceil(Duration.toMillis(window)) + Math.ceil(Duration.toMillis(window) / 25)
 
 const makeRateLimiterStore = (limiter: RateLimiter): ThrottleStoreService => {
   // Until when each token is out, as far as is known here: until then there is no use in asking.
