@@ -6,6 +6,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
 import { rotateFleet } from "../lifecycle/fleet.ts"
@@ -27,17 +29,20 @@ export const lifecycleBench = async (): Promise<ReadonlyArray<Row>> => {
   const idle = liveHeap()
   let peak = idle
   let next = 1
-  const fleet = await Effect.runPromise(inVirtualTime(rotateFleet({
-    keys: count,
-    accounts: 20,
-    grace: 0,
-    onProgress: ({ succeeded }) => {
-      if (succeeded === next) {
-        next += 50
-        peak = Math.max(peak, liveHeap())
-      }
-    },
-  })))
+  const fleet = await Effect.runPromise(
+    inVirtualTime(rotateFleet({
+      keys: count,
+      accounts: 20,
+      grace: 0,
+      onProgress: ({ succeeded }) => {
+        if (succeeded === next) {
+          next += 50
+          peak = Math.max(peak, liveHeap())
+        }
+      },
+      // Standard output is for the table alone.
+    })).pipe(Logger.withMinimumLogLevel(LogLevel.None)),
+  )
 
   const failed = fleet.outcomes.filter(({ result }) => Either.isLeft(result)).length
   const orphans = fleet.keys.filter(({ id }) => !fleet.held.includes(id)).length
