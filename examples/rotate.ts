@@ -54,7 +54,11 @@ const grace = Duration.decodeUnknown(values.grace)
 
 // Where a key and its successors are kept: what stands in the name beside the mark stays the same.
 const fileOf = ({ name, serviceAccountId }: ApiKey): string =>
-  join(directory ?? "", serviceAccountId, encodeURIComponent(parseMarked(name).name))
+  join(directory ?? "", segment(serviceAccountId), segment(parseMarked(name).name))
+
+// Both come from the API: neither may lead out of the directory.
+const segment = (text: string): string =>
+  encodeURIComponent(text).replace(/^\.+$/, (dots) => `%${dots}`)
 
 const fileStore = (file: string): SecretStore<Error> => ({
   read: Effect.tryPromise({
