@@ -3,43 +3,52 @@
  *
  * @module
  */
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import { AttemptWait } from "./AttemptWait.ts"
+import { monotonicMillis } from "./monotonic.ts"
+
+/** How an attempt is bounded, and who is told of it. */
+export interface AttemptOptions<A, E, R> {
+  /** What the attempt needs. */
+  readonly context: Context.Context<R>
+  readonly duration: Duration.Duration
+  readonly onTimeout: () => E
+  /** Told when a wait in {@link AttemptWait} begins and when it ends. */
+  readonly onWait: (isWaiting: boolean) => void
+  /** Told, unless the attempt is interrupted, how many milliseconds counted. */
+  readonly onEnd: (exit: Exit.Exit<A, E>, millis: number) => Effect.Effect<void>
+}
 
 /**
- * Fails an attempt that takes too long. The time that it spends in {@link AttemptWait} does not
- * count; `onWait` is told when it begins and when it ends, and `onEnd`, unless it is
- * interrupted, how many milliseconds counted.
+ * Runs an attempt in a fiber of its own, and fails it when it takes too long. The time that it
+ * spends in {@link AttemptWait} does not count.
  */
 export const withAttemptTimeout = <A, E, R>(
   attempt: Effect.Effect<A, E, R>,
-  options: {
-    readonly duration: Duration.Duration
-    readonly onTimeout: () => E
-    readonly onWait: (isWaiting: boolean) => void
-    readonly onEnd: (exit: Exit.Exit<A, E>, millis: number) => Effect.Effect<void>
-  },
-): Effect.Effect<A, E, R> =>
+  { context, duration, onEnd, onTimeout, onWait }: AttemptOptions<A, E, R>,
+): Effect.Effect<A, E> =>
   Effect.clockWith((clock) => {
-    const startedAt = clock.unsafeCurrentTimeMillis()
+    const startedAt = monotonicMillis(clock)
     let waited = 0
     let waitsSince: number | undefined
     let hasWaited = false
 
     const active = (): number => {
-      const now = clock.unsafeCurrentTimeMillis()
+      const now = monotonicMillis(clock)
       return now - startedAt - waited - (waitsSince === undefined ? 0 : now - waitsSince)
     }
 
     let isTimedOut = false
-    const endWhenOver = (work: Fiber.RuntimeFiber<unknown>): Effect.Effect<void> =>
+    const endWhenOver = (work: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<void> =>
       Effect.suspend(() => {
-        const left = Duration.toMillis(options.duration) - active()
+        const left = Math.ceil(Duration.toMillis(duration) - active())
         if (left > 0) {
-          return Effect.zipRight(Effect.sleep(Duration.millis(left)), endWhenOver(work))
+          return Effect.zipRight(clock.sleep(Duration.millis(left)), endWhenOver(work))
         }
         isTimedOut = true
         return Fiber.interruptFork(work)
@@ -47,47 +56,48 @@ export const withAttemptTimeout = <A, E, R>(
 
     const attemptWait = <B, E2, R2>(wait: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> =>
       Effect.suspend(() => {
-        const since = clock.unsafeCurrentTimeMillis()
+        const since = monotonicMillis(clock)
         waitsSince = since
         // A client that repeats by itself waits again with a request behind it that was sent.
         const isFirst = !hasWaited
         hasWaited = true
-        if (isFirst) options.onWait(true)
+        if (isFirst) onWait(true)
         // A wait that is cut off ends in no sending.
         return Effect.tap(wait, () => {
-          waited += clock.unsafeCurrentTimeMillis() - since
+          waited += monotonicMillis(clock) - since
           waitsSince = undefined
-          if (isFirst) options.onWait(false)
+          if (isFirst) onWait(false)
         })
       })
+
+    // What is set in a fiber of its own need not be set back, which would cost as much as a timer.
+    const own = Effect.zipRight(
+      FiberRef.set(FiberRef.currentContext, Context.add(context, AttemptWait, attemptWait)),
+      // All that it needs is in its fiber's context by then.
+      attempt as Effect.Effect<A, E>,
+    )
 
     // What Effect.timeout does, at less than half the cost: the timer is not waited for when it has
     // become useless, and nothing of its fiber is taken over. Both can be interrupted even in a
     // finalizer, and wherever else nothing else can, so that each can end the other.
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
-        Effect.forkDaemon(
-          // As a success: a failure that nobody waits for yet would be logged as unhandled.
-          Effect.exit(
-            Effect.interruptible(Effect.provideService(attempt, AttemptWait, attemptWait)),
-          ),
-        ),
+        Effect.forkDaemon(Effect.interruptible(own)),
         (work) =>
-          Effect.flatMap(
-            Effect.forkDaemon(Effect.interruptible(endWhenOver(work))),
-            (timer) =>
-              restore(Fiber.await(work)).pipe(
-                Effect.onInterrupt(() => Fiber.interruptAll([timer, work])),
-                Effect.flatMap((ended) => {
-                  const exit = Exit.flatten(ended)
-                  timer.unsafeInterruptAsFork(timer.id())
-                  const outcome = isTimedOut && Exit.isInterrupted(exit)
-                    ? Exit.fail(options.onTimeout())
-                    : exit
-                  return Effect.zipRight(options.onEnd(outcome, active()), outcome)
-                }),
-              ),
-          ),
+          Effect.flatMap(Effect.forkDaemon(Effect.interruptible(endWhenOver(work))), (timer) =>
+            Effect.flatMap(
+              Effect.exit(restore(Effect.async<A, E>((resume) => {
+                work.addObserver(resume)
+                return Fiber.interruptAll([timer, work])
+              }))),
+              (exit) => {
+                timer.unsafeInterruptAsFork(timer.id())
+                const outcome = isTimedOut && Exit.isInterrupted(exit)
+                  ? Exit.fail(onTimeout())
+                  : exit
+                return Effect.zipRight(onEnd(outcome, active()), outcome)
+              },
+            )),
       )
     )
   })

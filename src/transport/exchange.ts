@@ -4,7 +4,6 @@
  * @module
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -14,6 +13,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { isRecord } from "effect/Predicate"
+import * as Tracer from "effect/Tracer"
 import { type CallState, lost, mismatched } from "./failure.ts"
 import { type Gate, shutAsAsked } from "./gate.ts"
 import { interpret, MaxResponseBytes, readBody } from "./response.ts"
@@ -37,23 +37,30 @@ export interface Received<A> {
   readonly model: A
 }
 
-/** Sends a request, reads its answer and decides what it means. */
+/** What an attempt needs, with what the HttpClient finds in it: no redirects, and its span's parent. */
+export const contextOfAttempt = <R>(
+  context: Context.Context<R>,
+  span: Tracer.Span,
+): Context.Context<R> =>
+  context.pipe(
+    // A redirect would carry the token to another place.
+    Context.add(FetchHttpClient.RequestInit, {
+      ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
+      redirect: "manual",
+    }),
+    Context.add(Tracer.ParentSpan, span),
+  )
+
+/** Sends a request, reads its answer and decides what it means; in a fiber of its own. */
 export const exchange = <A>(
   request: HttpClientRequest.HttpClientRequest,
+  context: Context.Context<HttpClient.HttpClient>,
   options: ExchangeOptions<A>,
-): Effect.Effect<Received<A>, FailedAttempt, HttpClient.HttpClient> =>
-  Effect.contextWithEffect((context: Context.Context<HttpClient.HttpClient>) => {
-    const requestInit = Context.getOption(context, FetchHttpClient.RequestInit)
-    const redact = redactor([options.token])
-    return Context.get(context, HttpClient.HttpClient).execute(request).pipe(
+): Effect.Effect<Received<A>, FailedAttempt> => {
+  const redact = redactor([options.token])
+  return shielded(
+    Context.get(context, HttpClient.HttpClient).execute(request).pipe(
       Effect.catchTag("ResponseError", answerOfFilteringClient),
-      // A redirect would carry the token to another place.
-      Effect.provideService(FetchHttpClient.RequestInit, {
-        ...Option.getOrUndefined(requestInit),
-        redirect: "manual",
-      }),
-      // A client that logs requests and answers: a server can put a secret into any header.
-      Effect.locally(Headers.currentRedactedNames, [/(?:)/]),
       Effect.mapError((error) => lost(options.state(), "Connection", describeLoss(error, redact))),
       Effect.flatMap((response) => {
         const received = receive(response, Context.get(context, MaxResponseBytes), options, redact)
@@ -61,9 +68,10 @@ export const exchange = <A>(
           ? received
           : Effect.zipRight(shutAsAsked(options.gate, response), received)
       }),
-      (exchanged) => shielded(exchanged, redact),
-    )
-  })
+    ),
+    redact,
+  )
+}
 
 const receive = <A>(
   response: HttpClientResponse.HttpClientResponse,
@@ -80,16 +88,19 @@ const receive = <A>(
         ? Effect.fail(lost(state(), "Connection", describeLoss(error, redact)))
         : Effect.succeedNone
     ),
-    Effect.zip(Clock.currentTimeMillis),
-    Effect.flatMap(([body, now]) =>
-      isSuccess && Option.isNone(body)
+    Effect.flatMap((body) =>
+      Option.isNone(body) && isSuccess
         ? Effect.fail(mismatched(state(), status, `its body is longer than ${maxBytes} bytes`))
-        : interpret(
-          state(),
-          { status, headers, body: Option.getOrElse(body, () => "") },
-          call,
-          token,
-          now,
+        : Effect.flatMap(
+          Clock.currentTimeMillis,
+          (now) =>
+            interpret(
+              state(),
+              { status, headers, body: Option.getOrElse(body, () => "") },
+              call,
+              token,
+              now,
+            ),
         )
     ),
     Effect.map((model) => ({ status, model })),

@@ -7,17 +7,18 @@
 import type { HttpClient } from "@effect/platform/HttpClient"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type * as Schedule from "effect/Schedule"
+import type * as Tracer from "effect/Tracer"
 import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
-import { Credentials } from "../Credentials.ts"
+import { Credentials, type Token } from "../Credentials.ts"
 import { withAttemptTimeout } from "./attemptTimeout.ts"
-import { exchange, type Received } from "./exchange.ts"
+import { contextOfAttempt, exchange, type Received } from "./exchange.ts"
 import { type CallState, lost, refused } from "./failure.ts"
 import {
   errorType,
@@ -29,7 +30,12 @@ import {
 import { operations } from "./operation.ts"
 import { redactor } from "./redact.ts"
 import { type Call, makeRequest, type Refusal } from "./request.ts"
-import { type FailedAttempt, RetryPolicy, retrySchedule } from "./RetryPolicy.ts"
+import {
+  type FailedAttempt,
+  RetryPolicy,
+  type RetryPolicyService,
+  retrySchedule,
+} from "./RetryPolicy.ts"
 import { withRedactedDefects } from "./shield.ts"
 
 /** Carries out a call, or fails with the refusal of its input before anything is sent. */
@@ -37,49 +43,42 @@ export const execute = <A>(
   operation: Operation,
   input: Either.Either<Call<A>, Refusal>,
 ): Effect.Effect<A, ApiKeyError, HttpClient | Credentials> =>
-  Effect.flatMap(RetryPolicy, (policy) => {
-    const progress: Progress = {
-      operation,
-      attempts: 0,
-      mayHaveApplied: false,
-      isSent: false,
-      isTokenRenewed: false,
-      server: undefined,
-      status: undefined,
-    }
-    const call = Either.isLeft(input)
-      ? Effect.fail(refused(stateOf(progress), input.left))
-      : withRetries(
-        attempt(operation, input.right, policy.attemptTimeout, progress),
-        retrySchedule(policy, operation, reportRetry(operation)),
-      )
-    const bounded = Option.match(policy.deadline, {
-      onNone: () => call,
-      onSome: (deadline) =>
-        // In a finalizer, and wherever else nothing may be interrupted, it must still end the call.
-        Effect.timeoutFail(Effect.interruptible(call), {
-          duration: deadline,
-          onTimeout: () => {
-            const what = `no success within ${Duration.format(deadline)}`
-            return lost(stateOf(progress), "Timeout", what, progress.isSent)
-          },
-        }),
-    })
-    return Effect.onExit(bounded, (exit) => describeEnd(progress, exit))
-  }).pipe(
-    Effect.mapError(({ error }: FailedAttempt) => error),
-    Effect.withSpan(`ApiKeys.${operation}`, {
+  Effect.useSpan(
+    `ApiKeys.${operation}`,
+    {
       captureStackTrace: false,
       attributes: {
         "http.request.method": operations[operation].method,
         "url.template": operations[operation].urlTemplate,
       },
-    }),
+    },
+    (span) =>
+      Effect.contextWithEffect((context: Context.Context<HttpClient | Credentials>) => {
+        const policy = Context.get(context, RetryPolicy)
+        const progress: Progress = {
+          operation,
+          span,
+          attempts: 0,
+          mayHaveApplied: false,
+          isSent: false,
+          isTokenRenewed: false,
+          server: undefined,
+          status: undefined,
+        }
+        const call = Either.isLeft(input)
+          ? Effect.fail(refused(stateOf(progress), input.left))
+          : withRetries(attempt(input.right, context, policy, progress), policy, progress)
+        return Effect.onExit(
+          Effect.mapError(withDeadline(call, policy, progress), ({ error }) => error),
+          (exit) => Effect.sync(() => describeEnd(progress, exit)),
+        )
+      }),
   )
 
 // Of one call, written by its own fiber alone.
 interface Progress {
   readonly operation: Operation
+  readonly span: Tracer.Span
   attempts: number
   mayHaveApplied: boolean
   isSent: boolean
@@ -96,70 +95,79 @@ const stateOf = ({ attempts, mayHaveApplied, operation }: Progress): CallState =
 })
 
 const attempt = <A>(
-  operation: Operation,
   call: Call<A>,
-  attemptTimeout: Duration.Duration,
+  context: Context.Context<HttpClient | Credentials>,
+  { attemptTimeout }: RetryPolicyService,
   progress: Progress,
-): Effect.Effect<A, FailedAttempt, HttpClient | Credentials> =>
-  Effect.flatMap(Credentials, (credentials) => {
-    const markSent = (isSent: boolean): void => {
-      progress.isSent = isSent
-      progress.attempts += isSent ? 1 : -1
-    }
+): Effect.Effect<A, FailedAttempt> => {
+  const credentials = Context.get(context, Credentials)
+  const { gate } = credentials
+  const own = contextOfAttempt(context, progress.span)
 
-    const once = Effect.flatMap(currentToken(credentials.token), (redacted) => {
-      const token = Redacted.isRedacted(redacted) ? Redacted.value(redacted) : ""
-      const request = makeRequest(operation, call, credentials, token)
-      if (Either.isLeft(request)) return Effect.fail(refused(stateOf(progress), request.left))
-      const server = progress.server ??= serverAttributes(request.right.url)
-      const sent = Effect.suspend(() => {
-        markSent(true)
-        progress.status = undefined
-        return exchange(request.right, {
-          call,
-          token,
-          gate: credentials.gate,
-          state: () => stateOf(progress),
-        })
-      })
-      const timed = withAttemptTimeout(sent, {
-        duration: attemptTimeout,
-        onTimeout: () => {
-          const what = `no whole answer within ${Duration.format(attemptTimeout)}`
-          return lost(stateOf(progress), "Timeout", what)
-        },
-        onWait: (isWaiting) => markSent(!isWaiting),
-        onEnd: (exit, millis) => recordExit(progress, server, exit, millis),
-      })
-      return Effect.tapError(
-        credentials.gate === undefined ? timed : Effect.zipRight(credentials.gate.enter, timed),
-        ({ error }) =>
-          Effect.sync(() => {
-            progress.isSent = false
-            progress.mayHaveApplied = error.mayHaveApplied
-          }),
-      )
+  const markSent = (isSent: boolean): void => {
+    progress.isSent = isSent
+    progress.attempts += isSent ? 1 : -1
+  }
+
+  const send = (redacted: Redacted.Redacted<string>): Effect.Effect<Received<A>, FailedAttempt> => {
+    const token = Redacted.isRedacted(redacted) ? Redacted.value(redacted) : ""
+    const request = makeRequest(progress.operation, call, credentials, token)
+    if (Either.isLeft(request)) return Effect.fail(refused(stateOf(progress), request.left))
+    const server = progress.server ??= serverAttributes(request.right.url)
+    const sent = Effect.suspend(() => {
+      markSent(true)
+      progress.status = undefined
+      return exchange(request.right, own, { call, token, gate, state: () => stateOf(progress) })
     })
-
-    // A 401 proves that nothing was done, so that even a create may follow it.
-    const renewed = Effect.catchIf(
-      once,
-      ({ error }) =>
-        error._tag === "Unauthorized" && Effect.isEffect(credentials.token) &&
-        !progress.isTokenRenewed,
-      (failed) => {
-        progress.isTokenRenewed = true
-        return Effect.zipRight(reportRetry(operation)(failed, Duration.zero), once)
+    const timed = withAttemptTimeout(sent, {
+      context: own,
+      duration: attemptTimeout,
+      onTimeout: () => {
+        const what = `no whole answer within ${Duration.format(attemptTimeout)}`
+        return lost(stateOf(progress), "Timeout", what)
       },
-    )
-    return Effect.map(renewed, ({ model }) => model)
-  })
+      onWait: (isWaiting) => markSent(!isWaiting),
+      onEnd: (exit, millis) => recordExit(progress, server, exit, millis),
+    })
+    return gate === undefined ? timed : Effect.zipRight(gate.enter, timed)
+  }
+
+  const once = Effect.tapError(
+    Effect.flatMap(currentToken(credentials.token, progress.span), send),
+    ({ error }) =>
+      Effect.sync(() => {
+        progress.isSent = false
+        progress.mayHaveApplied = error.mayHaveApplied
+      }),
+  )
+  // A 401 proves that nothing was done, so that even a create may follow it.
+  const renewed = Effect.catchIf(
+    once,
+    ({ error }) =>
+      error._tag === "Unauthorized" && Effect.isEffect(credentials.token) &&
+      !progress.isTokenRenewed,
+    (failed) => {
+      progress.isTokenRenewed = true
+      return Effect.zipRight(reportRetry(progress, failed, Duration.zero), once)
+    },
+  )
+  return Effect.map(renewed, ({ model }) => model)
+}
+
+const currentToken = (
+  token: Token,
+  span: Tracer.Span,
+): Effect.Effect<Redacted.Redacted<string>> =>
+  Effect.isEffect(token)
+    ? Effect.withParentSpan(withRedactedDefects(redactor([]))(token), span)
+    : Effect.succeed(token)
 
 // Most calls need no Schedule: its driver is made when an attempt has failed.
-const withRetries = <A, R>(
-  attempt: Effect.Effect<A, FailedAttempt, R>,
-  schedule: Schedule.Schedule<FailedAttempt, FailedAttempt>,
-): Effect.Effect<A, FailedAttempt, R> =>
+const withRetries = <A>(
+  attempt: Effect.Effect<A, FailedAttempt>,
+  policy: RetryPolicyService,
+  progress: Progress,
+): Effect.Effect<A, FailedAttempt> =>
   Effect.catchAll(attempt, (first) => {
     let isReplayed = false
     const again = Effect.suspend(() => {
@@ -167,13 +175,28 @@ const withRetries = <A, R>(
       isReplayed = true
       return Effect.fail(first)
     })
-    return Effect.retry(again, schedule)
+    const onRetry = (failed: FailedAttempt, wait: Duration.Duration) =>
+      reportRetry(progress, failed, wait)
+    return Effect.retry(again, retrySchedule(policy, progress.operation, onRetry))
   })
 
-const currentToken = (
-  token: Effect.Effect.Success<typeof Credentials>["token"],
-): Effect.Effect<Redacted.Redacted<string>> =>
-  Effect.isEffect(token) ? withRedactedDefects(redactor([]))(token) : Effect.succeed(token)
+const withDeadline = <A>(
+  call: Effect.Effect<A, FailedAttempt>,
+  { deadline }: RetryPolicyService,
+  progress: Progress,
+): Effect.Effect<A, FailedAttempt> =>
+  Option.match(deadline, {
+    onNone: () => call,
+    onSome: (duration) =>
+      // In a finalizer, and wherever else nothing may be interrupted, it must still end the call.
+      Effect.timeoutFail(Effect.interruptible(call), {
+        duration,
+        onTimeout: () => {
+          const what = `no success within ${Duration.format(duration)}`
+          return lost(stateOf(progress), "Timeout", what, progress.isSent)
+        },
+      }),
+  })
 
 const recordExit = (
   progress: Progress,
@@ -181,50 +204,48 @@ const recordExit = (
   exit: Exit.Exit<Received<unknown>, FailedAttempt>,
   millis: number,
 ): Effect.Effect<void> => {
-  const error = failureOf(exit)
+  const error = failureOf(exit)?.error
   progress.status = Exit.isSuccess(exit) ? exit.value.status : error && statusOf(error)
   return Exit.isSuccess(exit) || error !== undefined
     ? recordRequest(progress.operation, server, progress.status, error, millis)
     : Effect.void
 }
 
-const failureOf = (exit: Exit.Exit<unknown, FailedAttempt>): ApiKeyError | undefined =>
-  Exit.isSuccess(exit) ? undefined : Option.getOrUndefined(Cause.failureOption(exit.cause))?.error
+const failureOf = <E>(exit: Exit.Exit<unknown, E>): E | undefined =>
+  Exit.isSuccess(exit) ? undefined : Option.getOrUndefined(Cause.failureOption(exit.cause))
 
 const statusOf = (error: ApiKeyError): number | undefined =>
   error._tag === "TransportError" ? undefined : error.status
 
 const describeEnd = (
-  { attempts, server, status }: Progress,
-  exit: Exit.Exit<unknown, FailedAttempt>,
-): Effect.Effect<void> => {
+  { attempts, server, span, status }: Progress,
+  exit: Exit.Exit<unknown, ApiKeyError>,
+): void => {
+  if (server !== undefined) {
+    span.attribute("server.address", server["server.address"])
+    span.attribute("server.port", server["server.port"])
+  }
+  if (status !== undefined) span.attribute("http.response.status_code", status)
+  if (attempts > 1) span.attribute("http.request.resend_count", attempts - 1)
   const error = failureOf(exit)
-  return Effect.annotateCurrentSpan({
-    ...server,
-    ...(status === undefined ? {} : { "http.response.status_code": status }),
-    ...(attempts > 1 ? { "http.request.resend_count": attempts - 1 } : {}),
-    ...(error === undefined ? {} : { "error.type": errorType(error) }),
-  })
+  if (error !== undefined) span.attribute("error.type", errorType(error))
 }
 
-const reportRetry =
-  (operation: Operation) =>
-  ({ error }: FailedAttempt, wait: Duration.Duration): Effect.Effect<void> => {
-    const status = statusOf(error)
-    const details = {
-      "error.type": errorType(error),
-      ...(status === undefined ? {} : { "http.response.status_code": status }),
-      "http.request.resend_count": error.attempts,
-      wait: Duration.format(wait),
-    }
-    const addEvent = Effect.zipWith(
-      Effect.option(Effect.currentSpan),
-      Clock.currentTimeNanos,
-      (span, now) => Option.map(span, (span) => span.event("retry", now, details)),
-    )
-    return Effect.all([
-      addEvent,
-      Effect.annotateLogs(Effect.logDebug(`${operation} is sent again`), details),
-      recordRetry(operation, error),
-    ], { discard: true })
+const reportRetry = (
+  { operation, span }: Progress,
+  { error }: FailedAttempt,
+  wait: Duration.Duration,
+): Effect.Effect<void> => {
+  const status = statusOf(error)
+  const details = {
+    "error.type": errorType(error),
+    ...(status === undefined ? {} : { "http.response.status_code": status }),
+    "http.request.resend_count": error.attempts,
+    wait: Duration.format(wait),
   }
+  return Effect.all([
+    Effect.map(Clock.currentTimeNanos, (now) => span.event("retry", now, details)),
+    Effect.annotateLogs(Effect.logDebug(`${operation} is sent again`), details),
+    recordRetry(operation, error),
+  ], { discard: true }).pipe(Effect.withParentSpan(span))
+}

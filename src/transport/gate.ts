@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { makeLine } from "./line.ts"
+import { currentMonotonicMillis } from "./monotonic.ts"
 import { RetryPolicy } from "./RetryPolicy.ts"
 import { parseRetryAfter } from "./retryAfter.ts"
 
@@ -30,7 +31,7 @@ export const makeGate = (spacing: Duration.Duration): Gate => {
   let wasShut = false
 
   const untilOpen: Effect.Effect<void> = Effect.flatMap(
-    Clock.currentTimeMillis,
+    currentMonotonicMillis,
     (now) =>
       now >= opensAt
         ? Effect.sync(() => {
@@ -38,20 +39,20 @@ export const makeGate = (spacing: Duration.Duration): Gate => {
           wasShut = line.waiting() > 0
         })
         // The gate may be shut again meanwhile.
-        : Effect.zipRight(Effect.sleep(Duration.millis(opensAt - now)), untilOpen),
+        : Effect.zipRight(Effect.sleep(Duration.millis(Math.ceil(opensAt - now))), untilOpen),
+  )
+
+  const enterShut = Effect.flatMap(
+    Effect.all([currentMonotonicMillis, RetryPolicy]),
+    ([now, { maxRetryAfter }]) =>
+      // Who would not wait so long is to learn it from an answer of its own, and to fail.
+      opensAt - now <= Duration.toMillis(maxRetryAfter) ? line.turn(untilOpen) : Effect.void,
   )
 
   return {
-    enter: Effect.flatMap(
-      Effect.all([Clock.currentTimeMillis, RetryPolicy]),
-      ([now, { maxRetryAfter }]) =>
-        // Who would not wait so long is to learn it from an answer of its own, and to fail.
-        wasShut && opensAt - now <= Duration.toMillis(maxRetryAfter)
-          ? line.turn(untilOpen)
-          : Effect.void,
-    ),
+    enter: Effect.suspend(() => wasShut ? enterShut : Effect.void),
     shut: (wait) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
+      Effect.map(currentMonotonicMillis, (now) => {
         wasShut = true
         opensAt = Math.max(opensAt, now + Duration.toMillis(wait))
       }),

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
 import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
+import { currentMonotonicMillis } from "./monotonic.ts"
 import { operations } from "./operation.ts"
 
 // The boundaries that OpenTelemetry's HTTP conventions recommend, in seconds.
@@ -124,11 +124,11 @@ export const recordRetry = (operation: Operation, error: ApiKeyError): Effect.Ef
 export const timeThrottleWait = <A, E, R>(
   wait: Effect.Effect<A, E, R>,
 ): Effect.Effect<A, E, R> =>
-  Effect.flatMap(Clock.currentTimeMillis, (start) =>
+  Effect.flatMap(currentMonotonicMillis, (start) =>
     Effect.ensuring(
       wait,
       Effect.flatMap(
-        Clock.currentTimeMillis,
+        currentMonotonicMillis,
         (end) => Metric.update(throttleWait, (end - start) / 1000),
       ),
     ))

@@ -79,12 +79,13 @@ export const readBody = (
   maxBytes: number,
 ): Effect.Effect<Option.Option<string>, HttpClientError.ResponseError> => {
   // With a length and no compression the HTTP client itself stops reading where it should.
-  const length = response.headers["content-length"]
+  const { headers } = response
+  const length = headers["content-length"]
   if (
     length !== undefined && /^\d+$/.test(length) && Number(length) <= maxBytes &&
-    response.headers["content-encoding"] === undefined &&
+    headers["content-encoding"] === undefined &&
     // Where a server sends both, Deno and Bun believe the chunks.
-    response.headers["transfer-encoding"] === undefined
+    headers["transfer-encoding"] === undefined
   ) {
     return Effect.map(response.text, Option.some)
   }

@@ -6,11 +6,13 @@
  *
  * @module
  */
+import * as Headers from "@effect/platform/Headers"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
 import { identity } from "effect/Function"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
@@ -18,20 +20,26 @@ import * as Tracer from "effect/Tracer"
 import type { Redact } from "./redact.ts"
 
 /**
- * Runs what an HttpClient does: its spans show no secret, its fibers log no failure, and its defects
- * hold nothing but redacted text.
+ * Runs what an HttpClient does, in a fiber of its own: its spans show no secret, its fibers log no
+ * failure, and its defects hold nothing but redacted text.
  */
 export const shielded = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   redact: Redact,
 ): Effect.Effect<A, E, R> =>
   Effect.tracerWith((tracer) =>
-    effect.pipe(
-      // What the default tracer keeps, none but the client itself can see.
-      tracer === defaultTracer ? identity : Effect.withTracer(redactingTracer(tracer, redact)),
+    // A client that logs requests and answers: a server can put a secret into any header.
+    FiberRef.set(Headers.currentRedactedNames, [/(?:)/]).pipe(
       // A fiber of the client's that fails would be logged with all that its failure holds.
-      Effect.withUnhandledErrorLogLevel(Option.none()),
-      withRedactedDefects(redact),
+      Effect.zipRight(FiberRef.set(FiberRef.unhandledErrorLogLevel, Option.none())),
+      // What the default tracer keeps, none but the client itself can see.
+      tracer === defaultTracer ? identity : Effect.zipRight(
+        FiberRef.update(
+          DefaultServices.currentServices,
+          Context.add(Tracer.Tracer, redactingTracer(tracer, redact)),
+        ),
+      ),
+      Effect.zipRight(withRedactedDefects(redact)(effect)),
     )
   )
 

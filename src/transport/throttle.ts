@@ -4,7 +4,6 @@
  * @module
  */
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,6 +12,7 @@ import { AttemptWait } from "./AttemptWait.ts"
 import { makeGate, shutAsAsked } from "./gate.ts"
 import { makeLine } from "./line.ts"
 import { timeThrottleWait } from "./metrics.ts"
+import { currentMonotonicMillis } from "./monotonic.ts"
 
 /** Options of {@link throttled}. */
 export interface ThrottleOptions {
@@ -190,7 +190,7 @@ const makeMemoryStore = (): ThrottleStoreService => {
   let fastest = Infinity
   return {
     take: ({ key, limit, window }) =>
-      Effect.map(Clock.currentTimeMillis, (now): Taken => {
+      Effect.map(currentMonotonicMillis, (now): Taken => {
         const millis = Math.ceil(Duration.toMillis(window))
         const out = (buckets.get(key) ?? []).filter(({ comesBackAt = Infinity }) =>
           comesBackAt > now
@@ -201,11 +201,11 @@ const makeMemoryStore = (): ThrottleStoreService => {
           const soonest = ({ comesBackAt, takenAt }: Token) =>
             comesBackAt ?? Math.max(takenAt + millis, now + Math.ceil(millis / 25))
           const next = out.reduce((next, token) => Math.min(next, soonest(token)), Infinity)
-          return { _tag: "Empty", retryAfter: Duration.millis(next - now) }
+          return { _tag: "Empty", retryAfter: Duration.millis(Math.ceil(next - now)) }
         }
         const token: Token = { takenAt: now, comesBackAt: undefined }
         out.push(token)
-        const answered = Effect.map(Clock.currentTimeMillis, (now) => {
+        const answered = Effect.map(currentMonotonicMillis, (now) => {
           fastest = Math.min(fastest, now - token.takenAt)
           token.comesBackAt = now - fastest + millis
         })
@@ -242,7 +242,7 @@ const makeRateLimiterStore = (limiter: RateLimiter): ThrottleStoreService => {
             { isTaken: true, outFor: Duration.zero },
           )
       ),
-      Effect.zipWith(Clock.currentTimeMillis, ({ isTaken, outFor }, now) => {
+      Effect.zipWith(currentMonotonicMillis, ({ isTaken, outFor }, now) => {
         outUntil.set(token, now + Duration.toMillis(outFor))
         return isTaken
       }),
@@ -253,13 +253,13 @@ const makeRateLimiterStore = (limiter: RateLimiter): ThrottleStoreService => {
       Effect.gen(function* () {
         const tokens = Array.from({ length: limit }, (_, index) => `${key}:${index}`)
         const millisLeft = (token: string, now: number) => (outUntil.get(token) ?? 0) - now
-        const start = yield* Clock.currentTimeMillis
+        const start = yield* currentMonotonicMillis
         for (const token of tokens.filter((token) => millisLeft(token, start) <= 0)) {
           if (yield* takeToken(token, Duration.millis(millisOut(window)))) return unreturnable
         }
-        const now = yield* Clock.currentTimeMillis
+        const now = yield* currentMonotonicMillis
         const next = Math.min(...tokens.map((token) => millisLeft(token, now)))
-        return { _tag: "Empty", retryAfter: Duration.millis(Math.max(1, next)) }
+        return { _tag: "Empty", retryAfter: Duration.millis(Math.max(1, Math.ceil(next))) }
       }),
   }
 }
