@@ -89,20 +89,28 @@ export const readBody = (
   ) {
     return Effect.map(response.text, Option.some)
   }
-  return Effect.suspend(() => {
+  return Effect.scoped(Effect.flatMap(Stream.toPull(response.stream), (pull) => {
     const decoder = new TextDecoder()
     let read = 0
     let text = ""
-    const readOn = (chunk: Uint8Array): boolean => {
-      read += chunk.length
-      if (read > maxBytes) return false
-      text += decoder.decode(chunk, { stream: true })
-      return true
-    }
-    return Stream.runForEachWhile(response.stream, (chunk) => Effect.sync(() => readOn(chunk)))
-      .pipe(
-        Effect.map(() => read > maxBytes ? Option.none() : Option.some(text + decoder.decode())),
-        Effect.catchIf((error) => error.reason === "EmptyBody", () => Effect.succeedSome("")),
-      )
-  })
+    const readOn: Effect.Effect<
+      Option.Option<string>,
+      Option.Option<HttpClientError.ResponseError>
+    > = Effect.flatMap(pull, (chunks) => {
+      for (const chunk of chunks) {
+        read += chunk.length
+        if (read > maxBytes) return Effect.succeedNone
+        text += decoder.decode(chunk, { stream: true })
+      }
+      return readOn
+    })
+    return Effect.catchAll(
+      readOn,
+      Option.match({
+        onNone: () => Effect.succeedSome(text + decoder.decode()),
+        onSome: (error) =>
+          error.reason === "EmptyBody" ? Effect.succeedSome("") : Effect.fail(error),
+      }),
+    )
+  }))
 }
