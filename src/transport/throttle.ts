@@ -168,9 +168,15 @@ export const throttledByStore = (
               Effect.flatMap((answered) =>
                 Effect.ensuring(restore(send), answered)
               ),
-              Effect.tap((response) =>
-                shutAsAsked(gate, response)
-              ),
+              Effect.tapBoth({
+                // A client of the user's may turn a status into an error, as filterStatusOk does.
+                onFailure: (error) =>
+                  error._tag === "ResponseError"
+                    ? shutAsAsked(gate, error.response)
+                    : Effect.void,
+                onSuccess: (response) =>
+                  shutAsAsked(gate, response),
+              }),
             ))
         ))
     }),

@@ -23,8 +23,11 @@ export interface Served {
 
 const keyCount = 100_000
 
-/** Bundles the command that users run, and runs it in a process of its own. */
-export const serve = async (keys: number): Promise<Served> => {
+/** Bundles the command that users run, and runs it in a process of its own, by default with no limit. */
+export const serve = async (
+  keys: number,
+  { latency = 0, limit = 0 }: { readonly latency?: number; readonly limit?: number } = {},
+): Promise<Served> => {
   const folder = await mkdtemp(join(tmpdir(), "emulator-bench-"))
   const outfile = join(folder, "emulator.cjs")
   await esbuild.build({
@@ -37,7 +40,8 @@ export const serve = async (keys: number): Promise<Served> => {
   const child = spawn(process.execPath, [
     outfile,
     "--quiet",
-    ...["--port", "0", "--limit", "0", "--keys", String(keys), "--service-accounts", "100"],
+    ...["--port", "0", "--keys", String(keys), "--service-accounts", "100"],
+    ...["--limit", String(limit), "--latency", `${latency} millis`],
   ], { stdio: ["ignore", "pipe", "inherit"] })
   const found = { port: 0, token: "", serviceAccountId: "" }
   for await (const line of createInterface(child.stdout)) {

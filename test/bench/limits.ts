@@ -1,15 +1,21 @@
 /**
  * How close the client comes to the server's limit, and how often it is refused, over real sockets.
  *
+ * The server runs in a process of its own, as servers do: in one process with its client it would
+ * answer in lockstep with what the client sends.
+ *
  * @module
  */
-import type * as HttpClient from "@effect/platform/HttpClient"
+import { Credentials, getApiKey, listApiKeysPage, throttled } from "@effect-crdb/api-keys"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Emulator from "../../src/emulator/mod.ts"
-import { type Credentials, getApiKey, listApiKeysPage, throttled } from "../../src/mod.ts"
-import { servedEmulator } from "../servedEmulator.ts"
+import * as Redacted from "effect/Redacted"
+import { makeGate } from "../../src/transport/gate.ts"
+import { serve } from "./emulator.ts"
 import type { Row } from "./row.ts"
 
 const limit = 200
@@ -17,44 +23,78 @@ const fibers = 50
 const callsEach = 6
 const calls = fibers * callsEach
 
+/** The requests that were sent, and those of them that were refused. */
+interface Counts {
+  sent: number
+  refused: number
+}
+
+/** fetch, counted. */
+const counted = (counts: Counts): Layer.Layer<HttpClient.HttpClient> =>
+  Layer.effect(
+    HttpClient.HttpClient,
+    Effect.map(
+      HttpClient.HttpClient,
+      HttpClient.tap(({ status }) =>
+        Effect.sync(() => {
+          counts.sent++
+          if (status === 429) counts.refused++
+        })
+      ),
+    ),
+  ).pipe(Layer.provide(FetchHttpClient.layer))
+
 /** Makes the calls: which failed, how many requests were refused, and how many calls a second. */
-const manyCalls = Effect.gen(function* () {
-  const { clear, refused, requests, withoutRole } = yield* Emulator.Emulator
-  yield* clear
-  const get = Effect.either(getApiKey(withoutRole.apiKeyId))
-  const start = yield* Clock.currentTimeMillis
-  const outcomes = yield* Effect.replicateEffect(
-    Effect.replicateEffect(get, callsEach),
-    fibers,
-    { concurrency: fibers },
-  )
-  const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
-  return {
-    failed: outcomes.flat().filter(({ _tag }) => _tag === "Left").length,
-    refusedShare: (yield* refused) / (yield* requests).length,
-    rate: calls / seconds,
-  }
-})
+const manyCalls = (counts: Counts) =>
+  Effect.gen(function* () {
+    // What the first calls of a process find cold is not the limit's doing; then the limit recovers.
+    const page = yield* listApiKeysPage({ pageSize: 1 })
+    const get = Effect.either(getApiKey(page.apiKeys[0]?.id ?? ""))
+    yield* Effect.replicateEffect(get, limit / 2, { concurrency: fibers })
+    yield* Effect.sleep("1200 millis")
+    Object.assign(counts, { sent: 0, refused: 0 })
+    const start = yield* Clock.currentTimeMillis
+    const outcomes = yield* Effect.replicateEffect(
+      Effect.replicateEffect(get, callsEach),
+      fibers,
+      { concurrency: fibers },
+    )
+    const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
+    return {
+      failed: outcomes.flat().filter(({ _tag }) => _tag === "Left").length,
+      refusedShare: counts.refused / counts.sent,
+      rate: calls / seconds,
+    }
+  })
 
-type Services = HttpClient.HttpClient | Credentials | Emulator.Emulator
+type Client = Layer.Layer<HttpClient.HttpClient>
 
-/** What the client is between the calls and the server. */
-type Client = (served: Layer.Layer<Services>) => Layer.Layer<Services>
-
-const throttling: Client = (served) =>
-  Layer.provideMerge(throttled({ limit, window: "1 second" }), served)
+const throttling = (client: Client): Client =>
+  Layer.provide(throttled({ limit, window: "1 second" }), client)
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
 
-const measure = (latency: number, client: Client) =>
-  Effect.gen(function* () {
-    // What the first calls of a process find cold is not the limit's doing; then the limit recovers.
-    yield* Effect.replicateEffect(Effect.ignore(listApiKeysPage()), limit / 2, {
-      concurrency: fibers,
-    })
-    yield* Effect.sleep("1200 millis")
-    return yield* manyCalls
-  }).pipe(Effect.provide(client(servedEmulator({ rateLimit: { limit }, latency }))))
+const measure = (latency: number, client: (client: Client) => Client) =>
+  Effect.acquireUseRelease(
+    Effect.promise(() => serve(10, { latency, limit })),
+    ({ port, token }) => {
+      const counts: Counts = { sent: 0, refused: 0 }
+      const credentials = Credentials.make({
+        token: Redacted.make(token),
+        baseUrl: `http://127.0.0.1:${port}`,
+      })
+      return manyCalls(counts).pipe(
+        Effect.provide(client(counted(counts))),
+        // The gate of the credentials lets in 10 a second, as the service does.
+        Effect.provideService(Credentials, {
+          ...credentials,
+          gate: makeGate(Duration.millis(1000 / limit)),
+        }),
+        Effect.orDie,
+      )
+    },
+    ({ stop }) => Effect.promise(stop),
+  )
 
 const throttledRows = (latency: number): Effect.Effect<ReadonlyArray<Row>> =>
   Effect.map(measure(latency, throttling), ({ failed, rate, refusedShare }) => {
@@ -77,7 +117,7 @@ const throttledRows = (latency: number): Effect.Effect<ReadonlyArray<Row>> =>
   })
 
 const unthrottledRows = (latency: number): Effect.Effect<ReadonlyArray<Row>> =>
-  Effect.map(measure(latency, (served) => served), ({ failed, rate, refusedShare }) => [{
+  Effect.map(measure(latency, (client) => client), ({ failed, rate, refusedShare }) => [{
     what: `${calls} calls of ${fibers} fibers, not throttled, ${latency} ms of latency: ` +
       "failed; refused; calls a second",
     measured: `${failed}; ${percent(refusedShare)}; ${rate.toFixed(0)}`,

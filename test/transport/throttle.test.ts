@@ -7,10 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 import * as Emulator from "../../src/emulator/mod.ts"
 import {
   createApiKey,
+  Credentials,
   getApiKey,
   RetryPolicy,
   throttled,
@@ -192,6 +194,28 @@ describe("throttled", () => {
 })
 
 describe("the gate", () => {
+  it.effect("hears a client that turns statuses into errors", () =>
+    Effect.gen(function* () {
+      const script = scripted({ status: 429, headers: { "retry-after": "5" } }, ok)
+      const filtering = Layer.effect(
+        HttpClient.HttpClient,
+        Effect.map(HttpClient.HttpClient, HttpClient.filterStatusOk),
+      )
+      const client = tenASecond.pipe(Layer.provide(filtering), Layer.provide(script.client))
+      const { gate: _, ...ungated } = yield* Effect.provide(Credentials, credentials)
+      const later = Effect.delay(getApiKey(key.id), "1 second")
+      const both = Effect.all([getApiKey(key.id), later], { concurrency: 2 })
+      const fiber = yield* both.pipe(
+        Effect.provide(client),
+        Effect.provideService(Credentials, ungated),
+        Effect.withRandom(Random.fixed([0])),
+        Effect.fork,
+      )
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      expect(script.sent.map(({ at }) => at)).toEqual([0, 5000, 5000])
+    }))
+
   it.effect("makes every fiber behind a throttled client wait when one answer says so", () =>
     Effect.gen(function* () {
       const script = scripted({ status: 429, headers: { "retry-after": "5" } }, ok)
