@@ -44,12 +44,13 @@ export const withAttemptTimeout = <A, E, R>(
     }
 
     let isTimedOut = false
-    const endWhenOver = (work: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<void> =>
-      Effect.suspend(() => {
+    const endAfter = (
+      millis: number,
+      work: Fiber.RuntimeFiber<unknown, unknown>,
+    ): Effect.Effect<void> =>
+      Effect.flatMap(clock.sleep(Duration.millis(millis)), () => {
         const left = Math.ceil(Duration.toMillis(duration) - active())
-        if (left > 0) {
-          return Effect.zipRight(clock.sleep(Duration.millis(left)), endWhenOver(work))
-        }
+        if (left > 0) return endAfter(left, work)
         isTimedOut = true
         return Fiber.interruptFork(work)
       })
@@ -84,20 +85,23 @@ export const withAttemptTimeout = <A, E, R>(
       Effect.flatMap(
         Effect.forkDaemon(Effect.interruptible(own)),
         (work) =>
-          Effect.flatMap(Effect.forkDaemon(Effect.interruptible(endWhenOver(work))), (timer) =>
-            Effect.flatMap(
-              Effect.exit(restore(Effect.async<A, E>((resume) => {
-                work.addObserver(resume)
-                return Fiber.interruptAll([timer, work])
-              }))),
-              (exit) => {
-                timer.unsafeInterruptAsFork(timer.id())
-                const outcome = isTimedOut && Exit.isInterrupted(exit)
-                  ? Exit.fail(onTimeout())
-                  : exit
-                return Effect.zipRight(onEnd(outcome, active()), outcome)
-              },
-            )),
+          Effect.flatMap(
+            Effect.forkDaemon(Effect.interruptible(endAfter(Duration.toMillis(duration), work))),
+            (timer) =>
+              Effect.flatMap(
+                Effect.exit(restore(Effect.async<A, E>((resume) => {
+                  work.addObserver(resume)
+                  return Fiber.interruptAll([timer, work])
+                }))),
+                (exit) => {
+                  timer.unsafeInterruptAsFork(timer.id())
+                  const outcome = isTimedOut && Exit.isInterrupted(exit)
+                    ? Exit.fail(onTimeout())
+                    : exit
+                  return Effect.zipRight(onEnd(outcome, active()), outcome)
+                },
+              ),
+          ),
       )
     )
   })
