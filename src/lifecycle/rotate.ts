@@ -65,8 +65,7 @@ export const rotate = <E, R>(
       while (true) {
         const step = yield* whileWorking(work)
         if (step._tag === "Done") return step
-        const now = yield* Clock.currentTimeMillis
-        yield* whileWaiting(Effect.sleep(Duration.millis(step.until - now)))
+        yield* whileWaiting(sleepUntil(step.until))
         // What was seen before a wait is not good enough to delete by.
         yield* Ref.update(state, (state) => ({ ...state, view: { ...state.view, listed: false } }))
       }
@@ -91,6 +90,16 @@ export const rotate = <E, R>(
     Effect.provideService(Credentials, following.credentials),
     Effect.withSpan("ApiKeys.rotateApiKey", { captureStackTrace: false }),
   )
+
+// From a longer sleep Effect's live Clock never wakes.
+const longestSleep = 2 ** 31 - 1
+
+const sleepUntil = (until: number): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    now >= until ? Effect.void : Effect.zipRight(
+      Effect.sleep(Duration.millis(Math.min(until - now, longestSleep))),
+      sleepUntil(until),
+    ))
 
 const planOf = <E, R>(options: RotateApiKeyOptions<E, R>): Plan => ({
   target: Option.fromNullable(options.apiKey),

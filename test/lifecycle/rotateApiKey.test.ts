@@ -92,6 +92,17 @@ describe("rotateApiKey", () => {
       yield* expectGood(organization)
     }))
 
+  test("waits out a grace that is longer than any timer runs", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      const before = yield* Clock.currentTimeMillis
+      yield* rotateApiKey({ store: organization.store(), grace: "60 days" }).pipe(
+        Effect.provide(organization.access()),
+      )
+      expect((yield* Clock.currentTimeMillis) - before).toBe(60 * 24 * 60 * 60_000)
+      yield* expectGood(organization)
+    }))
+
   test("keeps a key that is not old enough", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
