@@ -23,7 +23,7 @@ import type { Following } from "./followingCredentials.ts"
 import { keyIdOf } from "./keyIdOf.ts"
 import type { LeftBehind } from "./LeftBehind.ts"
 import { removeApiKey } from "./removeApiKey.ts"
-import type { Run, Step, View } from "./rotation.ts"
+import { isSame, type Run, type Step, type View } from "./rotation.ts"
 import type { RotationFailedReason } from "./RotationFailed.ts"
 import type { SecretStore } from "./SecretStore.ts"
 
@@ -56,7 +56,6 @@ export interface Failure<E> {
   readonly cause: ApiKeyError | E | undefined
   /** In place of what is usually said of the reason. */
   readonly what?: string
-  readonly leftBehind?: ReadonlyArray<LeftBehind>
 }
 
 type Act<E, R> = Effect.Effect<void, Failure<E>, HttpClient | Credentials | R>
@@ -181,10 +180,13 @@ const make = <E, R>(
           onSome: (predecessor) => ({ _tag: "Rotates", predecessor, nonce }),
         }),
     }, restore).pipe(
-      Effect.mapError(({ cause, leftBehind }): Failure<E> => ({
-        ...failedCall(cause),
-        leftBehind,
-      })),
+      Effect.catchAll(({ cause, leftBehind }) =>
+        Effect.zipRight(
+          Ref.update(state, noteDoubtful(leftBehind)),
+          Effect.fail<Failure<E>>(failedCall(cause)),
+        )
+      ),
+      Effect.tap(({ doubtful }) => Ref.update(state, noteDoubtful(doubtful))),
       Effect.flatMap(({ apiKey, secret, sentAt }) =>
         Ref.update(state, (state) => ({
           ...state,
@@ -266,7 +268,7 @@ const remove = <E, R>({ following, state }: Acting<E, R>, id: ApiKeyId): Act<E, 
     const isDeleted = yield* api(removeApiKey(id))
     const isOwn = Option.exists(own, ({ apiKey }) => apiKey.id === id)
     yield* Ref.update(state, (state) => ({
-      ...(isOwn ? setOwn("deleted")(state) : state),
+      ...forgetDoubtful(id)(isOwn ? setOwn("deleted")(state) : state),
       view: { ...state.view, keys: state.view.keys.filter((key) => key.id !== id) },
       deleted: isDeleted ? [...state.deleted, id] : state.deleted,
     }))
@@ -299,6 +301,19 @@ const setOwn = (to: "written" | "abandoned" | "deleted") => <E>(state: State<E>)
   ...state,
   run: { ...state.run, made: Option.map(state.run.made, (own) => ({ ...own, state: to })) },
 })
+
+const noteDoubtful = (leftBehind: ReadonlyArray<LeftBehind>) => <E>(state: State<E>): State<E> => ({
+  ...state,
+  run: { ...state.run, doubtful: [...state.run.doubtful, ...leftBehind] },
+})
+
+const forgetDoubtful = (id: ApiKeyId) => <E>(state: State<E>): State<E> => {
+  const key = state.view.keys.find((key) => key.id === id)
+  return key === undefined ? state : {
+    ...state,
+    run: { ...state.run, doubtful: state.run.doubtful.filter((doubt) => !isSame(doubt, key)) },
+  }
+}
 
 const api = <A, R>(
   call: Effect.Effect<A, ApiKeyError, R>,

@@ -111,7 +111,14 @@ const planOf = <E, R>(options: RotateApiKeyOptions<E, R>): Plan => ({
 
 const stateAtFirst = <E, R>({ apiKey }: RotateApiKeyOptions<E, R>): State<E> => ({
   view: { held: Option.none(), keys: apiKey === undefined ? [] : [apiKey], listed: false },
-  run: { made: Option.none(), proven: Option.none(), refusals: 0, rereads: 0, finished: false },
+  run: {
+    made: Option.none(),
+    doubtful: [],
+    proven: Option.none(),
+    refusals: 0,
+    rereads: 0,
+    finished: false,
+  },
   heldSecret: Option.none(),
   own: Option.none(),
   deleted: [],
@@ -131,7 +138,10 @@ const resultOf = <E>(
     : "kept",
   apiKey,
   deleted,
-  leftBehind,
+  leftBehind: [
+    ...leftBehind.map(({ id, name }) => ({ id: Option.some(id), name })),
+    ...run.doubtful,
+  ],
 })
 
 const describe = (step: Step): Record<string, string> => "id" in step ? { id: step.id } : {}
@@ -143,13 +153,13 @@ const fail = <E, R>(
   Effect.gen(function* () {
     yield* discardUnwritten(acting)
     const { own, run, view } = yield* Ref.get(acting.state)
-    const leftBehind = Option.match(own, {
-      onNone: () => failure.leftBehind ?? [],
-      onSome: ({ apiKey: { id, name } }): ReadonlyArray<LeftBehind> =>
-        Option.contains(view.held, id) || Option.exists(run.made, (own) => own.state === "deleted")
-          ? []
-          : [{ id: Option.some(id), name }],
-    })
+    const unheld = Option.filter(own, ({ apiKey }) =>
+      !Option.contains(view.held, apiKey.id) &&
+      !Option.exists(run.made, ({ state }) => state === "deleted"))
+    const leftBehind: ReadonlyArray<LeftBehind> = [
+      ...Option.toArray(unheld).map(({ apiKey: { id, name } }) => ({ id: Option.some(id), name })),
+      ...run.doubtful,
+    ]
     return yield* Effect.fail(rotationFailed<E>(
       { reason: failure.reason, cause: failure.cause, held: view.held, leftBehind },
       failure.what,

@@ -11,6 +11,7 @@ import type { ApiKey, ApiKeyId } from "../ApiKey.ts"
 import { Credentials } from "../Credentials.ts"
 import type { CreateApiKeyInput } from "../endpoints/createApiKey.ts"
 import { makeFollowing } from "./followingCredentials.ts"
+import type { LeftBehind } from "./LeftBehind.ts"
 import { rotate } from "./rotate.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
 import type { SecretStore } from "./SecretStore.ts"
@@ -54,8 +55,11 @@ export interface Rotation {
   /** The key whose secret the store holds. */
   readonly apiKey: ApiKey
   readonly deleted: ReadonlyArray<ApiKeyId>
-  /** Marked keys that are not in the store, and that a later run, or you, may have to delete. */
-  readonly leftBehind: ReadonlyArray<ApiKey>
+  /**
+   * Marked keys that are not in the store, and that a later run, or you, may have to delete. One
+   * without an id is a create's whose answer was lost: it was not to be found, and may still come.
+   */
+  readonly leftBehind: ReadonlyArray<LeftBehind>
 }
 
 /**

@@ -17,6 +17,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import type { ApiKey, ApiKeyId } from "../ApiKey.ts"
+import type { LeftBehind } from "./LeftBehind.ts"
 import { type Mark, parseMarked } from "./mark.ts"
 
 /** What is wanted; times in milliseconds. */
@@ -54,6 +55,8 @@ export interface Run {
     /** Abandoned: the write failed, so that the key may still get into the store. */
     readonly state: "unwritten" | "written" | "abandoned" | "deleted"
   }>
+  /** What it asked for besides, without an answer and without finding it: nobody has its secret. */
+  readonly doubtful: ReadonlyArray<LeftBehind>
   /** The key whose secret the API has accepted. */
   readonly proven: Option.Option<ApiKeyId>
   /** How often in a row the API has refused the secret that is to be proven. */
@@ -114,6 +117,8 @@ const maxRereads = 6
 
 /** Decides the next step. */
 export const nextStep = (plan: Plan, view: View, run: Run): Step => {
+  const late = view.keys.find((key) => run.doubtful.some((doubt) => isSame(doubt, key)))
+  if (late !== undefined) return { _tag: "Delete", id: late.id }
   const own = Option.getOrUndefined(run.made)
   if (own?.state === "unwritten" || own?.state === "written" && !isHeld(view, own.id)) {
     return withOwnUnheld(plan, view, run, own)
@@ -291,6 +296,10 @@ const prove = (run: Run, id: ApiKeyId): Step =>
   run.refusals >= maxRefusals
     ? { _tag: "Fail", obstacle: "SecretRefused" }
     : { _tag: "Prove", id, after: run.refusals === 0 ? 0 : backoff(run.refusals - 1) }
+
+/** Whether a key is the one that a run asked for; its marked name is that create's alone. */
+export const isSame = (doubt: LeftBehind, { id, name }: ApiKey): boolean =>
+  Option.contains(doubt.id, id) || doubt.name === name
 
 const backoff = (times: number): number => 250 * 2 ** times
 

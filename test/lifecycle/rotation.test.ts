@@ -6,6 +6,7 @@ import { parseMarked } from "../../src/lifecycle/mark.ts"
 import type { Plan } from "../../src/lifecycle/rotation.ts"
 import {
   account,
+  arrive,
   makeKey,
   minute,
   plan,
@@ -470,6 +471,7 @@ const interleave = (
     // No operation takes long enough to outlive a lease.
     world.now += choices() % 4000
     const runner = ready[choices() % ready.length]
+    if (choices() % 8 === 0) arrive(world)
     const before = world.keys
     const step = runner === undefined ? undefined : tick(world, runner)
     for (const id of Option.toArray(world.held)) {
@@ -548,6 +550,28 @@ describe("any number of rotations at the same time", () => {
         ])
       }),
       { numRuns: 1000 },
+    )
+  })
+
+  it("whose creates get lost and arrive late delete those keys, or tell of each", () => {
+    fc.assert(
+      fc.property(choices, fc.integer({ min: 1, max: 4 }), grace, (numbers, count, grace) => {
+        const next = drawn(numbers)
+        const world: World = { ...organization(), loses: () => next() % 2 === 0 }
+        const runners = Array.from(
+          { length: count },
+          (_, n) => start("abcde"[n] ?? "", { ...plan, grace }),
+        )
+        const { steps, violations } = interleave(world, runners, next)
+        expect(violations).toEqual([])
+        expect(steps).toBeLessThan(3000)
+        const told = runners.flatMap(({ run }) => run.doubtful.map(({ name }) => name))
+        const left = others(world).map(({ id, name }) => ({ id: Option.some(id), name }))
+        expect(left.filter(({ name }) => !told.includes(name))).toEqual([
+          { id: world.held, name: "billing" },
+        ])
+      }),
+      { numRuns: 2000 },
     )
   })
 
