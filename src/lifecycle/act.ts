@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
@@ -61,8 +62,9 @@ export interface Failure<E> {
 type Act<E, R> = Effect.Effect<void, Failure<E>, HttpClient | Credentials | R>
 
 /** Reads the store. */
-export const observeStore = <E, R>({ state, store }: Acting<E, R>): Act<E, R> =>
+export const observeStore = <E, R>({ following, state, store }: Acting<E, R>): Act<E, R> =>
   Effect.gen(function* () {
+    const before = yield* Ref.get(state)
     const secret = yield* Effect.mapError(
       store.read,
       (cause): Failure<E> => ({ reason: "Store", cause }),
@@ -71,26 +73,30 @@ export const observeStore = <E, R>({ state, store }: Acting<E, R>): Act<E, R> =>
     if (Option.isSome(secret) && Option.isNone(held)) {
       return yield* Effect.fail<Failure<E>>({ reason: "UnreadableSecret", cause: undefined })
     }
-    yield* Ref.update(state, (state) => {
-      if (Equal.equals(secret, state.heldSecret)) return state
-      const isOwn = Option.exists(state.own, (own) => Equal.equals(Option.some(own.secret), secret))
-      return {
-        ...state,
-        heldSecret: secret,
-        view: { ...state.view, held, listed: false },
-        run: {
-          ...state.run,
-          refusals: 0,
-          rereads: 0,
-          // Of its own key the run has proven the secret that it wrote, and no other.
-          proven: isOwn ? state.run.proven : Option.none(),
-        },
-      }
-    })
+    if (Equal.equals(secret, before.heldSecret)) return
+    const own = Option.map(before.own, ({ secret }) => secret)
+    const isOwn = Option.isSome(own) && Equal.equals(own, secret)
+    const isMangled = !isOwn && Option.isSome(held) &&
+      Equal.equals(Option.flatMap(own, keyIdOf), held)
+    if (Option.isSome(before.view.held) && Option.isSome(secret) && !isMangled) {
+      // Whoever wrote this deletes the key before, which may be the one that the program calls with.
+      yield* following.replace(before.view.held.value, secret.value)
+    }
+    yield* Ref.update(state, (state) => ({
+      ...state,
+      heldSecret: secret,
+      view: { ...state.view, held, listed: false },
+      run: {
+        ...state.run,
+        refusals: 0,
+        rereads: 0,
+        // Of its own key the run has proven the secret that it wrote, and no other.
+        proven: isOwn ? state.run.proven : Option.none(),
+      },
+    }))
   })
 
-/** Carries a step out. */
-export const act = <E, R>(
+const act = <E, R>(
   acting: Acting<E, R>,
   step: Exclude<Step, { _tag: "Wait" | "Done" }>,
 ): Act<E, R> => {
@@ -124,6 +130,27 @@ export const act = <E, R>(
         ))
   }
 }
+
+/**
+ * Carries a step out. Where the API does not accept the token, and the store by then holds another
+ * key, the program called with the one before, which is deleted: it goes on with what the store holds.
+ */
+export const actOrFollow = <E, R>(
+  acting: Acting<E, R>,
+  step: Parameters<typeof act>[1],
+): Act<E, R> =>
+  Effect.gen(function* () {
+    const { heldSecret } = yield* Ref.get(acting.state)
+    yield* Effect.catchIf(act(acting, step), isUnauthorized, (failure) =>
+      Effect.zipRight(observeStore(acting), Ref.get(acting.state)).pipe(
+        Effect.flatMap((state) =>
+          Equal.equals(state.heldSecret, heldSecret) ? Effect.fail(failure) : Effect.void
+        ),
+      ))
+  })
+
+const isUnauthorized = ({ cause, reason }: Failure<unknown>): boolean =>
+  reason === "Api" && Predicate.isTagged(cause, "Unauthorized")
 
 /** Gets the key that the store holds, if it is not known yet; otherwise lists those beside it. */
 const look = <E, R>({ state }: Acting<E, R>): Act<E, R> =>

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import { Credentials } from "../Credentials.ts"
-import { act, type Acting, type Failure, observeStore, type State } from "./act.ts"
+import { type Acting, actOrFollow, type Failure, observeStore, type State } from "./act.ts"
 import { checkMarkable } from "./checkMarkable.ts"
 import type { Restore } from "./createMarked.ts"
 import type { Following } from "./followingCredentials.ts"
@@ -58,7 +58,7 @@ export const rotate = <E, R>(
         const step = yield* decide
         yield* Effect.annotateLogs(Effect.logDebug(`rotation: ${step._tag}`), describe(step))
         if (step._tag === "Done" || step._tag === "Wait") return step
-        yield* act(acting, step)
+        yield* actOrFollow(acting, step)
       }
     })
     const untilDone = Effect.gen(function* () {

@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import {
@@ -131,6 +131,32 @@ describe("rotateApiKeys", () => {
         .toEqual(all.map(() => "made"))
       expect((yield* organization.emulator.apiKeys).some(({ id }) => id === admin.apiKeyId))
         .toBe(false)
+    }))
+
+  test("goes on with the old secret where the store of the program's own key mangles what is written", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(2)
+      const { admin } = organization.emulator
+      const own = (yield* organization.emulator.apiKeys).filter(({ id }) => id === admin.apiKeyId)
+      const all = [...own, ...keys]
+      const storeOf = yield* stores(all)
+      const mangled = yield* Ref.make(Option.some(admin.secret))
+      const mangling: SecretStore = {
+        read: Ref.get(mangled),
+        write: (secret) =>
+          Ref.set(mangled, Option.some(Redacted.make(Redacted.value(secret).slice(0, -3)))),
+      }
+      const outcomes = yield* Stream.fromIterable(all).pipe(
+        rotateApiKeys({
+          store: (key) => key.id === admin.apiKeyId ? mangling : storeOf(key),
+          grace: 0,
+          concurrency: 1,
+        }),
+        Stream.runCollect,
+        Effect.provide(organization.access()),
+      )
+      expect([...outcomes].map(({ result }) => Either.isLeft(result) ? result.left.reason : "did"))
+        .toEqual(["SecretRefused", "did", "did"])
     }))
 
   test("fails where its source does", () =>
