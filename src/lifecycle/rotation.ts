@@ -9,8 +9,13 @@
  *    of them was written, and a list that follows a write shows all that can still be written.
  * 2. A run writes only while its key is younger than half a lease. So nobody writes a key that is
  *    older than a lease, and what is that old, marked and not in the store may be deleted.
- * 3. The mark comes off only when no other key with the same mark is left. So no key that another
- *    run may yet push out of the store has lost its mark by then.
+ * 3. The mark comes off only when no other key with the same mark is left that is younger than a
+ *    lease. So no key that another run may yet push out of the store has lost its mark by then.
+ *
+ * The third holds where the runs on one store make the same marks: those that begin with a store which
+ * is empty, or whose key is gone, must be told the same `target` and `first`. Another's mark cannot be
+ * waited for, since it is most often that of another store of the account, whose rotation takes as long
+ * as its grace.
  *
  * @module
  */
@@ -189,10 +194,13 @@ const withSuccessorHeld = (
 }
 
 const withUnmarkedHeld = (plan: Plan, view: View, run: Run, held: ApiKey): Step => {
-  if (Option.isSome(plan.target) && plan.target.value.id !== held.id) {
+  const target = Option.getOrElse(plan.target, () => held)
+  if (target.id !== held.id) {
     if (!view.listed) return { _tag: "Look" }
-    // It has been replaced already, or the store is not where its secret is kept.
-    if (find(view, plan.target.value.id) !== undefined) {
+    // It has been replaced already, by a key of its account, or the store is not where its secret is.
+    if (
+      target.serviceAccountId !== held.serviceAccountId || find(view, target.id) !== undefined
+    ) {
       return { _tag: "Fail", obstacle: "StoreHoldsAnother" }
     }
   } else if (isDue(plan, view, run, held)) {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as fc from "fast-check"
-import { ApiKeyId } from "../../src/ApiKey.ts"
+import { type ApiKey, ApiKeyId, ServiceAccountId } from "../../src/ApiKey.ts"
 import { parseMarked } from "../../src/lifecycle/mark.ts"
-import type { Plan } from "../../src/lifecycle/rotation.ts"
+import { nextStep, type Plan } from "../../src/lifecycle/rotation.ts"
 import {
   account,
   arrive,
@@ -375,6 +376,95 @@ const rows: ReadonlyArray<Row> = [
     "first",
     "Look, Make for stranger, Prove m1, Write, Look, Delete o1, Delete o2, Wait OtherRun 7, Look, Delete o0, Unmark m1, Done left nothing",
   ],
+  ["nothing", "~old 3", "", "Fail NothingHeld"],
+  ["nothing", "old, ~old 3, ~old 12", "", "Fail NothingHeld"],
+  [
+    "nothing",
+    "~old 3",
+    "apiKey",
+    "Make for old, Prove m1, Write, Wait Grace 30, Look, Delete o0, Unmark m1, Done left nothing",
+  ],
+  [
+    "nothing",
+    "~old 12",
+    "apiKey",
+    "Make for old, Prove m1, Write, Wait Grace 30, Look, Delete o0, Unmark m1, Done left nothing",
+  ],
+  [
+    "nothing",
+    "~old 3, ~old 12",
+    "apiKey",
+    "Make for old, Prove m1, Write, Wait Grace 30, Look, Delete o0, Delete o1, Unmark m1, Done left nothing",
+  ],
+  [
+    "nothing",
+    "~old 3, ~old 12, ~old 20",
+    "apiKey",
+    "Make for old, Prove m1, Write, Wait Grace 30, Look, Delete o0, Delete o1, Delete o2, Unmark m1, Done left nothing",
+  ],
+  [
+    "nothing",
+    "old, new 20",
+    "apiKey",
+    "Make for old, Prove m1, Write, Wait Grace 30, Look, Delete old, Delete new, Unmark m1, Done left nothing",
+  ],
+  ["new", "renamed 20, ~old 3", "olderThan", "Look, Look, Done left nothing"],
+  ["new", "renamed 20, ~old 12", "olderThan", "Look, Look, Done left o0"],
+  ["new", "old, renamed 20, ~old 12", "olderThan", "Look, Look, Done left nothing"],
+  ["new", "renamed 20, first 3, first 12", "olderThan", "Look, Look, Done left o1"],
+  [
+    "new",
+    "renamed 70, ~old 12, ~new 12",
+    "olderThan",
+    "Look, Make for new, Prove m1, Write, Wait Grace 30, Look, Delete new, Delete o1, Unmark m1, Done left o0",
+  ],
+  [
+    "new",
+    "old, new 20, ~old 3",
+    "apiKey",
+    "Look, Prove new, Look, Wait Grace 10, Look, Delete old, Delete o0, Unmark new, Done left nothing",
+  ],
+  [
+    "new",
+    "old, new 30, ~old 3, ~old 12",
+    "apiKey",
+    "Look, Prove new, Look, Delete old, Delete o1, Wait OtherRun 7, Look, Delete o0, Unmark new, Done left nothing",
+  ],
+  ["new", "old, renamed 20, ~new 12", "apiKey", "Look, Look, Fail StoreHoldsAnother"],
+  ["new", "renamed 20, ~new 12", "apiKey", "Look, Look, Delete o0, Done left nothing"],
+  ["new", "old, firstborn 5, first 12", "", "Look, Prove new, Look, Unmark new, Done left o0"],
+  ["stranger", "~stranger 3", "", "Look, Fail HeldKeyGone"],
+  ["stranger", "~stranger 12, ~stranger 20", "", "Look, Fail HeldKeyGone"],
+  [
+    "stranger",
+    "old, ~old 3",
+    "apiKey",
+    "Look, Make for old, Prove m1, Write, Look, Wait Grace 30, Look, Delete old, Delete o0, Unmark m1, Done left nothing",
+  ],
+  [
+    "stranger",
+    "old, ~old 12",
+    "apiKey",
+    "Look, Make for old, Prove m1, Write, Look, Wait Grace 30, Look, Delete old, Delete o0, Unmark m1, Done left nothing",
+  ],
+  [
+    "stranger",
+    "~old 3, ~old 12",
+    "apiKey",
+    "Look, Make for old, Prove m1, Write, Look, Delete o1, Wait OtherRun 7, Look, Delete o0, Unmark m1, Done left nothing",
+  ],
+  [
+    "stranger",
+    "old, ~stranger 12",
+    "apiKey",
+    "Look, Make for old, Prove m1, Write, Look, Wait Grace 30, Look, Delete old, Unmark m1, Done left o0",
+  ],
+  [
+    "stranger",
+    "first 3, first 12",
+    "first",
+    "Look, Make for stranger, Prove m1, Write, Look, Unmark m1, Done left o1",
+  ],
 ]
 
 const situation = ([holds, keys, says]: Row): { world: World; runner: Runner } => {
@@ -436,6 +526,30 @@ const run = (row: Row): string => {
 describe("a rotation", () => {
   it.each(rows)("where the store holds %s and the keys are %j, told %j", (...row) => {
     expect(run(row)).toBe(row[3])
+  })
+})
+
+describe("a rotation whose store holds another key than it is told", () => {
+  const key = (id: string, serviceAccountId = account): ApiKey => ({
+    id: ApiKeyId(id),
+    name: "billing",
+    serviceAccountId,
+    createdAt: DateTime.unsafeMake(beginning - 50 * minute),
+  })
+  const step = (target: ApiKey) =>
+    nextStep(
+      { ...plan, target: Option.some(target) },
+      { now: beginning, held: Option.some(ApiKeyId("held")), keys: [key("held")], listed: true },
+      start("m").run,
+    )
+
+  it("takes that one for the successor where the key it is told is gone", () => {
+    expect(step(key("old"))).toEqual({ _tag: "Done", apiKey: key("held"), leftBehind: [] })
+  })
+
+  it("fails where they are of two service accounts, which no successor ever is", () => {
+    expect(step(key("old", ServiceAccountId("other"))))
+      .toEqual({ _tag: "Fail", obstacle: "StoreHoldsAnother" })
   })
 })
 
@@ -535,21 +649,40 @@ describe("any number of rotations at the same time", () => {
     )
   })
 
-  it("that begin with an empty store end so as well", () => {
+  it("that begin with an empty store, or a key that is gone, end so too where they are told the same", () => {
+    const told = fc.constantFrom("first", "apiKey", "first and apiKey")
     fc.assert(
-      fc.property(choices, fc.integer({ min: 1, max: 5 }), (numbers, count) => {
-        const world = { ...organization(), held: Option.none<ApiKeyId>() }
-        world.keys = world.keys.filter(({ id }) => id !== "old")
-        const wanted = { ...plan, first: Option.some(first) }
-        const runners = Array.from({ length: count }, (_, n) => start("abcde"[n] ?? "", wanted))
-        const { steps, violations } = interleave(world, runners, drawn(numbers))
-        expect(violations).toEqual([])
-        expect(steps).toBeLessThan(3000)
-        expect(others(world).map(({ id, name }) => ({ id, name }))).toEqual([
-          { id: Option.getOrThrow(world.held), name: "billing" },
-        ])
-      }),
-      { numRuns: 1000 },
+      fc.property(
+        choices,
+        fc.integer({ min: 1, max: 5 }),
+        grace,
+        fc.constantFrom(undefined, "gone"),
+        told,
+        (numbers, count, grace, holds, told) => {
+          const world = {
+            ...organization(),
+            held: Option.map(Option.fromNullable(holds), ApiKeyId),
+          }
+          const old = world.keys.find(({ id }) => id === "old")
+          const wanted = {
+            ...plan,
+            grace,
+            first: told.includes("first") ? Option.some(first) : Option.none(),
+            target: told.includes("apiKey") ? Option.fromNullable(old) : Option.none(),
+          }
+          const runners = Array.from({ length: count }, (_, n) => start("abcde"[n] ?? "", wanted))
+          const { steps, violations } = interleave(world, runners, drawn(numbers))
+          expect(violations.filter((violation) => violation !== "the store holds dead gone"))
+            .toEqual([])
+          expect(steps).toBeLessThan(3000)
+          const kept = told.includes("apiKey") ? [] : [{ id: "old", name: "billing" }]
+          expect(others(world).map(({ id, name }) => ({ id, name }))).toEqual([
+            ...kept,
+            { id: Option.getOrThrow(world.held), name: "billing" },
+          ])
+        },
+      ),
+      { numRuns: 2000 },
     )
   })
 
