@@ -127,7 +127,6 @@ const isToRotate = (apiKey: ApiKey, limit: DateTime.Utc) =>
         Effect.map(Option.exists((secret) => Redacted.value(secret).startsWith(`${apiKey.id}_`))),
       ),
   })
-
 interface Plan {
   readonly due: ReadonlyArray<ApiKey>
   /** Why a key that is due is not rotated. */
@@ -138,16 +137,12 @@ interface Plan {
 /** Takes out what has no file of its own, and the key that the script calls with. */
 const planFor = (found: ReadonlyArray<ApiKey>, token: string): Plan => {
   const own = found.filter(({ id }) => token.startsWith(`${id}_`))
-  const others = found.filter((apiKey) =>
-    !own.includes(apiKey) &&
-    // Its successor is in the file already, and among those found: it is the same rotation.
-    !found.some(({ name }) =>
-      Option.exists(
-        parseMarked(name).mark,
-        (mark) => mark._tag === "Rotates" && mark.predecessor === apiKey.id,
-      )
-    )
-  )
+  // Of these the successor is in the file already, and among those found: it is the same rotation.
+  const replaced = new Set(found.flatMap(({ name }) => {
+    const mark = Option.getOrUndefined(parseMarked(name).mark)
+    return mark?._tag === "Rotates" ? [mark.predecessor] : []
+  }))
+  const others = found.filter((apiKey) => !own.includes(apiKey) && !replaced.has(apiKey.id))
   // Some file systems do not tell "Billing" from "billing".
   const placeOf = (apiKey: ApiKey) => fileOf(apiKey).toLowerCase()
   const byPlace = Arr.groupBy(others, placeOf)

@@ -92,10 +92,15 @@ export const rotateApiKeys = <E = never, R = never>(
 
     const pull = yield* Stream.toPull(Stream.rechunk(apiKeys, 1))
     const toTake = yield* Effect.makeSemaphore(1)
-    // The source may be slow, so that no turn is held meanwhile: others need it after their grace.
-    const take = Effect.zipRight(working.turn(Effect.void), pull)
-    const taken = Stream.repeatEffectChunkOption(Effect.zipRight(toTake.take(1), take))
-    const unread = yield* Effect.makeSemaphore(mostUnread)
+    const toRead = yield* Effect.makeSemaphore(mostUnread)
+    const taken = Stream.repeatEffectChunkOption(
+      toTake.take(1).pipe(
+        Effect.zipRight(toRead.withPermits(1)(Effect.void)),
+        // The source may be slow, so that no turn is held meanwhile: others need it after their grace.
+        Effect.zipRight(working.turn(Effect.void)),
+        Effect.zipRight(pull),
+      ),
+    )
 
     const rotateOne = (apiKey: ApiKey) => {
       const { concurrency: _, onProgress: __, store, ...how } = options
@@ -122,14 +127,13 @@ export const rotateApiKeys = <E = never, R = never>(
               : { ...now, failed: now.failed + 1 }
           )
         ),
-        // What nobody reads takes up room, so that no more is taken.
-        Effect.zipLeft(working.turn(unread.take(1))),
+        Effect.zipLeft(toRead.take(1)),
         Effect.map((result) => ({ apiKey, result })),
       )
     }
 
     return Stream.mapEffect(taken, rotateOne, { concurrency: "unbounded", unordered: true }).pipe(
-      Stream.tap(() => unread.release(1)),
+      Stream.tap(() => toRead.release(1)),
     )
   }))
 

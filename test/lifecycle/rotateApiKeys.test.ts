@@ -153,6 +153,20 @@ describe("rotateApiKeys", () => {
       expect(yield* Ref.get(taken)).toBeLessThan(25)
     }))
 
+  test("brings those that it has taken to their end although nobody reads what became of them", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(30)
+      yield* Stream.fromIterable(keys).pipe(
+        rotateApiKeys({ store: yield* stores(keys), grace: "1 hour" }),
+        Stream.runForEach(() => Effect.never),
+        Effect.provide(organization.access()),
+        Effect.fork,
+      )
+      yield* Effect.sleep("2 hours")
+      const old = keys.map(({ id }) => id)
+      expect((yield* organization.keys).filter(({ id }) => old.includes(id))).toEqual([])
+    }))
+
   test("does not let keys that come back from their grace wait for a slow source", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(3)
