@@ -256,8 +256,8 @@ const isSuccessor = (mark: Mark): mark is SuccessorMark =>
   mark._tag === "Rotates" || mark._tag === "First"
 
 const baseName = (key: ApiKey): string => {
-  const { mark, name } = parseMarked(key.name)
-  return Option.isSome(mark) && isSuccessor(mark.value) && name !== "" ? name : key.name
+  const { name } = parseMarked(key.name)
+  return name === "" ? key.name : name
 }
 
 const isSibling = (
@@ -281,11 +281,10 @@ const mayDelete = (plan: Plan, view: View, key: ApiKey): boolean =>
 const strays = (plan: Plan, view: View, held: ApiKey): ReadonlyArray<ApiKey> =>
   view.keys.filter((key) => {
     const { mark, name } = parseMarked(key.name)
-    return key.id !== held.id && name === held.name && age(view, key) >= plan.lease &&
+    return name === held.name && age(view, key) >= plan.lease &&
       Option.exists(mark, (mark) =>
         mark._tag === "First" ||
-        mark._tag === "Rotates" && mark.predecessor !== held.id &&
-          find(view, mark.predecessor) === undefined)
+        mark._tag === "Rotates" && find(view, mark.predecessor) === undefined)
   })
 
 const isDue = (plan: Plan, view: View, run: Run, held: ApiKey): boolean => {
@@ -297,7 +296,7 @@ const isDue = (plan: Plan, view: View, run: Run, held: ApiKey): boolean => {
 const lookAgainAt = (plan: Plan, view: View, young: ReadonlyArray<ApiKey>): number => {
   const ages = young.map((key) => age(view, key))
   const patience = Math.min(30_000, Math.max(1000, Math.min(...ages)))
-  return view.now + Math.min(patience, Math.max(1, plan.lease - Math.max(...ages)))
+  return view.now + Math.min(patience, plan.lease - Math.max(...ages))
 }
 
 const prove = (run: Run, id: ApiKeyId): Step =>
