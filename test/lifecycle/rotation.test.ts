@@ -649,6 +649,31 @@ describe("any number of rotations at the same time", () => {
     )
   })
 
+  it("of a live key end so whatever each of them is told", () => {
+    const told = fc.array(fc.constantFrom("", "first", "apiKey"), { minLength: 2, maxLength: 5 })
+    fc.assert(
+      fc.property(choices, told, grace, (numbers, told, grace) => {
+        const world = organization()
+        const old = Option.fromNullable(world.keys.find(({ id }) => id === "old"))
+        const runners = told.map((told, n) =>
+          start("abcde"[n] ?? "", {
+            ...plan,
+            grace,
+            first: told === "first" ? Option.some({ ...first, name: "another" }) : Option.none(),
+            target: told === "apiKey" ? old : Option.none(),
+          })
+        )
+        const { steps, violations } = interleave(world, runners, drawn(numbers))
+        expect(violations).toEqual([])
+        expect(steps).toBeLessThan(3000)
+        expect(others(world).map(({ id, name }) => ({ id, name }))).toEqual([
+          { id: Option.getOrThrow(world.held), name: "billing" },
+        ])
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
   it("that begin with an empty store, or a key that is gone, end so too where they are told the same", () => {
     const told = fc.constantFrom("first", "apiKey", "first and apiKey")
     fc.assert(
