@@ -3,8 +3,9 @@
 //   deno run --allow-net=cockroachlabs.cloud --allow-env=COCKROACH_API_KEY,… \
 //     --allow-read=secrets --allow-write=secrets rotate.ts secrets --grace "15 minutes" --dry-run
 //
-// It can be broken off and run again at any time. Its exit status is 0 where all went well, 1 where
-// a key could not be rotated, and 2 where it was called wrongly.
+// It can be broken off and run again at any time. The key that it calls with it leaves alone, since
+// that one's place is the environment. Its exit status is 0 where all went well, 1 where a key could
+// not be rotated, and 2 where it was called wrongly.
 import {
   type ApiKey,
   Credentials,
@@ -15,6 +16,7 @@ import {
   throttled,
 } from "@effect-crdb/api-keys"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
@@ -25,7 +27,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises"
+import { createHash } from "node:crypto"
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import process from "node:process"
 import { parseArgs } from "node:util"
@@ -56,9 +59,32 @@ const grace = Duration.decodeUnknown(values.grace)
 const fileOf = ({ name, serviceAccountId }: ApiKey): string =>
   join(directory ?? "", segment(serviceAccountId), segment(parseMarked(name).name))
 
-// Both come from the API: neither may lead out of the directory.
-const segment = (text: string): string =>
-  encodeURIComponent(text).replace(/^\.+$/, (dots) => `%${dots}`)
+// Both come from the API: neither may lead out of the directory, or be too long for a file's name.
+const segment = (text: string): string => {
+  // A lone half of a character cannot be encoded.
+  const encoded = encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"))
+    .replace(/^\.*$/, (dots) => `%${dots}`)
+  return encoded.length <= 255
+    ? encoded
+    : `${encoded.slice(0, 180)}%${createHash("sha256").update(text).digest("hex")}`
+}
+
+// What has been written is on the disk before the key that it replaces is deleted.
+const write = async (path: string, text: string): Promise<void> => {
+  const file = await open(path, "wx", 0o600)
+  try {
+    await file.chmod(0o600)
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+const syncDirectory = async (path: string): Promise<void> => {
+  const directory = await open(path, "r")
+  await directory.sync().finally(() => directory.close())
+}
 
 const fileStore = (file: string): SecretStore<Error> => ({
   read: Effect.tryPromise({
@@ -75,11 +101,18 @@ const fileStore = (file: string): SecretStore<Error> => ({
   write: (secret) =>
     Effect.tryPromise({
       try: async () => {
-        await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-        const half = `${file}.${crypto.randomUUID()}`
-        await writeFile(half, `${Redacted.value(secret)}\n`, { mode: 0o600, flag: "wx" })
-        await chmod(half, 0o600)
-        await rename(half, file)
+        const folder = dirname(file)
+        await mkdir(folder, { recursive: true, mode: 0o700 })
+        const half = join(folder, `.${crypto.randomUUID()}`)
+        try {
+          await write(half, `${Redacted.value(secret)}\n`)
+          await rename(half, file)
+        } catch (error) {
+          await rm(half, { force: true })
+          throw error
+        }
+        await syncDirectory(folder)
+        await syncDirectory(dirname(folder))
       },
       catch: (error) => error instanceof Error ? error : new Error("cannot write"),
     }),
@@ -94,6 +127,37 @@ const isToRotate = (apiKey: ApiKey, limit: DateTime.Utc) =>
         Effect.map(Option.exists((secret) => Redacted.value(secret).startsWith(`${apiKey.id}_`))),
       ),
   })
+interface Plan {
+  readonly due: ReadonlyArray<ApiKey>
+  /** Why a key that is due is not rotated. */
+  readonly refused: ReadonlyArray<string>
+  readonly skipped: ReadonlyArray<string>
+}
+
+/** Takes out what has no file of its own, and the key that the script calls with. */
+const planFor = (found: ReadonlyArray<ApiKey>, token: string): Plan => {
+  const own = found.filter(({ id }) => token.startsWith(`${id}_`))
+  // Of these the successor is in the file already, and among those found: it is the same rotation.
+  const replaced = new Set(found.flatMap(({ name }) => {
+    const mark = Option.getOrUndefined(parseMarked(name).mark)
+    return mark?._tag === "Rotates" ? [mark.predecessor] : []
+  }))
+  const others = found.filter((apiKey) => !own.includes(apiKey) && !replaced.has(apiKey.id))
+  // Some file systems do not tell "Billing" from "billing".
+  const placeOf = (apiKey: ApiKey) => fileOf(apiKey).toLowerCase()
+  const byPlace = Arr.groupBy(others, placeOf)
+  const isAlone = (apiKey: ApiKey) => byPlace[placeOf(apiKey)]?.length === 1
+  return {
+    due: others.filter(isAlone),
+    refused: others.filter((apiKey) => !isAlone(apiKey)).map(({ id, name }) =>
+      `${id} failed: ${JSON.stringify(name)} is also another key's name, so that both would be ` +
+      "kept in one file: rename one of them"
+    ),
+    skipped: own.map(({ id }) =>
+      `${id} skipped: it is the key that this script calls with, which is kept elsewhere`
+    ),
+  }
+}
 
 const describe = (apiKey: ApiKey) => ({
   id: apiKey.id,
@@ -105,23 +169,31 @@ const describe = (apiKey: ApiKey) => ({
 const rotateAll = (olderThan: Duration.Duration, grace: Duration.Duration) =>
   Effect.gen(function* () {
     const limit = DateTime.subtractDuration(yield* DateTime.now, olderThan)
-    const due = yield* listApiKeys({ pageSize: 500 }).pipe(
+    const found = yield* listApiKeys().pipe(
       Stream.filterEffect((apiKey) => isToRotate(apiKey, limit)),
       Stream.runCollect,
     )
-    const total = Chunk.size(due)
+    const { token } = yield* Credentials
+    const { due, refused, skipped } = planFor(
+      Chunk.toReadonlyArray(found),
+      Redacted.value(Effect.isEffect(token) ? yield* token : token),
+    )
+    yield* Effect.forEach([...skipped, ...refused], (line) => Console.error(line))
+    if (refused.length > 0) process.exitCode = 1
     if (values["dry-run"]) {
-      yield* Effect.sync(() => console.table(Chunk.toReadonlyArray(Chunk.map(due, describe))))
-      return yield* Console.log(`${total} keys to rotate`)
+      yield* Effect.sync(() => console.table(due.map(describe)))
+      return yield* Console.log(`${due.length} keys to rotate`)
     }
 
+    const total = due.length
     const isTerminal = process.stdout.isTTY === true
+    const complain = (line: string) => Console.error(`${isTerminal ? "\n" : ""}${line}`)
     const draw = (done: number, waiting: number) =>
       Effect.sync(() => {
         const bar = "#".repeat(Math.round(30 * done / Math.max(1, total))).padEnd(30, ".")
         process.stdout.write(`\r[${bar}] ${done}/${total}, ${waiting} in their grace `)
       })
-    const failed = yield* Stream.fromChunk(due).pipe(
+    const failed = yield* Stream.fromIterable(due).pipe(
       rotateApiKeys({
         store: (apiKey) => fileStore(fileOf(apiKey)),
         grace,
@@ -131,15 +203,21 @@ const rotateAll = (olderThan: Duration.Duration, grace: Duration.Duration) =>
       }),
       Stream.filterEffect(({ apiKey, result }) =>
         Either.match(result, {
-          onLeft: (error) =>
-            Effect.as(
-              Console.error(`${isTerminal ? "\n" : ""}${apiKey.id} failed: ${error.message}`),
-              true,
-            ),
-          onRight: ({ apiKey: { id }, did }) =>
-            isTerminal
-              ? Effect.succeed(false)
-              : Effect.as(Console.log(`${apiKey.id} ${did}: ${id} in ${fileOf(apiKey)}`), false),
+          onLeft: (error) => Effect.as(complain(`${apiKey.id} failed: ${error.message}`), true),
+          onRight: ({ apiKey: { id }, did, leftBehind }) =>
+            Effect.forEach(leftBehind, (left) =>
+              complain(
+                `${apiKey.id} may have left a key behind, to be deleted if a later run does not: ${
+                  Option.getOrElse(left.id, () => JSON.stringify(left.name))
+                }`,
+              )).pipe(
+                Effect.zipRight(
+                  isTerminal
+                    ? Effect.void
+                    : Console.log(`${apiKey.id} ${did}: ${id} in ${fileOf(apiKey)}`),
+                ),
+                Effect.as(false),
+              ),
         })
       ),
       Stream.runCount,

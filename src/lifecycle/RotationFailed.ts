@@ -23,7 +23,7 @@ export interface RotationFailedFields<E> {
   readonly cause: ApiKeyError | E | undefined
   /** The key whose secret the store was last seen to hold. */
   readonly held: Option.Option<ApiKeyId>
-  /** Keys of this run that may be live and are not known to be in the store. */
+  /** Keys of this run that may be live, or may still come, and are not known to be in the store. */
   readonly leftBehind: ReadonlyArray<LeftBehind>
 }
 

@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
@@ -23,7 +24,7 @@ import type { Following } from "./followingCredentials.ts"
 import { keyIdOf } from "./keyIdOf.ts"
 import type { LeftBehind } from "./LeftBehind.ts"
 import { removeApiKey } from "./removeApiKey.ts"
-import type { Run, Step, View } from "./rotation.ts"
+import { isSame, type Run, type Step, type View } from "./rotation.ts"
 import type { RotationFailedReason } from "./RotationFailed.ts"
 import type { SecretStore } from "./SecretStore.ts"
 
@@ -56,14 +57,14 @@ export interface Failure<E> {
   readonly cause: ApiKeyError | E | undefined
   /** In place of what is usually said of the reason. */
   readonly what?: string
-  readonly leftBehind?: ReadonlyArray<LeftBehind>
 }
 
 type Act<E, R> = Effect.Effect<void, Failure<E>, HttpClient | Credentials | R>
 
 /** Reads the store. */
-export const observeStore = <E, R>({ state, store }: Acting<E, R>): Act<E, R> =>
+export const observeStore = <E, R>({ following, state, store }: Acting<E, R>): Act<E, R> =>
   Effect.gen(function* () {
+    const before = yield* Ref.get(state)
     const secret = yield* Effect.mapError(
       store.read,
       (cause): Failure<E> => ({ reason: "Store", cause }),
@@ -72,26 +73,30 @@ export const observeStore = <E, R>({ state, store }: Acting<E, R>): Act<E, R> =>
     if (Option.isSome(secret) && Option.isNone(held)) {
       return yield* Effect.fail<Failure<E>>({ reason: "UnreadableSecret", cause: undefined })
     }
-    yield* Ref.update(state, (state) => {
-      if (Equal.equals(secret, state.heldSecret)) return state
-      const isOwn = Option.exists(state.own, (own) => Equal.equals(Option.some(own.secret), secret))
-      return {
-        ...state,
-        heldSecret: secret,
-        view: { ...state.view, held, listed: false },
-        run: {
-          ...state.run,
-          refusals: 0,
-          rereads: 0,
-          // Of its own key the run has proven the secret that it wrote, and no other.
-          proven: isOwn ? state.run.proven : Option.none(),
-        },
-      }
-    })
+    if (Equal.equals(secret, before.heldSecret)) return
+    const own = Option.map(before.own, ({ secret }) => secret)
+    const isOwn = Option.isSome(own) && Equal.equals(own, secret)
+    const isMangled = !isOwn && Option.isSome(held) &&
+      Equal.equals(Option.flatMap(own, keyIdOf), held)
+    if (Option.isSome(before.view.held) && Option.isSome(secret) && !isMangled) {
+      // Whoever wrote this deletes the key before, which may be the one that the program calls with.
+      yield* following.replace(before.view.held.value, secret.value)
+    }
+    yield* Ref.update(state, (state) => ({
+      ...state,
+      heldSecret: secret,
+      view: { ...state.view, held, listed: false },
+      run: {
+        ...state.run,
+        refusals: 0,
+        rereads: 0,
+        // Of its own key the run has proven the secret that it wrote, and no other.
+        proven: isOwn ? state.run.proven : Option.none(),
+      },
+    }))
   })
 
-/** Carries a step out. */
-export const act = <E, R>(
+const act = <E, R>(
   acting: Acting<E, R>,
   step: Exclude<Step, { _tag: "Wait" | "Done" }>,
 ): Act<E, R> => {
@@ -125,6 +130,27 @@ export const act = <E, R>(
         ))
   }
 }
+
+/**
+ * Carries a step out. Where the API does not accept the token, and the store by then holds another
+ * key, the program called with the one before, which is deleted: it goes on with what the store holds.
+ */
+export const actOrFollow = <E, R>(
+  acting: Acting<E, R>,
+  step: Parameters<typeof act>[1],
+): Act<E, R> =>
+  Effect.gen(function* () {
+    const { heldSecret } = yield* Ref.get(acting.state)
+    yield* Effect.catchIf(act(acting, step), isUnauthorized, (failure) =>
+      Effect.zipRight(observeStore(acting), Ref.get(acting.state)).pipe(
+        Effect.flatMap((state) =>
+          Equal.equals(state.heldSecret, heldSecret) ? Effect.fail(failure) : Effect.void
+        ),
+      ))
+  })
+
+const isUnauthorized = ({ cause, reason }: Failure<unknown>): boolean =>
+  reason === "Api" && Predicate.isTagged(cause, "Unauthorized")
 
 /** Gets the key that the store holds, if it is not known yet; otherwise lists those beside it. */
 const look = <E, R>({ state }: Acting<E, R>): Act<E, R> =>
@@ -181,10 +207,13 @@ const make = <E, R>(
           onSome: (predecessor) => ({ _tag: "Rotates", predecessor, nonce }),
         }),
     }, restore).pipe(
-      Effect.mapError(({ cause, leftBehind }): Failure<E> => ({
-        ...failedCall(cause),
-        leftBehind,
-      })),
+      Effect.catchAll(({ cause, leftBehind }) =>
+        Effect.zipRight(
+          Ref.update(state, noteDoubtful(leftBehind)),
+          Effect.fail<Failure<E>>(failedCall(cause)),
+        )
+      ),
+      Effect.tap(({ doubtful }) => Ref.update(state, noteDoubtful(doubtful))),
       Effect.flatMap(({ apiKey, secret, sentAt }) =>
         Ref.update(state, (state) => ({
           ...state,
@@ -266,7 +295,7 @@ const remove = <E, R>({ following, state }: Acting<E, R>, id: ApiKeyId): Act<E, 
     const isDeleted = yield* api(removeApiKey(id))
     const isOwn = Option.exists(own, ({ apiKey }) => apiKey.id === id)
     yield* Ref.update(state, (state) => ({
-      ...(isOwn ? setOwn("deleted")(state) : state),
+      ...forgetDoubtful(id)(isOwn ? setOwn("deleted")(state) : state),
       view: { ...state.view, keys: state.view.keys.filter((key) => key.id !== id) },
       deleted: isDeleted ? [...state.deleted, id] : state.deleted,
     }))
@@ -299,6 +328,19 @@ const setOwn = (to: "written" | "abandoned" | "deleted") => <E>(state: State<E>)
   ...state,
   run: { ...state.run, made: Option.map(state.run.made, (own) => ({ ...own, state: to })) },
 })
+
+const noteDoubtful = (leftBehind: ReadonlyArray<LeftBehind>) => <E>(state: State<E>): State<E> => ({
+  ...state,
+  run: { ...state.run, doubtful: [...state.run.doubtful, ...leftBehind] },
+})
+
+const forgetDoubtful = (id: ApiKeyId) => <E>(state: State<E>): State<E> => {
+  const key = state.view.keys.find((key) => key.id === id)
+  return key === undefined ? state : {
+    ...state,
+    run: { ...state.run, doubtful: state.run.doubtful.filter((doubt) => !isSame(doubt, key)) },
+  }
+}
 
 const api = <A, R>(
   call: Effect.Effect<A, ApiKeyError, R>,

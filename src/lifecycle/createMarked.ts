@@ -31,9 +31,12 @@ export interface CreateMarkedInput {
   readonly mark: (nonce: string) => Mark
 }
 
-/** A marked key, its secret, and when its create was sent, by the local clock. */
+/** A marked key and its secret. */
 export interface MarkedKey extends CreatedApiKey {
+  /** When its create was sent, by the local clock. */
   readonly sentAt: number
+  /** What earlier attempts asked for, whose answer was lost and which has not been found: it may still come. */
+  readonly doubtful: ReadonlyArray<LeftBehind>
 }
 
 /** Makes interruptible what is safe to interrupt in a region that is not. */
@@ -60,11 +63,11 @@ export const createMarked = (
       const failing = (error: ApiKeyError) =>
         Effect.flatMap(Ref.get(doubtful), (left) => Effect.fail(notCreated(error, left)))
 
-      const make: Effect.Effect<MarkedKey, ApiKeyNotCreated, HttpClient | Credentials> = attempt(
-        input,
-        restore,
-        doubtful,
-      ).pipe(
+      const make: Effect.Effect<
+        Omit<MarkedKey, "doubtful">,
+        ApiKeyNotCreated,
+        HttpClient | Credentials
+      > = attempt(input, restore, doubtful).pipe(
         Effect.onInterrupt(() => Effect.zipRight(Effect.ignore(settle), warn(doubtful))),
         Effect.catchAll(({ again, error }) =>
           Effect.matchEffect(settle, {
@@ -90,7 +93,7 @@ export const createMarked = (
           Effect.zipRight(failing(error)),
         ))
       yield* warn(doubtful)
-      return key
+      return { ...key, doubtful: yield* Ref.get(doubtful) }
     })))
 
 interface FailedCreate {
@@ -103,7 +106,7 @@ const attempt = (
   input: CreateMarkedInput,
   restore: Restore,
   doubtful: Ref.Ref<ReadonlyArray<LeftBehind>>,
-): Effect.Effect<MarkedKey, FailedCreate, HttpClient | Credentials> =>
+): Effect.Effect<Omit<MarkedKey, "doubtful">, FailedCreate, HttpClient | Credentials> =>
   Effect.gen(function* () {
     const name = formatMarked(input.name, input.mark(yield* drawNonce))
     const sentAt = yield* Clock.currentTimeMillis

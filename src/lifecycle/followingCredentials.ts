@@ -14,7 +14,7 @@ import { keyIdOf } from "./keyIdOf.ts"
 /** Credentials that follow a rotation of their own key. */
 export interface Following {
   readonly credentials: CredentialsService
-  /** To be told before a key is deleted, and what its successor's secret is. */
+  /** To be told before a key is deleted, or once it may have been, and its successor's secret. */
   readonly replace: (
     id: ApiKeyId,
     successor: Redacted.Redacted<string>,
@@ -37,12 +37,22 @@ export const makeFollowing = (credentials: CredentialsService): Effect.Effect<Fo
             current,
             (token) =>
               Option.contains(keyIdOf(token), id)
-                ? Ref.update(replaced, (known) => new Map(known).set(id, successor))
+                ? Ref.update(replaced, replacing(id, successor))
                 : Effect.void,
           ),
       }
     },
   )
+
+const replacing = (id: ApiKeyId, successor: Redacted.Redacted<string>) =>
+(
+  replaced: ReadonlyMap<ApiKeyId, Redacted.Redacted<string>>,
+): ReadonlyMap<ApiKeyId, Redacted.Redacted<string>> => {
+  const next = new Map(replaced).set(id, successor)
+  // Where a key comes back, nothing takes its place any more: otherwise they would go round.
+  for (const back of Option.toArray(keyIdOf(successor))) next.delete(back)
+  return next
+}
 
 const follow = (
   token: Redacted.Redacted<string>,

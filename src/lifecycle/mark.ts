@@ -52,35 +52,34 @@ export const parseMarked = (text: string): MarkedName => {
   const unmarked: MarkedName = { name: text, mark: Option.none() }
   const match = /^([^]*) \[(once|first|expires|rotates) (?:(\S+) )?([a-z0-9]{8})\]$/.exec(text)
   if (match === null) return unmarked
-  const [, name = "", kind = "", argument, nonce = ""] = match
+  const [, name = "", kind = "", argument = "", nonce = ""] = match
   const mark = readMark(kind, argument, nonce)
   return mark !== undefined && formatMarked(name, mark) === text
     ? { name, mark: Option.some(mark) }
     : unmarked
 }
 
-const readMark = (kind: string, argument: string | undefined, nonce: string): Mark | undefined => {
-  if (argument === undefined) {
-    return kind === "once"
-      ? { _tag: "Once", nonce }
-      : kind === "first"
-      ? { _tag: "First", nonce }
-      : undefined
+// What has an argument too many, or too few, is written otherwise, and so is no mark.
+const readMark = (kind: string, argument: string, nonce: string): Mark | undefined => {
+  switch (kind) {
+    case "once":
+      return { _tag: "Once", nonce }
+    case "first":
+      return { _tag: "First", nonce }
+    case "expires": {
+      const at = Date.parse(argument)
+      return Number.isNaN(at) ? undefined : { _tag: "Expires", at, nonce }
+    }
+    default:
+      return { _tag: "Rotates", predecessor: ApiKeyId(decode(argument)), nonce }
   }
-  if (kind === "expires") {
-    const at = Date.parse(argument)
-    return Number.isNaN(at) ? undefined : { _tag: "Expires", at, nonce }
-  }
-  const predecessor = kind === "rotates" ? decode(argument) : undefined
-  return predecessor === undefined
-    ? undefined
-    : { _tag: "Rotates", predecessor: ApiKeyId(predecessor), nonce }
 }
 
-const decode = (text: string): string | undefined => {
+// What cannot be decoded is written otherwise too.
+const decode = (text: string): string => {
   try {
     return decodeURIComponent(text)
   } catch {
-    return undefined
+    return text
   }
 }

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import { Credentials } from "../Credentials.ts"
-import { act, type Acting, type Failure, observeStore, type State } from "./act.ts"
+import { type Acting, actOrFollow, type Failure, observeStore, type State } from "./act.ts"
 import { checkMarkable } from "./checkMarkable.ts"
 import type { Restore } from "./createMarked.ts"
 import type { Following } from "./followingCredentials.ts"
@@ -58,15 +58,14 @@ export const rotate = <E, R>(
         const step = yield* decide
         yield* Effect.annotateLogs(Effect.logDebug(`rotation: ${step._tag}`), describe(step))
         if (step._tag === "Done" || step._tag === "Wait") return step
-        yield* act(acting, step)
+        yield* actOrFollow(acting, step)
       }
     })
     const untilDone = Effect.gen(function* () {
       while (true) {
         const step = yield* whileWorking(work)
         if (step._tag === "Done") return step
-        const now = yield* Clock.currentTimeMillis
-        yield* whileWaiting(Effect.sleep(Duration.millis(step.until - now)))
+        yield* whileWaiting(sleepUntil(step.until))
         // What was seen before a wait is not good enough to delete by.
         yield* Ref.update(state, (state) => ({ ...state, view: { ...state.view, listed: false } }))
       }
@@ -92,6 +91,16 @@ export const rotate = <E, R>(
     Effect.withSpan("ApiKeys.rotateApiKey", { captureStackTrace: false }),
   )
 
+// From a longer sleep Effect's live Clock never wakes.
+const longestSleep = 2 ** 31 - 1
+
+const sleepUntil = (until: number): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    now >= until ? Effect.void : Effect.zipRight(
+      Effect.sleep(Duration.millis(Math.min(until - now, longestSleep))),
+      sleepUntil(until),
+    ))
+
 const planOf = <E, R>(options: RotateApiKeyOptions<E, R>): Plan => ({
   target: Option.fromNullable(options.apiKey),
   first: Option.fromNullable(options.first),
@@ -102,7 +111,14 @@ const planOf = <E, R>(options: RotateApiKeyOptions<E, R>): Plan => ({
 
 const stateAtFirst = <E, R>({ apiKey }: RotateApiKeyOptions<E, R>): State<E> => ({
   view: { held: Option.none(), keys: apiKey === undefined ? [] : [apiKey], listed: false },
-  run: { made: Option.none(), proven: Option.none(), refusals: 0, rereads: 0, finished: false },
+  run: {
+    made: Option.none(),
+    doubtful: [],
+    proven: Option.none(),
+    refusals: 0,
+    rereads: 0,
+    finished: false,
+  },
   heldSecret: Option.none(),
   own: Option.none(),
   deleted: [],
@@ -122,7 +138,10 @@ const resultOf = <E>(
     : "kept",
   apiKey,
   deleted,
-  leftBehind,
+  leftBehind: [
+    ...leftBehind.map(({ id, name }) => ({ id: Option.some(id), name })),
+    ...run.doubtful,
+  ],
 })
 
 const describe = (step: Step): Record<string, string> => "id" in step ? { id: step.id } : {}
@@ -134,13 +153,13 @@ const fail = <E, R>(
   Effect.gen(function* () {
     yield* discardUnwritten(acting)
     const { own, run, view } = yield* Ref.get(acting.state)
-    const leftBehind = Option.match(own, {
-      onNone: () => failure.leftBehind ?? [],
-      onSome: ({ apiKey: { id, name } }): ReadonlyArray<LeftBehind> =>
-        Option.contains(view.held, id) || Option.exists(run.made, (own) => own.state === "deleted")
-          ? []
-          : [{ id: Option.some(id), name }],
-    })
+    const unheld = Option.filter(own, ({ apiKey }) =>
+      !Option.contains(view.held, apiKey.id) &&
+      !Option.exists(run.made, ({ state }) => state === "deleted"))
+    const leftBehind: ReadonlyArray<LeftBehind> = [
+      ...Option.toArray(unheld).map(({ apiKey: { id, name } }) => ({ id: Option.some(id), name })),
+      ...run.doubtful,
+    ]
     return yield* Effect.fail(rotationFailed<E>(
       { reason: failure.reason, cause: failure.cause, held: view.held, leftBehind },
       failure.what,

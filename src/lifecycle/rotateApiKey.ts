@@ -11,6 +11,7 @@ import type { ApiKey, ApiKeyId } from "../ApiKey.ts"
 import { Credentials } from "../Credentials.ts"
 import type { CreateApiKeyInput } from "../endpoints/createApiKey.ts"
 import { makeFollowing } from "./followingCredentials.ts"
+import type { LeftBehind } from "./LeftBehind.ts"
 import { rotate } from "./rotate.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
 import type { SecretStore } from "./SecretStore.ts"
@@ -24,7 +25,8 @@ export interface RotationOptions {
   readonly grace: Duration.DurationInput
   /**
    * From which age on a marked key that is not in the store belongs to no run any more; 10 minutes
-   * by default. A run writes no key older than half of it, so that clocks may differ by a quarter.
+   * by default, and the same for all runs on one store. A run writes no key older than half of it,
+   * and a write may take a quarter of it, so that clocks may differ by a quarter.
    */
   readonly lease?: Duration.DurationInput | undefined
   /** Leaves a younger key as it is; by default a key is replaced whatever its age. */
@@ -54,8 +56,11 @@ export interface Rotation {
   /** The key whose secret the store holds. */
   readonly apiKey: ApiKey
   readonly deleted: ReadonlyArray<ApiKeyId>
-  /** Marked keys that are not in the store, and that a later run, or you, may have to delete. */
-  readonly leftBehind: ReadonlyArray<ApiKey>
+  /**
+   * Marked keys that are not in the store, and that a later run, or you, may have to delete. One
+   * without an id is a create's whose answer was lost: it was not to be found, and may still come.
+   */
+  readonly leftBehind: ReadonlyArray<LeftBehind>
 }
 
 /**
@@ -72,12 +77,15 @@ export interface Rotation {
  * made with it before it is written; a 403 proves it too, since the key may be of an account without
  * a role.
  *
- * Five requests where `apiKey` is given and nothing goes wrong, otherwise six. The key that the
- * program itself calls with can be rotated: calls within go on with the new one, and with
+ * Five requests where `apiKey` is given and nothing goes wrong, otherwise six; more where the service
+ * account's keys fill more than one page. The key that the program itself calls with can be rotated:
+ * calls within go on with the new one, also where another process replaces it, and with
  * `credentialsFromStore` the program's others too.
  *
- * An empty store needs `apiKey` or `first`. A first key is marked `[first 1a2b3c4d]`; since that does
- * not tell for which store, one that a killed run left is not deleted but told in `leftBehind`.
+ * An empty store needs `apiKey` or `first`, the same in all runs at the same time. A first key is
+ * marked `[first 1a2b3c4d]`; since that does not tell for which store, one that a killed run left is
+ * not deleted but told in `leftBehind`. A create without an answer is looked for and its key deleted;
+ * where it has not come about by the end, its name is told there.
  *
  * Needs the role ORG_ADMIN. Fails with `RotationFailed`, whose `reason` and `cause` say why, and
  * whose `leftBehind` names keys of this run that may be live and not in the store.

@@ -49,7 +49,8 @@ export interface RotationOutcome<E = never> {
  * became of each as soon as it is known. That one fails does not stop the others; the stream itself
  * fails only where its source does.
  *
- * Keys that wait out their grace do not hold up the others: all of a stream's keys can wait at the
+ * A key is taken from the stream when there is room to work on it, and the outcomes before it are
+ * read. Keys that wait out their grace do not hold up the others: any number of them can wait at the
  * same time, a few kilobytes each. Provide `throttled` to stay under the API's limit; five requests
  * are sent for each key.
  *
@@ -77,7 +78,7 @@ export const rotateApiKeys = <E = never, R = never>(
   apiKeys: Stream.Stream<ApiKey, E2, R2>,
 ) => Stream.Stream<RotationOutcome<E>, E2, HttpClient | Credentials | R | R2> =>
 (apiKeys) =>
-  Stream.unwrap(Effect.gen(function* () {
+  Stream.unwrapScoped(Effect.gen(function* () {
     const { concurrency = 4 } = options
     const working = makeLine(concurrency >= 1 ? concurrency : 1)
     const following = yield* makeFollowing(yield* Credentials)
@@ -89,13 +90,31 @@ export const rotateApiKeys = <E = never, R = never>(
         reporting.turn,
       )
 
+    const pull = yield* Stream.toPull(Stream.rechunk(apiKeys, 1))
+    const toTake = yield* Effect.makeSemaphore(1)
+    const toRead = yield* Effect.makeSemaphore(mostUnread)
+    const taken = Stream.repeatEffectChunkOption(
+      toTake.take(1).pipe(
+        Effect.zipRight(toRead.withPermits(1)(Effect.void)),
+        // The source may be slow, so that no turn is held meanwhile: others need it after their grace.
+        Effect.zipRight(working.turn(Effect.void)),
+        Effect.zipRight(pull),
+      ),
+    )
+
     const rotateOne = (apiKey: ApiKey) => {
       const { concurrency: _, onProgress: __, store, ...how } = options
       const one: RotateApiKeyOptions<E, R> = { ...how, apiKey, store: store(apiKey) }
+      let isBegun = false
+      const begin = Effect.suspend(() => {
+        if (isBegun) return Effect.void
+        isBegun = true
+        return toTake.release(1)
+      })
       return report((now) => ({ ...now, started: now.started + 1 })).pipe(
         Effect.zipRight(Effect.either(rotate(one, {
           following,
-          whileWorking: working.turn,
+          whileWorking: (work) => working.turn(Effect.zipRight(begin, work)),
           whileWaiting: (wait) =>
             Effect.zipRight(report(waitingChangedBy(1)), wait).pipe(
               Effect.ensuring(report(waitingChangedBy(-1))),
@@ -108,12 +127,17 @@ export const rotateApiKeys = <E = never, R = never>(
               : { ...now, failed: now.failed + 1 }
           )
         ),
+        Effect.zipLeft(toRead.take(1)),
         Effect.map((result) => ({ apiKey, result })),
       )
     }
 
-    return Stream.mapEffect(apiKeys, rotateOne, { concurrency: "unbounded", unordered: true })
+    return Stream.mapEffect(taken, rotateOne, { concurrency: "unbounded", unordered: true }).pipe(
+      Stream.tap(() => toRead.release(1)),
+    )
   }))
+
+const mostUnread = 16
 
 const nothingYet: RotationProgress = { started: 0, waiting: 0, succeeded: 0, failed: 0 }
 

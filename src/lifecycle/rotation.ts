@@ -9,14 +9,20 @@
  *    of them was written, and a list that follows a write shows all that can still be written.
  * 2. A run writes only while its key is younger than half a lease. So nobody writes a key that is
  *    older than a lease, and what is that old, marked and not in the store may be deleted.
- * 3. The mark comes off only when no other key with the same mark is left. So no key that another
- *    run may yet push out of the store has lost its mark by then.
+ * 3. The mark comes off only when no other key with the same mark is left that is younger than a
+ *    lease. So no key that another run may yet push out of the store has lost its mark by then.
+ *
+ * The third holds where the runs on one store make the same marks: those that begin with a store which
+ * is empty, or whose key is gone, must be told the same `target` and `first`. Another's mark cannot be
+ * waited for, since it is most often that of another store of the account, whose rotation takes as long
+ * as its grace.
  *
  * @module
  */
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import type { ApiKey, ApiKeyId } from "../ApiKey.ts"
+import type { LeftBehind } from "./LeftBehind.ts"
 import { type Mark, parseMarked } from "./mark.ts"
 
 /** What is wanted; times in milliseconds. */
@@ -54,6 +60,8 @@ export interface Run {
     /** Abandoned: the write failed, so that the key may still get into the store. */
     readonly state: "unwritten" | "written" | "abandoned" | "deleted"
   }>
+  /** What it asked for besides, without an answer and without finding it: nobody has its secret. */
+  readonly doubtful: ReadonlyArray<LeftBehind>
   /** The key whose secret the API has accepted. */
   readonly proven: Option.Option<ApiKeyId>
   /** How often in a row the API has refused the secret that is to be proven. */
@@ -114,6 +122,8 @@ const maxRereads = 6
 
 /** Decides the next step. */
 export const nextStep = (plan: Plan, view: View, run: Run): Step => {
+  const late = view.keys.find((key) => run.doubtful.some((doubt) => isSame(doubt, key)))
+  if (late !== undefined) return { _tag: "Delete", id: late.id }
   const own = Option.getOrUndefined(run.made)
   if (own?.state === "unwritten" || own?.state === "written" && !isHeld(view, own.id)) {
     return withOwnUnheld(plan, view, run, own)
@@ -184,10 +194,13 @@ const withSuccessorHeld = (
 }
 
 const withUnmarkedHeld = (plan: Plan, view: View, run: Run, held: ApiKey): Step => {
-  if (Option.isSome(plan.target) && plan.target.value.id !== held.id) {
+  const target = Option.getOrElse(plan.target, () => held)
+  if (target.id !== held.id) {
     if (!view.listed) return { _tag: "Look" }
-    // It has been replaced already, or the store is not where its secret is kept.
-    if (find(view, plan.target.value.id) !== undefined) {
+    // It has been replaced already, by a key of its account, or the store is not where its secret is.
+    if (
+      target.serviceAccountId !== held.serviceAccountId || find(view, target.id) !== undefined
+    ) {
       return { _tag: "Fail", obstacle: "StoreHoldsAnother" }
     }
   } else if (isDue(plan, view, run, held)) {
@@ -243,8 +256,8 @@ const isSuccessor = (mark: Mark): mark is SuccessorMark =>
   mark._tag === "Rotates" || mark._tag === "First"
 
 const baseName = (key: ApiKey): string => {
-  const { mark, name } = parseMarked(key.name)
-  return Option.isSome(mark) && isSuccessor(mark.value) && name !== "" ? name : key.name
+  const { name } = parseMarked(key.name)
+  return name === "" ? key.name : name
 }
 
 const isSibling = (
@@ -268,11 +281,10 @@ const mayDelete = (plan: Plan, view: View, key: ApiKey): boolean =>
 const strays = (plan: Plan, view: View, held: ApiKey): ReadonlyArray<ApiKey> =>
   view.keys.filter((key) => {
     const { mark, name } = parseMarked(key.name)
-    return key.id !== held.id && name === held.name && age(view, key) >= plan.lease &&
+    return name === held.name && age(view, key) >= plan.lease &&
       Option.exists(mark, (mark) =>
         mark._tag === "First" ||
-        mark._tag === "Rotates" && mark.predecessor !== held.id &&
-          find(view, mark.predecessor) === undefined)
+        mark._tag === "Rotates" && find(view, mark.predecessor) === undefined)
   })
 
 const isDue = (plan: Plan, view: View, run: Run, held: ApiKey): boolean => {
@@ -284,13 +296,17 @@ const isDue = (plan: Plan, view: View, run: Run, held: ApiKey): boolean => {
 const lookAgainAt = (plan: Plan, view: View, young: ReadonlyArray<ApiKey>): number => {
   const ages = young.map((key) => age(view, key))
   const patience = Math.min(30_000, Math.max(1000, Math.min(...ages)))
-  return view.now + Math.min(patience, Math.max(1, plan.lease - Math.max(...ages)))
+  return view.now + Math.min(patience, plan.lease - Math.max(...ages))
 }
 
 const prove = (run: Run, id: ApiKeyId): Step =>
   run.refusals >= maxRefusals
     ? { _tag: "Fail", obstacle: "SecretRefused" }
     : { _tag: "Prove", id, after: run.refusals === 0 ? 0 : backoff(run.refusals - 1) }
+
+/** Whether a key is the one that a run asked for; its marked name is that create's alone. */
+export const isSame = (doubt: LeftBehind, { id, name }: ApiKey): boolean =>
+  Option.contains(doubt.id, id) || doubt.name === name
 
 const backoff = (times: number): number => 250 * 2 ** times
 

@@ -1,4 +1,4 @@
-import { Credentials } from "@effect-crdb/api-keys"
+import { type ApiKey, Credentials } from "@effect-crdb/api-keys"
 import * as Emulator from "@effect-crdb/api-keys/emulator"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -17,6 +17,8 @@ interface Example {
   readonly emulator: Emulator.EmulatorService
   readonly folder: string
   readonly rotate: (...args: ReadonlyArray<string>) => Promise<Outcome>
+  /** Adds an old key of this name to the account without a role. */
+  readonly add: (name: string) => Promise<ApiKey>
 }
 
 /** An organization with keys of these ages, and the script run on it with no more than it needs. */
@@ -53,7 +55,12 @@ const withExample = (
           COCKROACH_SERVER: baseUrl,
         },
       })
-    yield* Effect.promise(() => use({ emulator, folder, rotate })).pipe(
+    const add = (name: string) =>
+      Effect.runPromise(emulator.addApiKey({
+        name,
+        createdAt: DateTime.subtract(now, { days: 100 }),
+      })).then(({ apiKey }) => apiKey)
+    yield* Effect.promise(() => use({ add, emulator, folder, rotate })).pipe(
       Effect.ensuring(Effect.sync(() => fs.rmSync(folder, { recursive: true }))),
     )
   }).pipe(Effect.provide(servedEmulator({ rateLimit: "none" })), Effect.runPromise)
@@ -141,6 +148,100 @@ describe.concurrent("examples/rotate.ts", () => {
       expect(stdout).toContain("1 of 2 keys rotated")
       expect(stderr).toMatch(/^CCDB1_\w+ failed: .*not the secret of an API key/)
       expect(stderr).not.toContain("not a secret")
+    }))
+
+  it("keeps the secret of a key inside of its directory, whatever its name is", () =>
+    withExample([], async ({ add, emulator, folder, rotate }) => {
+      const names = [
+        ".",
+        "..",
+        "...",
+        "../../above",
+        "/etc/absolute",
+        "..\\..\\above",
+        "nul\0and\nline",
+        "half a character \ud83d",
+        "é".repeat(200),
+        "l".repeat(255),
+        "m".repeat(256),
+        `${"m".repeat(256)}, and another end`,
+        "CON",
+      ]
+      for (const name of names) await add(name)
+      const { exitCode, stderr, stdout } = await rotate(folder, "--grace", "1 millis")
+      expect([stderr, exitCode]).toEqual(["", 0])
+      expect(stdout).toContain(`${names.length} of ${names.length} keys rotated`)
+
+      const account = path.join(folder, emulator.withoutRole.serviceAccountId)
+      expect(fs.readdirSync(folder)).toEqual([path.basename(account)])
+      expect(fs.statSync(account).mode & 0o777).toBe(0o700)
+      // Files alone, one for each name, none of them half written.
+      const files = filesIn(folder)
+      expect(files.map((file) => path.dirname(file))).toEqual(names.map(() => account))
+      expect(files.filter((file) => /^\.[0-9a-f-]{36}$/.test(path.basename(file)))).toEqual([])
+      const ids = (await Effect.runPromise(emulator.apiKeys)).map(({ id }) => id)
+      for (const file of files) {
+        expect(fs.statSync(file).mode & 0o777).toBe(0o600)
+        expect(ids).toContain(fs.readFileSync(file, "utf8").slice(0, -42))
+      }
+    }))
+
+  it("refuses keys that would be kept in one file, says which, and rotates the others", () =>
+    withExample([], async ({ add, emulator, folder, rotate }) => {
+      const same = [await add("billing"), await add("Billing"), await add("billing")]
+      await add("ledger")
+      const { exitCode, stderr, stdout } = await rotate(folder, "--grace", "1 millis")
+      expect(exitCode).toBe(1)
+      expect(stdout).toContain("1 of 1 keys rotated")
+      const lines = stderr.trim().split("\n").sort()
+      expect(lines.map((line) => line.split(" failed: ")[0])).toEqual(
+        same.map(({ id }) => id).sort(),
+      )
+      expect(filesIn(folder).map((file) => path.basename(file))).toEqual(["ledger"])
+      const left = (await Effect.runPromise(emulator.apiKeys)).map(({ id }) => id)
+      expect(same.filter(({ id }) => !left.includes(id))).toEqual([])
+    }))
+
+  it("leaves the key that it calls with alone, and says so", () =>
+    withExample([], async ({ emulator, folder, rotate }) => {
+      const { apiKeyId } = emulator.admin
+      const { exitCode, stderr, stdout } = await rotate(
+        folder,
+        "--older-than",
+        "0 millis",
+        "--grace",
+        "1 millis",
+      )
+      expect([exitCode, stdout.includes(apiKeyId)]).toEqual([0, false])
+      expect(stderr).toContain(`${apiKeyId} skipped: it is the key that this script calls with`)
+      expect((await Effect.runPromise(emulator.apiKeys)).map(({ id }) => id)).toContain(apiKeyId)
+    }))
+
+  it("takes a key and its successor that is in the file already for one rotation", () =>
+    withExample([], async ({ add, emulator, folder, rotate }) => {
+      const { id, serviceAccountId } = await add("billing")
+      const { apiKey, secret } = await Effect.runPromise(
+        emulator.addApiKey({ name: `billing [rotates ${id} 1a2b3c4d]`, serviceAccountId }),
+      )
+      fs.mkdirSync(path.join(folder, serviceAccountId))
+      fs.writeFileSync(path.join(folder, serviceAccountId, "billing"), Redacted.value(secret))
+      const { exitCode, stderr, stdout } = await rotate(folder, "--grace", "1 millis")
+      expect([exitCode, stderr]).toEqual([0, ""])
+      expect(stdout).toContain(`${apiKey.id} resumed`)
+      expect(stdout).toContain("1 of 1 keys rotated")
+      expect((await Effect.runPromise(emulator.apiKeys)).map((key) => key.id)).not.toContain(id)
+    }))
+
+  it("tells of a key that may come about late", () =>
+    withExample([100], async ({ emulator, folder, rotate }) => {
+      await Effect.runPromise(emulator.setFaults([
+        { operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } },
+      ]))
+      const { exitCode, stderr } = await rotate(folder, "--grace", "1 millis")
+      expect(exitCode).toBe(0)
+      expect(stderr).toMatch(
+        /may have left a key behind, .*: "of 100\/days \[rotates CCDB1_\w+ \w+\]"/,
+      )
     }))
 
   it("ends with status 2 and says how it is used where it is called wrongly", () =>

@@ -18,7 +18,7 @@ import {
   type SecretStore,
 } from "../../src/mod.ts"
 import { keyIdOf } from "../../src/lifecycle/keyIdOf.ts"
-import { makeOrganization, type Organization } from "./organization.ts"
+import { type Around, makeOrganization, type Organization } from "./organization.ts"
 import { inVirtualTime, type VirtualTime } from "./virtualTime.ts"
 
 const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) =>
@@ -89,6 +89,17 @@ describe("rotateApiKey", () => {
       const rotation = yield* Fiber.join(again)
       expect((yield* Clock.currentTimeMillis) - before).toBe(20 * 60_000)
       expect(rotation.did).toBe("resumed")
+      yield* expectGood(organization)
+    }))
+
+  test("waits out a grace that is longer than any timer runs", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      const before = yield* Clock.currentTimeMillis
+      yield* rotateApiKey({ store: organization.store(), grace: "60 days" }).pipe(
+        Effect.provide(organization.access()),
+      )
+      expect((yield* Clock.currentTimeMillis) - before).toBe(60 * 24 * 60 * 60_000)
       yield* expectGood(organization)
     }))
 
@@ -272,6 +283,73 @@ describe("rotateApiKey", () => {
       )
       expect(failed.reason).toBe("StoreHoldsAnother")
       expect(yield* organization.keys).toEqual(before)
+    }))
+
+  /** Lets the first create get lost, and its key come about just before the nth request. */
+  const lateBefore = (organization: Organization, nth: number): Around => {
+    const { emulator, old } = organization
+    let count = 0
+    return (what, effect) =>
+      Effect.zipRight(
+        Effect.gen(function* () {
+          if (what === "read" || what === "write" || ++count !== nth) return
+          const lost = (yield* emulator.requests).find(({ operation }) =>
+            operation === "createApiKey"
+          )
+          yield* emulator.addApiKey({
+            name: String(JSON.parse(lost?.body ?? "").name),
+            serviceAccountId: old.serviceAccountId,
+          })
+        }),
+        effect,
+      )
+  }
+
+  const losingFirstCreate = makeOrganization({
+    faults: [{ operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } }],
+  })
+
+  // get, create (lost), list, create, list, prove, list, delete, rename
+  for (let nth = 5; nth <= 7; nth += 1) {
+    test(`deletes its own key that comes about late, before request ${nth}, without waiting`, () =>
+      Effect.gen(function* () {
+        const organization = yield* losingFirstCreate
+        const before = yield* Clock.currentTimeMillis
+        const rotation = yield* rotateApiKey({ store: organization.store(), grace: 0 }).pipe(
+          Effect.provide(organization.access(lateBefore(organization, nth))),
+        )
+        expect(rotation.did).toBe("made")
+        expect(rotation.leftBehind).toEqual([])
+        expect((yield* Clock.currentTimeMillis) - before).toBeLessThan(5000)
+        yield* expectGood(organization)
+      }))
+  }
+
+  test("tells the name of its own key that comes about only when it has looked for the last time", () =>
+    Effect.gen(function* () {
+      const organization = yield* losingFirstCreate
+      const { apiKey, leftBehind } = yield* rotateApiKey({
+        store: organization.store(),
+        grace: 0,
+      }).pipe(Effect.provide(organization.access(lateBefore(organization, 8))))
+      const late = (yield* organization.keys).filter(({ id }) => id !== apiKey.id)
+      expect(leftBehind).toEqual(late.map(({ name }) => ({ id: Option.none(), name })))
+      expect(late.length).toBe(1)
+    }))
+
+  test("tells the name of its own key that has not come about where it fails", () =>
+    Effect.gen(function* () {
+      const organization = yield* losingFirstCreate
+      const failed = yield* rotateApiKey({ store: failing(organization, false), grace: 0 }).pipe(
+        Effect.provide(organization.access()),
+        Effect.flip,
+      )
+      const made = (yield* organization.keys).filter(({ id }) => id !== organization.old.id)
+      expect(failed.leftBehind.map(({ id }) => id)).toEqual([
+        ...made.map(({ id }) => Option.some(id)),
+        Option.none(),
+      ])
+      expect(failed.leftBehind[1]?.name).toContain(`[rotates ${organization.old.id} `)
     }))
 
   const failing = (organization: Organization, applied: boolean): SecretStore<"full"> => ({

@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import {
@@ -116,6 +116,69 @@ describe("rotateApiKeys", () => {
       expect(seen.at(-1)).toEqual({ started: 12, waiting: 0, succeeded: 12, failed: 0 })
     }))
 
+  /** The outcomes of a hundred keys, three at a time, and how many of them have been taken. */
+  const taking = <E>(
+    options: { readonly store: (apiKey: ApiKey) => SecretStore<E>; readonly grace: number },
+  ) =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(100)
+      const taken = yield* Ref.make(0)
+      const outcomes = Stream.fromIterable(keys).pipe(
+        Stream.rechunk(1),
+        Stream.tap(() => Ref.update(taken, (count) => count + 1)),
+        rotateApiKeys({ ...options, concurrency: 3 }),
+        Stream.provideContext(organization.access()),
+      )
+      return { keys, outcomes, taken }
+    })
+
+  test("takes a key from its source only when there is room to work on it", () =>
+    Effect.gen(function* () {
+      const stuck: SecretStore = { read: Effect.never, write: () => Effect.never }
+      const { outcomes, taken } = yield* taking({ store: () => stuck, grace: 0 })
+      yield* Effect.fork(Stream.runDrain(outcomes))
+      yield* Effect.sleep("1 hour")
+      expect(yield* Ref.get(taken)).toBe(3)
+    }))
+
+  test("takes no more keys while what became of others is not read", () =>
+    Effect.gen(function* () {
+      const broken: SecretStore<"broken"> = {
+        read: Effect.fail("broken"),
+        write: () => Effect.fail("broken"),
+      }
+      const { outcomes, taken } = yield* taking({ store: () => broken, grace: 0 })
+      yield* Effect.fork(Stream.runForEach(outcomes, () => Effect.never))
+      yield* Effect.sleep("1 hour")
+      expect(yield* Ref.get(taken)).toBeLessThan(25)
+    }))
+
+  test("brings those that it has taken to their end although nobody reads what became of them", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(30)
+      yield* Stream.fromIterable(keys).pipe(
+        rotateApiKeys({ store: yield* stores(keys), grace: "1 hour" }),
+        Stream.runForEach(() => Effect.never),
+        Effect.provide(organization.access()),
+        Effect.fork,
+      )
+      yield* Effect.sleep("2 hours")
+      const old = keys.map(({ id }) => id)
+      expect((yield* organization.keys).filter(({ id }) => old.includes(id))).toEqual([])
+    }))
+
+  test("does not let keys that come back from their grace wait for a slow source", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(3)
+      const done = yield* Stream.concat(Stream.fromIterable(keys), Stream.never).pipe(
+        rotateApiKeys({ store: yield* stores(keys), grace: "1 hour", concurrency: 1 }),
+        Stream.take(3),
+        Stream.runCount,
+        Effect.provide(organization.access()),
+      )
+      expect(done).toBe(3)
+    }))
+
   test("goes on with the new secret when the program's own key is among them", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(6)
@@ -131,6 +194,32 @@ describe("rotateApiKeys", () => {
         .toEqual(all.map(() => "made"))
       expect((yield* organization.emulator.apiKeys).some(({ id }) => id === admin.apiKeyId))
         .toBe(false)
+    }))
+
+  test("goes on with the old secret where the store of the program's own key mangles what is written", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(2)
+      const { admin } = organization.emulator
+      const own = (yield* organization.emulator.apiKeys).filter(({ id }) => id === admin.apiKeyId)
+      const all = [...own, ...keys]
+      const storeOf = yield* stores(all)
+      const mangled = yield* Ref.make(Option.some(admin.secret))
+      const mangling: SecretStore = {
+        read: Ref.get(mangled),
+        write: (secret) =>
+          Ref.set(mangled, Option.some(Redacted.make(Redacted.value(secret).slice(0, -3)))),
+      }
+      const outcomes = yield* Stream.fromIterable(all).pipe(
+        rotateApiKeys({
+          store: (key) => key.id === admin.apiKeyId ? mangling : storeOf(key),
+          grace: 0,
+          concurrency: 1,
+        }),
+        Stream.runCollect,
+        Effect.provide(organization.access()),
+      )
+      expect([...outcomes].map(({ result }) => Either.isLeft(result) ? result.left.reason : "did"))
+        .toEqual(["SecretRefused", "did", "did"])
     }))
 
   test("fails where its source does", () =>

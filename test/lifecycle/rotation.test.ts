@@ -1,11 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as fc from "fast-check"
-import { ApiKeyId } from "../../src/ApiKey.ts"
+import { type ApiKey, ApiKeyId, ServiceAccountId } from "../../src/ApiKey.ts"
 import { parseMarked } from "../../src/lifecycle/mark.ts"
-import type { Plan } from "../../src/lifecycle/rotation.ts"
+import { nextStep, type Plan } from "../../src/lifecycle/rotation.ts"
 import {
   account,
+  arrive,
   makeKey,
   minute,
   plan,
@@ -374,6 +376,95 @@ const rows: ReadonlyArray<Row> = [
     "first",
     "Look, Make for stranger, Prove m1, Write, Look, Delete o1, Delete o2, Wait OtherRun 7, Look, Delete o0, Unmark m1, Done left nothing",
   ],
+  ["nothing", "~old 3", "", "Fail NothingHeld"],
+  ["nothing", "old, ~old 3, ~old 12", "", "Fail NothingHeld"],
+  [
+    "nothing",
+    "~old 3",
+    "apiKey",
+    "Make for old, Prove m1, Write, Wait Grace 30, Look, Delete o0, Unmark m1, Done left nothing",
+  ],
+  [
+    "nothing",
+    "~old 12",
+    "apiKey",
+    "Make for old, Prove m1, Write, Wait Grace 30, Look, Delete o0, Unmark m1, Done left nothing",
+  ],
+  [
+    "nothing",
+    "~old 3, ~old 12",
+    "apiKey",
+    "Make for old, Prove m1, Write, Wait Grace 30, Look, Delete o0, Delete o1, Unmark m1, Done left nothing",
+  ],
+  [
+    "nothing",
+    "~old 3, ~old 12, ~old 20",
+    "apiKey",
+    "Make for old, Prove m1, Write, Wait Grace 30, Look, Delete o0, Delete o1, Delete o2, Unmark m1, Done left nothing",
+  ],
+  [
+    "nothing",
+    "old, new 20",
+    "apiKey",
+    "Make for old, Prove m1, Write, Wait Grace 30, Look, Delete old, Delete new, Unmark m1, Done left nothing",
+  ],
+  ["new", "renamed 20, ~old 3", "olderThan", "Look, Look, Done left nothing"],
+  ["new", "renamed 20, ~old 12", "olderThan", "Look, Look, Done left o0"],
+  ["new", "old, renamed 20, ~old 12", "olderThan", "Look, Look, Done left nothing"],
+  ["new", "renamed 20, first 3, first 12", "olderThan", "Look, Look, Done left o1"],
+  [
+    "new",
+    "renamed 70, ~old 12, ~new 12",
+    "olderThan",
+    "Look, Make for new, Prove m1, Write, Wait Grace 30, Look, Delete new, Delete o1, Unmark m1, Done left o0",
+  ],
+  [
+    "new",
+    "old, new 20, ~old 3",
+    "apiKey",
+    "Look, Prove new, Look, Wait Grace 10, Look, Delete old, Delete o0, Unmark new, Done left nothing",
+  ],
+  [
+    "new",
+    "old, new 30, ~old 3, ~old 12",
+    "apiKey",
+    "Look, Prove new, Look, Delete old, Delete o1, Wait OtherRun 7, Look, Delete o0, Unmark new, Done left nothing",
+  ],
+  ["new", "old, renamed 20, ~new 12", "apiKey", "Look, Look, Fail StoreHoldsAnother"],
+  ["new", "renamed 20, ~new 12", "apiKey", "Look, Look, Delete o0, Done left nothing"],
+  ["new", "old, firstborn 5, first 12", "", "Look, Prove new, Look, Unmark new, Done left o0"],
+  ["stranger", "~stranger 3", "", "Look, Fail HeldKeyGone"],
+  ["stranger", "~stranger 12, ~stranger 20", "", "Look, Fail HeldKeyGone"],
+  [
+    "stranger",
+    "old, ~old 3",
+    "apiKey",
+    "Look, Make for old, Prove m1, Write, Look, Wait Grace 30, Look, Delete old, Delete o0, Unmark m1, Done left nothing",
+  ],
+  [
+    "stranger",
+    "old, ~old 12",
+    "apiKey",
+    "Look, Make for old, Prove m1, Write, Look, Wait Grace 30, Look, Delete old, Delete o0, Unmark m1, Done left nothing",
+  ],
+  [
+    "stranger",
+    "~old 3, ~old 12",
+    "apiKey",
+    "Look, Make for old, Prove m1, Write, Look, Delete o1, Wait OtherRun 7, Look, Delete o0, Unmark m1, Done left nothing",
+  ],
+  [
+    "stranger",
+    "old, ~stranger 12",
+    "apiKey",
+    "Look, Make for old, Prove m1, Write, Look, Wait Grace 30, Look, Delete old, Unmark m1, Done left o0",
+  ],
+  [
+    "stranger",
+    "first 3, first 12",
+    "first",
+    "Look, Make for stranger, Prove m1, Write, Look, Unmark m1, Done left o1",
+  ],
 ]
 
 const situation = ([holds, keys, says]: Row): { world: World; runner: Runner } => {
@@ -438,6 +529,30 @@ describe("a rotation", () => {
   })
 })
 
+describe("a rotation whose store holds another key than it is told", () => {
+  const key = (id: string, serviceAccountId = account): ApiKey => ({
+    id: ApiKeyId(id),
+    name: "billing",
+    serviceAccountId,
+    createdAt: DateTime.unsafeMake(beginning - 50 * minute),
+  })
+  const step = (target: ApiKey) =>
+    nextStep(
+      { ...plan, target: Option.some(target) },
+      { now: beginning, held: Option.some(ApiKeyId("held")), keys: [key("held")], listed: true },
+      start("m").run,
+    )
+
+  it("takes that one for the successor where the key it is told is gone", () => {
+    expect(step(key("old"))).toEqual({ _tag: "Done", apiKey: key("held"), leftBehind: [] })
+  })
+
+  it("fails where they are of two service accounts, which no successor ever is", () => {
+    expect(step(key("old", ServiceAccountId("other"))))
+      .toEqual({ _tag: "Fail", obstacle: "StoreHoldsAnother" })
+  })
+})
+
 interface History {
   readonly violations: ReadonlyArray<string>
   readonly steps: number
@@ -470,6 +585,7 @@ const interleave = (
     // No operation takes long enough to outlive a lease.
     world.now += choices() % 4000
     const runner = ready[choices() % ready.length]
+    if (choices() % 8 === 0) arrive(world)
     const before = world.keys
     const step = runner === undefined ? undefined : tick(world, runner)
     for (const id of Option.toArray(world.held)) {
@@ -533,13 +649,20 @@ describe("any number of rotations at the same time", () => {
     )
   })
 
-  it("that begin with an empty store end so as well", () => {
+  it("of a live key end so whatever each of them is told", () => {
+    const told = fc.array(fc.constantFrom("", "first", "apiKey"), { minLength: 2, maxLength: 5 })
     fc.assert(
-      fc.property(choices, fc.integer({ min: 1, max: 5 }), (numbers, count) => {
-        const world = { ...organization(), held: Option.none<ApiKeyId>() }
-        world.keys = world.keys.filter(({ id }) => id !== "old")
-        const wanted = { ...plan, first: Option.some(first) }
-        const runners = Array.from({ length: count }, (_, n) => start("abcde"[n] ?? "", wanted))
+      fc.property(choices, told, grace, (numbers, told, grace) => {
+        const world = organization()
+        const old = Option.fromNullable(world.keys.find(({ id }) => id === "old"))
+        const runners = told.map((told, n) =>
+          start("abcde"[n] ?? "", {
+            ...plan,
+            grace,
+            first: told === "first" ? Option.some({ ...first, name: "another" }) : Option.none(),
+            target: told === "apiKey" ? old : Option.none(),
+          })
+        )
         const { steps, violations } = interleave(world, runners, drawn(numbers))
         expect(violations).toEqual([])
         expect(steps).toBeLessThan(3000)
@@ -548,6 +671,65 @@ describe("any number of rotations at the same time", () => {
         ])
       }),
       { numRuns: 1000 },
+    )
+  })
+
+  it("that begin with an empty store, or a key that is gone, end so too where they are told the same", () => {
+    const told = fc.constantFrom("first", "apiKey", "first and apiKey")
+    fc.assert(
+      fc.property(
+        choices,
+        fc.integer({ min: 1, max: 5 }),
+        grace,
+        fc.constantFrom(undefined, "gone"),
+        told,
+        (numbers, count, grace, holds, told) => {
+          const world = {
+            ...organization(),
+            held: Option.map(Option.fromNullable(holds), ApiKeyId),
+          }
+          const old = world.keys.find(({ id }) => id === "old")
+          const wanted = {
+            ...plan,
+            grace,
+            first: told.includes("first") ? Option.some(first) : Option.none(),
+            target: told.includes("apiKey") ? Option.fromNullable(old) : Option.none(),
+          }
+          const runners = Array.from({ length: count }, (_, n) => start("abcde"[n] ?? "", wanted))
+          const { steps, violations } = interleave(world, runners, drawn(numbers))
+          expect(violations.filter((violation) => violation !== "the store holds dead gone"))
+            .toEqual([])
+          expect(steps).toBeLessThan(3000)
+          const kept = told.includes("apiKey") ? [] : [{ id: "old", name: "billing" }]
+          expect(others(world).map(({ id, name }) => ({ id, name }))).toEqual([
+            ...kept,
+            { id: Option.getOrThrow(world.held), name: "billing" },
+          ])
+        },
+      ),
+      { numRuns: 2000 },
+    )
+  })
+
+  it("whose creates get lost and arrive late delete those keys, or tell of each", () => {
+    fc.assert(
+      fc.property(choices, fc.integer({ min: 1, max: 4 }), grace, (numbers, count, grace) => {
+        const next = drawn(numbers)
+        const world: World = { ...organization(), loses: () => next() % 2 === 0 }
+        const runners = Array.from(
+          { length: count },
+          (_, n) => start("abcde"[n] ?? "", { ...plan, grace }),
+        )
+        const { steps, violations } = interleave(world, runners, next)
+        expect(violations).toEqual([])
+        expect(steps).toBeLessThan(3000)
+        const told = runners.flatMap(({ run }) => run.doubtful.map(({ name }) => name))
+        const left = others(world).map(({ id, name }) => ({ id: Option.some(id), name }))
+        expect(left.filter(({ name }) => !told.includes(name))).toEqual([
+          { id: world.held, name: "billing" },
+        ])
+      }),
+      { numRuns: 2000 },
     )
   })
 

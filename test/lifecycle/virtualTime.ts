@@ -47,7 +47,8 @@ export const inVirtualTime = <A, E, R>(
       currentTimeMillis: Effect.sync(() => now),
       currentTimeNanos: Effect.sync(() => BigInt(Math.round(now * 1000)) * 1000n),
       sleep: (duration) =>
-        Effect.async<void>((resume) => {
+        // As the live clock does: it never wakes from so long a sleep.
+        Duration.toMillis(duration) > 2 ** 31 - 1 ? Effect.never : Effect.async<void>((resume) => {
           const sleeper = {
             at: now + Duration.toMillis(duration),
             wake: () => resume(Effect.void),

@@ -23,6 +23,10 @@ export interface World {
   keys: ReadonlyArray<ApiKey>
   made: number
   readonly everHeld: Set<string>
+  /** Whether a run's first create gets no answer, so that it makes another; never by default. */
+  readonly loses?: () => boolean
+  /** Names of keys whose creates were lost and are still under way. */
+  arriving?: ReadonlyArray<string>
 }
 
 /** One run: what it knows, and the step that it has decided on and not carried out yet. */
@@ -50,7 +54,14 @@ export const start = (name: string, wanted: Plan = plan): Runner => ({
   name,
   plan: wanted,
   view: { held: Option.none(), keys: Option.toArray(wanted.target), listed: false },
-  run: { made: Option.none(), proven: Option.none(), refusals: 0, rereads: 0, finished: false },
+  run: {
+    made: Option.none(),
+    doubtful: [],
+    proven: Option.none(),
+    refusals: 0,
+    rereads: 0,
+    finished: false,
+  },
   pending: undefined,
   ended: undefined,
   writes: 0,
@@ -66,6 +77,14 @@ export const makeKey = (world: World, id: string, name: string, age = 0): ApiKey
   }
   world.keys = [...world.keys, key]
   return key
+}
+
+/** Lets a lost create arrive. */
+export const arrive = (world: World): void => {
+  const [name, ...rest] = world.arriving ?? []
+  if (name === undefined) return
+  world.arriving = rest
+  makeKey(world, `late${name.slice(-9, -1)}`, name)
 }
 
 /** Half of the time a run reads the store and decides, half of the time it does what it decided. */
@@ -114,13 +133,22 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
       return
     }
     case "Make": {
-      world.made += 1
-      const nonce = String(world.made).padStart(8, "0")
-      const mark = Option.match(step.predecessor, {
-        onNone: () => ({ _tag: "First", nonce }) as const,
-        onSome: (predecessor) => ({ _tag: "Rotates", predecessor, nonce }) as const,
-      })
-      const key = makeKey(world, `${runner.name}${world.made}`, formatMarked(step.name, mark))
+      const nextName = () => {
+        world.made += 1
+        const nonce = String(world.made).padStart(8, "0")
+        const mark = Option.match(step.predecessor, {
+          onNone: () => ({ _tag: "First", nonce }) as const,
+          onSome: (predecessor) => ({ _tag: "Rotates", predecessor, nonce }) as const,
+        })
+        return formatMarked(step.name, mark)
+      }
+      if (world.loses?.() === true) {
+        const name = nextName()
+        world.arriving = [...(world.arriving ?? []), name]
+        runner.run = { ...runner.run, doubtful: [{ id: Option.none(), name }] }
+      }
+      const name = nextName()
+      const key = makeKey(world, `${runner.name}${world.made}`, name)
       if (Option.getOrUndefined(world.held) !== Option.getOrUndefined(runner.view.held)) {
         runner.madeLate = [key.id]
       }
@@ -158,7 +186,12 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
       }
       runner.view = { ...runner.view, listed: false }
       return
-    case "Delete":
+    case "Delete": {
+      const gone = live(step.id)
+      runner.run = {
+        ...runner.run,
+        doubtful: runner.run.doubtful.filter(({ name }) => name !== gone?.name),
+      }
       world.keys = world.keys.filter((key) => key.id !== step.id)
       runner.view = {
         ...runner.view,
@@ -166,6 +199,7 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
       }
       if (Option.exists(runner.run.made, ({ id }) => id === step.id)) setOwn(runner, "deleted")
       return
+    }
     case "Unmark": {
       const found = live(step.id) !== undefined
       const renamed = (keys: ReadonlyArray<ApiKey>) =>
