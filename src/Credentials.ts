@@ -44,8 +44,11 @@ export interface CredentialsOptions {
 
 /** A JWT from an issuer that is configured for the organization, and what must go with it. */
 export interface JwtOptions<R = never> {
+  /** The JWT, of an issuer that is configured for the organization. */
   readonly token: Token<R>
+  /** The organization's vanity name, sent as `Cc-Vanity-Name`. */
   readonly vanityName: string
+  /** Whom to act as where the JWT maps to several: an email or a service account's id. */
   readonly username?: string | undefined
 }
 

@@ -21,6 +21,36 @@ const examplesIn = (file: string): ReadonlyArray<readonly [name: string, code: s
     .map((match, index) => [`${file.replaceAll(/[/.]/g, "_")}_${index}.ts`, match[1] ?? ""])
 }
 
+it("every exported function has an example", async () => {
+  const entries = ["src/mod.ts", "src/emulator/mod.ts"]
+  const { stdout } = expectSuccess(await runTool("deno", ["doc", "--json", ...entries]))
+  const { nodes }: Documentation = JSON.parse(stdout)
+  const functions = Object.values(nodes).flatMap(({ symbols }) => symbols).filter((symbol) =>
+    symbol.declarations.some(({ kind }) => kind === "function")
+  )
+  const hasExample = (symbol: DocumentedSymbol) =>
+    symbol.declarations.some(({ jsDoc }) =>
+      jsDoc?.tags?.some(({ doc, kind }) => kind === "example" && doc?.includes("```ts\n"))
+    )
+  expect(functions.length).toBeGreaterThan(15)
+  expect(functions.filter((symbol) => !hasExample(symbol)).map(({ name }) => name)).toEqual([])
+})
+
+/** What is read here of what `deno doc --json` prints. */
+interface Documentation {
+  readonly nodes: Readonly<Record<string, { readonly symbols: ReadonlyArray<DocumentedSymbol> }>>
+}
+
+interface DocumentedSymbol {
+  readonly name: string
+  readonly declarations: ReadonlyArray<{
+    readonly kind: string
+    readonly jsDoc?: {
+      readonly tags?: ReadonlyArray<{ readonly kind: string; readonly doc?: string }>
+    }
+  }>
+}
+
 it("every example in the documentation compiles against what the module exports", async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "examples-"))
   try {

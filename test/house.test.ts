@@ -37,6 +37,18 @@ describe("every tool that has a say is content", () => {
   })
 })
 
+it("every export and every field of it is documented", async () => {
+  const { stderr } = await runTool("deno", ["doc", "--lint", ...Object.values(denoJson.exports)])
+  const errors = [...stderr.matchAll(/^error\[(.*)\]: .*\n *--> (.*)/gm)].map(([, rule, at]) => ({
+    rule,
+    at,
+  }))
+  // This rule speaks of Effect's own types, and of the bases that the errors' types are stated by.
+  const known = errors.filter(({ rule }) => rule === "private-type-ref")
+  expect(known.length).toBeGreaterThan(0)
+  expect(errors.filter((error) => !known.includes(error))).toEqual([])
+})
+
 describe("package.json and deno.json agree", () => {
   it("on the version, which src/version.ts and the lock have too", () => {
     const lock: {

@@ -28,8 +28,11 @@ import { seed } from "./seed.ts"
 
 /** A caller: a service account and one of its keys. */
 export interface Identity {
+  /** The service account. */
   readonly serviceAccountId: ServiceAccountId
+  /** What it may do. */
   readonly role: Organization.Role
+  /** The id of the key that it calls with. */
   readonly apiKeyId: ApiKeyId
   /** The bearer token. */
   readonly secret: Redacted.Redacted<string>
@@ -39,11 +42,15 @@ export interface Identity {
 
 /** Something that happened to a key. */
 export interface KeyEvent {
+  /** What happened to the key. */
   readonly _tag: "Created" | "Renamed" | "Deleted"
+  /** When, by the emulator's clock. */
   readonly at: DateTime.Utc
+  /** The key that it happened to. */
   readonly apiKeyId: ApiKeyId
   /** The name after the event. */
   readonly name: string
+  /** The service account that the key is of. */
   readonly serviceAccountId: ServiceAccountId
   /** The service account or user that asked for it. */
   readonly by: string
@@ -72,6 +79,7 @@ export interface EmulatorService {
     serviceAccountId: string,
   ) => Effect.Effect<Identity, Cause.NoSuchElementException>
 
+  /** Adds a service account. */
   readonly addServiceAccount: (
     options?: ServiceAccountOptions,
   ) => Effect.Effect<Organization.ServiceAccount>
@@ -80,6 +88,7 @@ export interface EmulatorService {
   /** Replaces the fault plan; calls are counted anew. */
   readonly setFaults: (plan: FaultPlan.FaultPlan) => Effect.Effect<void>
 
+  /** The service accounts, those of the emulator's own callers among them. */
   readonly serviceAccounts: Effect.Effect<ReadonlyArray<Organization.ServiceAccount>>
   /** The keys that exist, the oldest first. */
   readonly apiKeys: Effect.Effect<ReadonlyArray<ApiKey>>

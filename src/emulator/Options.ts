@@ -16,6 +16,7 @@ import type { SeenRequest } from "./RequestLog.ts"
 export interface ServiceAccountOptions {
   /** A UUID; a new one by default. */
   readonly id?: string | undefined
+  /** By default numbered, as in `service account 1`. */
   readonly name?: string | undefined
   /** `NONE` by default. */
   readonly role?: Role | undefined
@@ -23,6 +24,7 @@ export interface ServiceAccountOptions {
 
 /** A key to begin with. */
 export interface ApiKeyOptions {
+  /** By default numbered, as in `key 1`. */
   readonly name?: string | undefined
   /** The service account that it is of; spread over those of the options by default. */
   readonly serviceAccountId?: string | undefined
@@ -32,6 +34,7 @@ export interface ApiKeyOptions {
 
 /** A JWT that the organization accepts, and whom it may act as. */
 export interface JwtOptions {
+  /** The bearer token. */
   readonly token: string
   /** Which of them a request means, `Cc-Username` says; where there is one, it need not. */
   readonly users: ReadonlyArray<{

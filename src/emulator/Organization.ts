@@ -14,8 +14,11 @@ export type Role = "ORG_ADMIN" | "CLUSTER_ADMIN" | "NONE"
 
 /** A service account. */
 export interface ServiceAccount {
+  /** A UUID. */
   readonly id: string
+  /** What it is called. */
   readonly name: string
+  /** What it may do. */
   readonly role: Role
 }
 

@@ -21,9 +21,11 @@ export type Outcome =
 export interface SeenRequest {
   /** Counted from 1. */
   readonly number: number
+  /** When it came, by the emulator's clock. */
   readonly at: DateTime.Utc
   /** Nothing for a path or method that the API does not have. */
   readonly operation: Operation | undefined
+  /** As in `GET`. */
   readonly method: string
   /** As it came, encoded and without the query. */
   readonly path: string
@@ -31,11 +33,13 @@ export interface SeenRequest {
   readonly query: Readonly<Record<string, string | ReadonlyArray<string>>>
   /** By lower-case name; `Authorization` is `<redacted>`. */
   readonly headers: Readonly<Record<string, string>>
+  /** As it came; empty where there is none. */
   readonly body: string
   /** The service account or user that called, where the bearer told. */
   readonly identity: string | undefined
   /** What was answered: nothing as long as it is pending, nor where no answer came to be sent. */
   readonly status: number | undefined
+  /** What became of it. */
   readonly outcome: Outcome
   /** Whether the rate limit refused it. */
   readonly rateLimited: boolean

@@ -246,7 +246,16 @@ const errorResponses = {
   },
 }
 
-/** The emulator's own OpenAPI document, made when asked for. */
+/**
+ * The emulator's own OpenAPI document, made when asked for.
+ *
+ * @example
+ * ```ts
+ * import { openApi } from "@effect-crdb/api-keys/emulator"
+ *
+ * console.log(Object.keys(openApi().paths)) // ["/api/v1/api-keys", "/api/v1/api-keys/{id}"]
+ * ```
+ */
 export const openApi = (): OpenApi.OpenAPISpec =>
   OpenApi.fromApi(
     HttpApi.make("CockroachDB Cloud API")

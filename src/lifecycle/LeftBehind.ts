@@ -12,6 +12,7 @@ import * as Data from "effect/Data"
 export interface LeftBehind {
   /** None where the answer that told it was lost: the name, unique by its mark, finds the key. */
   readonly id: Option.Option<ApiKeyId>
+  /** As it was created, with its mark. */
   readonly name: string
 }
 
@@ -19,6 +20,7 @@ export interface LeftBehind {
 export interface ApiKeyNotCreatedFields {
   /** What went wrong and what may be left behind. */
   readonly message: string
+  /** The error that stood in the way. */
   readonly cause: ApiKeyError
   /** Empty where it is certain that nothing is. */
   readonly leftBehind: ReadonlyArray<LeftBehind>

@@ -16,6 +16,7 @@ export type RotationFailedReason = "Api" | "Store" | "UnreadableSecret" | Obstac
 
 /** What {@link RotationFailed} tells; `E` is the store's error. */
 export interface RotationFailedFields<E> {
+  /** Which kind of failure it is. */
   readonly reason: RotationFailedReason
   /** What happened and what may be left behind. */
   readonly message: string

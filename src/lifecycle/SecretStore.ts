@@ -36,6 +36,7 @@ import { Credentials, type CredentialsOptions } from "../Credentials.ts"
 export interface SecretStore<E = never, R = never> {
   /** None where nothing is held yet. */
   readonly read: Effect.Effect<Option.Option<Redacted.Redacted<string>>, E, R>
+  /** Replaces what is held, whole or not at all. */
   readonly write: (secret: Redacted.Redacted<string>) => Effect.Effect<void, E, R>
 }
 

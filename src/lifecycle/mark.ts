@@ -20,7 +20,9 @@ export type Mark =
 
 /** A name taken apart; one without a mark is whole in `name`. */
 export interface MarkedName {
+  /** The name without its mark. */
   readonly name: string
+  /** None where the name does not end in one. */
   readonly mark: Option.Option<Mark>
 }
 
@@ -47,6 +49,13 @@ const formatSecond = (millis: number): string =>
 /**
  * Reads the last mark of a name: of a marked name that is marked again the inner mark stays part
  * of the name. What is not written exactly as {@link formatMarked} writes it is no mark.
+ *
+ * @example
+ * ```ts
+ * import { parseMarked } from "@effect-crdb/api-keys"
+ *
+ * parseMarked("billing [once 1a2b3c4d]").name // "billing"
+ * ```
  */
 export const parseMarked = (text: string): MarkedName => {
   const unmarked: MarkedName = { name: text, mark: Option.none() }

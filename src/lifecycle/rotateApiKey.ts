@@ -35,6 +35,7 @@ export interface RotationOptions {
 
 /** What {@link rotateApiKey} rotates, and how. */
 export interface RotateApiKeyOptions<E = never, R = never> extends RotationOptions {
+  /** Where the secret is kept. */
   readonly store: SecretStore<E, R>
   /**
    * The key to be replaced, where it is known: saves a request. With an empty store it is the key
@@ -55,6 +56,7 @@ export interface Rotation {
   readonly did: "made" | "resumed" | "cleanedUp" | "kept"
   /** The key whose secret the store holds. */
   readonly apiKey: ApiKey
+  /** The keys that were deleted: the predecessor, and what broken runs had left. */
   readonly deleted: ReadonlyArray<ApiKeyId>
   /**
    * Marked keys that are not in the store, and that a later run, or you, may have to delete. One

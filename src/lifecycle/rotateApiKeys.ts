@@ -23,7 +23,9 @@ export interface RotationProgress {
   readonly started: number
   /** Of these, waiting out a grace or another run. */
   readonly waiting: number
+  /** Rotations that have come to their end. */
   readonly succeeded: number
+  /** Rotations that failed; the others go on. */
   readonly failed: number
 }
 
@@ -41,6 +43,7 @@ export interface RotateApiKeysOptions<E = never, R = never> extends RotationOpti
 export interface RotationOutcome<E = never> {
   /** The key as it came. */
   readonly apiKey: ApiKey
+  /** What its rotation did, or why it failed. */
   readonly result: Either.Either<Rotation, RotationFailed<E>>
 }
 

@@ -130,7 +130,16 @@ export const backoffBound = (
 ): Duration.Duration =>
   Duration.min(bounds.cap, Duration.times(bounds.base, bounds.factor ** retry))
 
-/** Runs an Effect or a Stream, one call or a whole program, under another policy. */
+/**
+ * Runs an Effect or a Stream, one call or a whole program, under another policy.
+ *
+ * @example
+ * ```ts
+ * import { listApiKeys, RetryPolicy, withRetryPolicy } from "@effect-crdb/api-keys"
+ *
+ * const keys = listApiKeys().pipe(withRetryPolicy(RetryPolicy.none))
+ * ```
+ */
 export const withRetryPolicy = (
   policy: RetryPolicyService,
 ): <

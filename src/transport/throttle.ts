@@ -18,6 +18,7 @@ import { currentMonotonicMillis } from "./monotonic.ts"
 export interface ThrottleOptions {
   /** Requests in each window, 1 or more; the API allows 10 a second to each user. */
   readonly limit: number
+  /** How long a window is; the API's is a second. */
   readonly window: Duration.DurationInput
   /** Names the bucket in a store that several share; `"@effect-crdb/api-keys"` by default. */
   readonly key?: string | undefined
@@ -25,8 +26,11 @@ export interface ThrottleOptions {
 
 /** A bucket of tokens, one for each request. */
 export interface Bucket {
+  /** Its name in the store. */
   readonly key: string
+  /** Tokens, each good for one request. */
   readonly limit: number
+  /** How long until a bucket that was emptied is full again. */
   readonly window: Duration.Duration
 }
 
@@ -79,6 +83,7 @@ export class ThrottleStore extends ThrottleStoreTag {
 
 /** The part of `@effect/experimental/RateLimiter` that {@link ThrottleStore.layerRateLimiter} uses. */
 export interface RateLimiter {
+  /** Takes from a window, or fails with the time to wait. */
   readonly consume: (options: {
     readonly algorithm: "fixed-window"
     readonly onExceeded: "fail"

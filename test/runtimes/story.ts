@@ -5,13 +5,20 @@
 import {
   type ApiKeyError,
   createApiKey,
+  createApiKeyOnce,
   Credentials,
+  credentialsFromStore,
   deleteApiKey,
   getApiKey,
   listApiKeyPages,
   listApiKeys,
   listApiKeysPage,
   RetryPolicy,
+  rotateApiKey,
+  rotateApiKeys,
+  type SecretStore,
+  sweepExpiredApiKeys,
+  temporaryApiKey,
   throttled,
   updateApiKey,
   withRetryPolicy,
@@ -23,10 +30,13 @@ import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 
@@ -65,6 +75,13 @@ const failing = (
 
 const tagOf = (error: ApiKeyError) => [error._tag, error.attempts, error.mayHaveApplied]
 
+/** Keeps one secret, in memory. */
+const storeOf = (secret: Redacted.Redacted): Effect.Effect<SecretStore> =>
+  Effect.map(Ref.make(secret), (ref) => ({
+    read: Effect.asSome(Ref.get(ref)),
+    write: (secret) => Ref.set(ref, secret),
+  }))
+
 /** The steps of the story, by name, in order. */
 export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
   const { keyIds, serviceAccountId } = setting
@@ -97,6 +114,10 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
   const name = "made by the story"
   const create = createApiKey({ name, serviceAccountId })
   const anId = keyIds[0] ?? ""
+  const ofAccount = Effect.map(
+    Stream.runCollect(listApiKeys({ serviceAccountId })),
+    Chunk.toReadonlyArray,
+  )
 
   return {
     "creates, gets, renames and deletes a key": Effect.gen(function* () {
@@ -311,6 +332,98 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
       yield* Fiber.interrupt(walk)
       yield* reaches("Aborted")
       yield* checkEqual("nothing more was sent", (yield* seen).length, 2)
+    }),
+
+    "creates exactly one key although the answer is lost": Effect.gen(function* () {
+      const before = yield* ofAccount
+      yield* order([{ operation: "createApiKey", calls: 1, fault: { _tag: "DropAfter" } }])
+      const { apiKey, secret } = yield* quickly(createApiKeyOnce({ name, serviceAccountId }))
+      const creates = (yield* seen).filter((one) => one.operation === "createApiKey")
+      yield* checkEqual("two were sent", creates.map((one) => one.outcome), ["Dropped", "Answered"])
+      yield* checkEqual("one key is left", yield* ofAccount, [...before, apiKey])
+      yield* checkEqual("as it was named", apiKey.name, name)
+      const known = yield* failing(as(Redacted.value(secret))(getApiKey(apiKey.id)))
+      yield* checkEqual("its secret is known", known._tag, "Forbidden")
+      yield* deleteApiKey(apiKey.id)
+    }),
+
+    "lends a key for as long as a scope is open": Effect.gen(function* () {
+      yield* order([])
+      const before = yield* ofAccount
+      yield* Effect.scoped(Effect.gen(function* () {
+        const { apiKey } = yield* temporaryApiKey({ name, serviceAccountId, expiresIn: "1 hour" })
+        yield* checkEqual("it is there", yield* ofAccount, [...before, apiKey])
+      }))
+      yield* checkEqual("it is gone", yield* ofAccount, before)
+    }),
+
+    "sweeps up what is over, and nothing else": Effect.gen(function* () {
+      yield* order([])
+      const before = yield* ofAccount
+      const left = yield* createApiKey({
+        name: `${name} [expires 2020-01-01T00:00:00Z 1a2b3c4d]`,
+        serviceAccountId,
+      })
+      const swept = yield* Stream.runCollect(sweepExpiredApiKeys())
+      yield* checkEqual("what was left", Chunk.toReadonlyArray(swept), [left.apiKey])
+      yield* checkEqual("the others are there", yield* ofAccount, before)
+    }),
+
+    "rotates the key that it calls with": Effect.gen(function* () {
+      yield* order([])
+      // The first part of a secret is the id of its key.
+      const admin = yield* getApiKey(setting.tokens.admin.split("_").slice(0, 2).join("_"))
+      const own = yield* createApiKey({ name, serviceAccountId: admin.serviceAccountId })
+      const store = yield* storeOf(own.secret)
+      const { apiKey } = yield* Effect.gen(function* () {
+        const rotation = yield* rotateApiKey({ store, grace: 0 })
+        yield* checkEqual("what it did", [rotation.did, rotation.deleted], ["made", [
+          own.apiKey.id,
+        ]])
+        yield* checkEqual("by its name", rotation.apiKey.name, name)
+        const gone = yield* failing(getApiKey(own.apiKey.id))
+        yield* checkEqual("the new one calls, the old one is gone", gone._tag, "NotFound")
+        return rotation
+      }).pipe(Effect.provide(credentialsFromStore(store, { baseUrl: setting.baseUrl })))
+      const held = Option.map(yield* store.read, (secret) => Redacted.value(secret))
+      yield* check(
+        "the store holds the new one",
+        Option.exists(held, (secret) => secret.startsWith(`${apiKey.id}_`)),
+        apiKey,
+      )
+      yield* deleteApiKey(apiKey.id)
+    }),
+
+    "rotates several keys": Effect.gen(function* () {
+      yield* order([])
+      const before = yield* ofAccount
+      const made = yield* Effect.replicateEffect(create, 3)
+      const stores = new Map(
+        yield* Effect.forEach(
+          made,
+          ({ apiKey, secret }) =>
+            Effect.map(storeOf(secret), (store) => [apiKey.id, store] as const),
+        ),
+      )
+      const outcomes = yield* Stream.fromIterable(made.map(({ apiKey }) => apiKey)).pipe(
+        rotateApiKeys({
+          store: ({ id }) => stores.get(id) ?? { read: Effect.succeedNone, write: Effect.die },
+          grace: 0,
+        }),
+        Stream.runCollect,
+      )
+      const rotations = Chunk.toReadonlyArray(outcomes).flatMap(({ result }) =>
+        Either.match(result, { onLeft: () => [], onRight: (rotation) => [rotation] })
+      )
+      yield* checkEqual("each", rotations.map(({ did }) => did), ["made", "made", "made"])
+      const fresh = rotations.map(({ apiKey }) => apiKey.id)
+      const now = (yield* ofAccount).map(({ id }) => id)
+      yield* checkEqual(
+        "the new ones are left",
+        now.toSorted(),
+        [...before.map(({ id }) => id), ...fresh].toSorted(),
+      )
+      yield* Effect.forEach(fresh, (id) => deleteApiKey(id))
     }),
 
     "keeps below a limit": Effect.gen(function* () {

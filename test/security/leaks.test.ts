@@ -16,7 +16,7 @@ import * as Cause from "effect/Cause"
 import * as Redacted from "effect/Redacted"
 import { failures, run } from "./failures.ts"
 import { forgotten, operations, tags } from "./operations.ts"
-import { inspectDeep, type Rendering, renderRun, renderValue } from "./renderings.ts"
+import { inspectDeep, type Rendering, renderOnce, renderRun, renderValue } from "./renderings.ts"
 import { leakIn, newSecret, secretPart, tokens } from "./secrets.ts"
 
 const leaksIn = (renderings: ReadonlyArray<Rendering>) =>
@@ -25,8 +25,8 @@ const leaksIn = (renderings: ReadonlyArray<Rendering>) =>
     return leak === undefined ? [] : [{ where, leak, text: text.slice(0, 2000) }]
   })
 
-/** Runs with OpenTelemetry's own tracer, and makes text of all that it exports. */
-const withOpenTelemetry = <A, E>(effect: Effect.Effect<A, E>) =>
+/** Runs, with OpenTelemetry's own tracer, and makes text of all that it exports too. */
+const renderExported = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.gen(function* () {
     const exporter = new InMemorySpanExporter()
     const provider = new BasicTracerProvider({
@@ -37,14 +37,17 @@ const withOpenTelemetry = <A, E>(effect: Effect.Effect<A, E>) =>
       OtelTracer.OtelTracer,
       provider.getTracer("test"),
     )
-    yield* Effect.exit(Effect.withTracer(Effect.withSpan(effect, "caller"), tracer))
+    const { exit, renderings } = yield* Effect.withTracer(renderRun(effect, inspectors), tracer)
     const spans = exporter.getFinishedSpans()
-    return {
-      spans,
-      renderings: spans.flatMap(({ attributes, events, links, name, resource, status }) =>
-        renderValue("a span", { attributes, events, links, name, resource, status }, inspectors)
-      ),
-    }
+    const exported = spans.map(({ attributes, events, links, name, resource, status }) => ({
+      attributes,
+      events,
+      links,
+      name,
+      resource,
+      status,
+    }))
+    return { exit, renderings, spans: renderOnce("the exported spans", exported, inspectors) }
   })
 
 const inspectors = { "util.inspect": inspectDeep }
@@ -56,18 +59,17 @@ describe("nothing that a call leaves behind holds a secret", () => {
     it.live.each(failures)(`${operation}: $name`, (failure) =>
       Effect.gen(function* () {
         for (const token of operation === "getApiKey" ? Object.values(tokens) : [tokens.apiKey]) {
-          const { exit, renderings } = yield* renderRun(run(call, failure, token), inspectors)
+          const { exit, renderings, spans } = yield* renderExported(run(call, failure, token))
           const shown = renderings.filter(([where]) => !failure.isData || !/\bvalue\b/.test(where))
           expect(leaksIn(shown)).toEqual([])
+          expect(leaksIn(spans)).toEqual([])
+          expect(spans.map(([, text]) => text)).toContain("caller")
           if (failure.mayPass !== true) expect(exit._tag).toBe("Failure")
           if (Exit.isFailure(exit)) {
             const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
             if (isRecord(error)) seen.add(String(error["_tag"]))
           }
         }
-        const { renderings, spans } = yield* withOpenTelemetry(run(call, failure, tokens.apiKey))
-        expect(spans.map(({ name }) => name)).toContain("caller")
-        expect(leaksIn(renderings)).toEqual([])
       }))
   }
 

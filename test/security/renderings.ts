@@ -11,9 +11,8 @@ import * as FiberRef from "effect/FiberRef"
 import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
-import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
-import { inspect } from "node:util"
+import { inspect, types } from "node:util"
 
 /** A place, and the text that stands there. */
 export type Rendering = readonly [where: string, text: string]
@@ -45,67 +44,134 @@ const inspectAs = (value: unknown, customInspect: boolean): string =>
     maxStringLength: null,
   })
 
-/** A value's renderings. */
+/** Inspections, by name. */
+export type Inspectors = Readonly<Record<string, Inspect>>
+
+/** A value's renderings, which pass over the objects that were seen where only they are looked at. */
 export const renderValue = (
   name: string,
   value: unknown,
-  inspectors: Readonly<Record<string, Inspect>>,
+  inspectors: Inspectors,
+  seen: Set<unknown> = new Set(),
 ): ReadonlyArray<Rendering> =>
-  typeof value === "string" ? [[name, value]] : [
+  isPrimitive(value) ? [[name, String(value)]] : [
     [`String of ${name}`, attempt(() => String(value))],
     [`JSON of ${name}`, attempt(() => JSON.stringify(value))],
-    [`${name} walked`, [...walk(value, new Set())].join("\n")],
+    [`${name} walked`, [...walk(value, seen)].join("\n")],
     ...Object.entries(inspectors).map(([inspector, inspect]): Rendering => [
       `${inspector} of ${name}`,
       attempt(() => inspect(value)),
     ]),
   ]
 
+// Whatever makes text of it makes the same.
+const isPrimitive = (value: unknown): boolean => value !== Object(value)
+
 /** Every string that can be reached, through whatever a program can follow. */
-function* walk(value: unknown, seen: Set<unknown>): Generator<string> {
-  if (typeof value === "string") yield value
-  if (typeof value === "symbol") yield String(value)
-  if (value === null || typeof value !== "object" && typeof value !== "function") return
-  if (seen.has(value) || seen.size > 20_000) return
-  seen.add(value)
-  if (value instanceof Map || value instanceof Set) yield* walk([...value], seen)
-  // An Effect failure remembers its span behind a proxy, which shows no such property.
-  const annotations = [Symbol.for("effect/SpanAnnotation"), Symbol.for("effect/OriginalAnnotation")]
-  for (let at: object | null = value; at !== null; at = Object.getPrototypeOf(at)) {
-    if (at === Object.prototype || at === Function.prototype || at === Array.prototype) break
-    for (const key of [...Reflect.ownKeys(at), ...annotations]) {
-      yield String(key)
-      let member: unknown
-      try {
-        // A getter is asked for the value itself, not for its prototype.
-        member = Reflect.get(at, key, value)
-      } catch (error) {
-        member = error
+const walk = (root: unknown, seen: Set<unknown>): ReadonlySet<string> => {
+  const strings = new Set<string>()
+  const ahead = [root]
+  while (ahead.length > 0) {
+    const value = ahead.pop()
+    if (typeof value === "string") strings.add(value)
+    if (typeof value === "symbol") strings.add(String(value))
+    if (value === null || typeof value !== "object" && typeof value !== "function") continue
+    if (seen.has(value) || seen.size > 20_000) continue
+    seen.add(value)
+    if (value instanceof Map || value instanceof Set) ahead.push(...value)
+    for (let at: object | null = value; at !== null; at = Object.getPrototypeOf(at)) {
+      if (at === Object.prototype || at === Function.prototype || at === Array.prototype) break
+      for (const key of [...Reflect.ownKeys(at), ...annotations]) {
+        strings.add(String(key))
+        try {
+          // A getter is asked for the value itself, not for its prototype.
+          ahead.push(Reflect.get(at, key, value))
+        } catch (error) {
+          ahead.push(error)
+        }
       }
-      yield* walk(member, seen)
     }
   }
+  return strings
+}
+
+// An Effect failure remembers its span behind a proxy, which shows no such property.
+const annotations = [Symbol.for("effect/SpanAnnotation"), Symbol.for("effect/OriginalAnnotation")]
+
+/** Keeps the renderings of what a run tells, of each value once. */
+interface Told {
+  readonly renderings: Array<Rendering>
+  readonly values: (name: string, values: ReadonlyArray<unknown>) => void
+}
+
+const makeTold = (inspectors: Inspectors): Told => {
+  const renderings: Array<Rendering> = []
+  const known = new Set<unknown>()
+  const seen = new Set<unknown>()
+  return {
+    renderings,
+    values: (name, values) => {
+      const ahead = [...values]
+      while (ahead.length > 0) {
+        const value = ahead.pop()
+        if (known.has(value)) continue
+        known.add(value)
+        const parts = partsOf(value)
+        if (parts !== undefined) ahead.push(...parts)
+        else renderings.push(...renderValue(name, value, inspectors, seen))
+      }
+    },
+  }
+}
+
+/** The renderings of a value's parts, of each once. */
+export const renderOnce = (
+  name: string,
+  value: unknown,
+  inspectors: Inspectors,
+): ReadonlyArray<Rendering> => {
+  const told = makeTold(inspectors)
+  told.values(name, [value])
+  return told.renderings
+}
+
+/** What something shows and nothing else, where it shows no more than its parts. */
+const partsOf = (value: unknown): ReadonlyArray<unknown> | undefined => {
+  if (Exit.isExit(value)) return [Exit.isFailure(value) ? value.cause : value.value]
+  if (typeof value !== "object" || value === null || types.isProxy(value)) return undefined
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== Array.prototype) return undefined
+  const parts: Array<unknown> = []
+  for (const key of Reflect.ownKeys(value)) {
+    const property = Object.getOwnPropertyDescriptor(value, key)
+    if (property === undefined || property.get !== undefined) return undefined
+    parts.push(key, property.value)
+  }
+  return parts
 }
 
 /** What a call leaves behind: its exit, and all that it told loggers and tracers on its way. */
 export const renderRun = <A, E>(
   run: Effect.Effect<A, E>,
-  inspectors: Readonly<Record<string, Inspect>>,
-): Effect.Effect<{ readonly exit: Exit.Exit<A, E>; readonly renderings: Array<Rendering> }> =>
+  inspectors: Inspectors,
+): Effect.Effect<
+  { readonly exit: Exit.Exit<A, E>; readonly renderings: ReadonlyArray<Rendering> }
+> =>
   Effect.gen(function* () {
-    const renderings: Array<Rendering> = []
-    const tracer = recordingTracer(renderings, inspectors)
+    const told = makeTold(inspectors)
+    // Apart, so that what an answer holds counts as told where it is told elsewhere too.
+    const answers = makeTold(inspectors)
     const logged = Effect.exit(run).pipe(
       Effect.tap((exit) =>
         Exit.match(exit, { onFailure: logFailure, onSuccess: () => Effect.void })
       ),
       Effect.withSpan("caller"),
-      Effect.withTracer(tracer),
+      Effect.withTracer(recordingTracer(told, answers, yield* Effect.tracer)),
     )
-    const exit = yield* withCapturingLoggers(logged, renderings, inspectors)
-    if (Exit.isFailure(exit)) renderings.push(...renderCause(exit.cause, inspectors))
-    else renderings.push(...renderValue("the value", exit.value, inspectors))
-    return { exit, renderings }
+    const exit = yield* withCapturingLoggers(logged, told)
+    // Anew, since what was told before may have changed since.
+    const last = renderExit(exit, inspectors)
+    return { exit, renderings: [...told.renderings, ...answers.renderings, ...last] }
   })
 
 const logFailure = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
@@ -118,18 +184,21 @@ const renderPretty = (cause: Cause.Cause<unknown>): ReadonlyArray<Rendering> => 
   ["Cause.pretty with causes", Cause.pretty(cause, { renderErrorCause: true })],
 ]
 
-const renderCause = (
-  cause: Cause.Cause<unknown>,
-  inspectors: Readonly<Record<string, Inspect>>,
+const renderExit = (
+  exit: Exit.Exit<unknown, unknown>,
+  inspectors: Inspectors,
 ): ReadonlyArray<Rendering> => {
+  if (Exit.isSuccess(exit)) return renderValue("the value", exit.value, inspectors)
+  const { cause } = exit
   const errors = [...Cause.failures(cause), ...Cause.defects(cause)]
+  const seen = new Set<unknown>()
   return [
     ...renderPretty(cause),
-    ...renderValue("the cause", cause, inspectors),
-    ...renderValue("the pretty errors", Cause.prettyErrors(cause), inspectors),
+    ...renderValue("the exit", exit, inspectors, seen),
+    ...renderValue("the pretty errors", Cause.prettyErrors(cause), inspectors, seen),
     ...[...errors, ...errors.flatMap(causesOf)].flatMap((error) => [
       ["stack", error instanceof Error ? String(error.stack) : ""] as const,
-      ...renderValue("the error", error, inspectors),
+      ...renderValue("the error", error, inspectors, seen),
     ]),
   ]
 }
@@ -140,18 +209,12 @@ const causesOf = (error: unknown): ReadonlyArray<unknown> =>
 /** Runs with all of Effect's loggers at once, and keeps what they say. */
 const withCapturingLoggers = <A, E>(
   effect: Effect.Effect<A, E>,
-  renderings: Array<Rendering>,
-  inspectors: Readonly<Record<string, Inspect>>,
+  told: Told,
 ): Effect.Effect<A, E> =>
   Console.consoleWith((console) => {
     const capture = <Output>(name: string, logger: Logger.Logger<unknown, Output>) =>
-      Logger.map(logger, (output) => {
-        renderings.push(...renderValue(`what the ${name} logger says`, output, inspectors))
-      })
-    const print = (...args: ReadonlyArray<unknown>) => {
-      renderings.push(["the console", args.map(show).join(" ")])
-    }
-    const show = (arg: unknown) => typeof arg === "string" ? arg : inspectAs(arg, true)
+      Logger.map(logger, (output) => told.values(`what the ${name} logger says`, [output]))
+    const print = (...args: ReadonlyArray<unknown>) => told.values("the console", args)
     const printing = { log: print, error: print, group: print, groupCollapsed: print }
     return effect.pipe(
       Effect.locally(
@@ -164,9 +227,8 @@ const withCapturingLoggers = <A, E>(
           Logger.prettyLogger({ colors: false, mode: "tty" }),
           Logger.prettyLogger({ colors: false, mode: "browser" }),
           Logger.tracerLogger,
-          capture(
-            "own",
-            Logger.make(({ annotations, cause, message }) => [annotations, cause, message]),
+          Logger.make(({ annotations, cause, message }) =>
+            told.values("what a logger is told", [[...annotations], cause, message])
           ),
         ),
       ),
@@ -178,48 +240,51 @@ const withCapturingLoggers = <A, E>(
 // Its success is what the API answered, not what an HttpClient knows of it.
 const isOurs = (span: string): boolean => span === "caller" || span.startsWith("ApiKeys.")
 
-/** Keeps all that a tracer is told, the exits of spans among it. */
-const recordingTracer = (
-  renderings: Array<Rendering>,
-  inspectors: Readonly<Record<string, Inspect>>,
-): Tracer.Tracer => {
-  let spans = 0
-  return Tracer.make({
+/** Keeps all that a tracer is told, the exits of spans among it, and tells it on. */
+const recordingTracer = (told: Told, answers: Told, tracer: Tracer.Tracer): Tracer.Tracer =>
+  Tracer.make({
     context: (execution) => execution(),
     span: (name, parent, context, links, startTime, kind, options) => {
-      const attributes = new Map<string, unknown>()
-      const keep = (what: string, ...told: ReadonlyArray<unknown>) => {
-        renderings.push(...renderValue(`the ${what} of a span`, told, inspectors))
-      }
+      const keep = (what: string, ...values: ReadonlyArray<unknown>) =>
+        told.values(`the ${what} of a span`, values)
       keep("start", name, kind, options)
-      spans++
+      const inner = tracer.span(name, parent, context, links, startTime, kind, options)
+      const attributes = new Map<string, unknown>()
+      // Not the tracer's own span: errors remember theirs, and a tracer's knows its exporter.
       const span: Tracer.Span = {
         _tag: "Span",
         name,
-        spanId: String(spans).padStart(16, "0"),
-        traceId: Option.match(parent, {
-          onNone: () => "0".repeat(32),
-          onSome: ({ traceId }) => traceId,
-        }),
+        spanId: inner.spanId,
+        traceId: inner.traceId,
         parent,
         context,
         status: { _tag: "Started", startTime },
         attributes,
         links,
-        sampled: true,
+        sampled: inner.sampled,
         kind,
         attribute: (key, value) => {
           attributes.set(key, value)
           keep("attribute", key, value)
+          inner.attribute(key, value)
         },
-        event: (name, _time, attributes) => keep("event", name, attributes),
-        addLinks: (links) => keep("links", links),
-        end: (_time, exit) => {
-          keep(Exit.isSuccess(exit) && isOurs(name) ? "value" : "end", exit)
-          if (Exit.isFailure(exit)) renderings.push(...renderPretty(exit.cause))
+        event: (name, time, attributes) => {
+          keep("event", name, attributes)
+          inner.event(name, time, attributes)
+        },
+        addLinks: (links) => {
+          keep("links", links)
+          inner.addLinks(links)
+        },
+        end: (time, exit) => {
+          if (Exit.isSuccess(exit) && isOurs(name)) answers.values("the value of a span", [exit])
+          else keep("end", exit)
+          if (Exit.isFailure(exit)) {
+            for (const [where, text] of renderPretty(exit.cause)) told.values(where, [text])
+          }
+          inner.end(time, exit)
         },
       }
       return span
     },
   })
-}

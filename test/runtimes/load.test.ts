@@ -1,0 +1,66 @@
+/**
+ * What happens when the module is loaded: nothing. Edge runtimes refuse timers and random numbers
+ * then, and Deno asks before the environment is read.
+ */
+import { buildSync } from "esbuild"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { expect, it } from "vitest"
+import { expectSuccess, root, runTool } from "../tool.ts"
+
+/** Loads a bundle of the module once Effect is there, and prints each global that it reaches for. */
+const loading = (bundle: string, imports: ReadonlyArray<string>): string => `
+  for (const name of ${JSON.stringify(imports)}) await import(name)
+  const { log } = console
+  const touched = []
+  const watch = (owner, name) => {
+    const value = owner[name]
+    Object.defineProperty(owner, name, { get: () => (touched.push(name), value) })
+  }
+  const ofTime = ["setTimeout", "setInterval", "setImmediate", "queueMicrotask", "performance"]
+  for (const name of ["process", "Deno", "Bun", "crypto", ...ofTime]) watch(globalThis, name)
+  watch(Math, "random")
+  watch(Date, "now")
+  await import(${JSON.stringify(bundle)})
+  log(JSON.stringify(touched))
+`
+
+const load = async (source: string): Promise<unknown> => {
+  const { metafile, outputFiles } = buildSync({
+    stdin: { contents: source, resolveDir: root, loader: "ts" },
+    bundle: true,
+    packages: "external",
+    format: "esm",
+    write: false,
+    metafile: true,
+  })
+  const imports = Object.values(metafile.outputs).flatMap(({ imports }) => imports)
+  const cache = join(root, "node_modules/.cache")
+  mkdirSync(cache, { recursive: true })
+  const folder = mkdtempSync(join(cache, "load-"))
+  try {
+    const bundle = join(folder, "bundle.mjs")
+    writeFileSync(bundle, outputFiles[0]?.text ?? "")
+    const script = join(folder, "load.mjs")
+    writeFileSync(script, loading(bundle, imports.map(({ path }) => path)))
+    return JSON.parse(expectSuccess(await runTool("node", [script])).stdout)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+it.each(["./src/mod.ts", "./src/emulator/mod.ts"])(
+  "loading %s touches no environment, no timer, no clock and no random number",
+  async (entry) => {
+    expect(await load(`export * from "${entry}"`)).toEqual([])
+  },
+)
+
+it("whatever does is found out", async () => {
+  expect(await load("Math.random(); Date.now(); setTimeout(() => {}); process.env")).toEqual([
+    "random",
+    "now",
+    "setTimeout",
+    "process",
+  ])
+})
