@@ -59,9 +59,11 @@ const formatSecond = (millis: number): string =>
  */
 export const parseMarked = (text: string): MarkedName => {
   const unmarked: MarkedName = { name: text, mark: Option.none() }
-  const match = /^([^]*) \[(once|first|expires|rotates) (?:(\S+) )?([a-z0-9]{8})\]$/.exec(text)
+  const end = text.lastIndexOf(" [")
+  const match = /\[(once|first|expires|rotates) (?:(\S+) )?([a-z0-9]{8})\]/.exec(text.slice(end))
   if (match === null) return unmarked
-  const [, name = "", kind = "", argument = "", nonce = ""] = match
+  const name = text.slice(0, end)
+  const [, kind = "", argument = "", nonce = ""] = match
   const mark = readMark(kind, argument, nonce)
   return mark !== undefined && formatMarked(name, mark) === text
     ? { name, mark: Option.some(mark) }
