@@ -28,19 +28,33 @@ import * as Option from "effect/Option"
 // Whoever calls a worker does not wait for minutes.
 const policy = RetryPolicy.make({ attemptTimeout: "5 seconds", deadline: "15 seconds" })
 
+const ask = (serviceAccountId: string | undefined) =>
+  listApiKeysPage({ serviceAccountId, pageSize: 50, sortOrder: "DESC" }).pipe(
+    withRetryPolicy(policy),
+  )
+
 class Newest extends Effect.Service<Newest>()("Newest", {
   effect: Effect.map(
-    // All who ask at the same time wait for one request.
     Cache.makeWith({
       capacity: 1000,
-      lookup: (serviceAccountId: string | undefined) =>
-        listApiKeysPage({ serviceAccountId, pageSize: 50, sortOrder: "DESC" }).pipe(
-          withRetryPolicy(policy),
-        ),
+      lookup: ask,
       // A failure too is kept for a while: an API in trouble is not asked by every caller.
       timeToLive: (exit) => Exit.isSuccess(exit) ? "30 seconds" : "1 second",
     }),
-    (cache) => ({ of: (serviceAccountId: string | undefined) => cache.get(serviceAccountId) }),
+    (cache) => ({
+      /** All who ask at the same time wait for one request. */
+      shared: (serviceAccountId: string | undefined) => cache.get(serviceAccountId),
+      /** Who finds nothing kept sends a request, and waits for nobody else's. */
+      own: (serviceAccountId: string | undefined) =>
+        Effect.flatMap(
+          cache.getOptionComplete(serviceAccountId),
+          Option.match({
+            onNone: () =>
+              Effect.tap(ask(serviceAccountId), (page) => cache.set(serviceAccountId, page)),
+            onSome: Effect.succeed,
+          }),
+        ),
+    }),
   ),
   dependencies: [
     Layer.provide(throttled({ limit: 10, window: "1 second" }), FetchHttpClient.layer),
@@ -48,10 +62,17 @@ class Newest extends Effect.Service<Newest>()("Newest", {
   ],
 }) {}
 
-const newest = (serviceAccountId: string | undefined) =>
-  Effect.flatMap(Newest, (newest) => newest.of(serviceAccountId))
-
 const runtime = ManagedRuntime.make(Newest.Default)
+
+const onBun = (serviceAccountId: string | undefined) =>
+  Effect.flatMap(Newest, (newest) => newest.shared(serviceAccountId))
+
+// Workers ends what a request has begun when its caller leaves. So no request may depend on what
+// another one is doing: its client, its credentials and its turn at both are its own.
+const onWorkers = (serviceAccountId: string | undefined) =>
+  Effect.flatMap(Newest, (newest) => newest.own(serviceAccountId)).pipe(
+    Effect.provide(Layer.merge(FetchHttpClient.layer, Credentials.layerConfig)),
+  )
 
 type Exited = Exit.Exit<ApiKeyPage, ListApiKeysError | ConfigError>
 
@@ -69,21 +90,16 @@ const toResponse = (exit: Exited): Response => {
   )
 }
 
-interface ExecutionContext {
-  readonly waitUntil: (promise: Promise<unknown>) => void
-}
-
 export default {
-  // Bun gives its server as the second argument, and no third one.
-  fetch: async (request: Request, _: unknown, context?: ExecutionContext): Promise<Response> => {
+  fetch: async (request: Request): Promise<Response> => {
     const { pathname, searchParams } = new URL(request.url)
     if (pathname !== "/keys") return Response.json({ message: "no such page" }, { status: 404 })
     if (request.method !== "GET") {
       return Response.json({ message: "only GET" }, { status: 405, headers: { allow: "GET" } })
     }
-    // A caller who leaves ends nothing: others may wait for the same answer.
-    const exit = runtime.runPromiseExit(newest(searchParams.get("serviceAccount") ?? undefined))
-    context?.waitUntil(exit)
-    return toResponse(await exit)
+    const newest = "Bun" in globalThis ? onBun : onWorkers
+    // Nobody's leaving interrupts it: on Bun others may wait for the same answer.
+    const serviceAccountId = searchParams.get("serviceAccount") ?? undefined
+    return toResponse(await runtime.runPromiseExit(newest(serviceAccountId)))
   },
 }

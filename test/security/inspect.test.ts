@@ -5,7 +5,8 @@ import { runTool } from "../tool.ts"
 
 const calls = failures.length * Object.keys(operations).length
 
-it.each([
+// Small files are begun last, when a core may be free for each.
+it.concurrent.each([
   ["Deno", "deno", ["run", "--no-prompt", "--cached-only", "--allow-env", "--allow-read"]],
   ["Bun", "bun", ["run"]],
 ])("nothing that a call leaves behind holds a secret on %s", async (runtime, tool, args) => {

@@ -76,8 +76,10 @@ const walk = (root: unknown, seen: Set<unknown>): ReadonlySet<string> => {
     if (typeof value === "string") strings.add(value)
     if (typeof value === "symbol") strings.add(String(value))
     if (value === null || typeof value !== "object" && typeof value !== "function") continue
-    if (seen.has(value) || seen.size > 20_000) continue
+    if (seen.has(value)) continue
     seen.add(value)
+    // Whatever reaches that much reaches the runtime's own world, and is to be cut off there.
+    if (seen.size > 20_000) throw new Error("too much to walk through")
     if (value instanceof Map || value instanceof Set) ahead.push(...value)
     for (let at: object | null = value; at !== null; at = Object.getPrototypeOf(at)) {
       if (at === Object.prototype || at === Function.prototype || at === Array.prototype) break
