@@ -1,0 +1,72 @@
+/**
+ * Which tests are whose: a mutant of an area's sources is to be killed by the area's own tests.
+ *
+ * They are the fast ones: no tool, no socket, no waiting.
+ *
+ * @module
+ */
+
+/** Sources below `src/`, and tests below `test/`. */
+export interface Area {
+  readonly sources: ReadonlyArray<string>
+  readonly tests: ReadonlyArray<string>
+}
+
+const transport = (name: string) => `transport/${name}.ts`
+const transportTest = (name: string) => `transport/${name}.test.ts`
+
+/** Every source but the emulator's, in exactly one area. */
+export const areas: Readonly<Record<string, Area>> = {
+  wire: {
+    sources: ["ApiKey.ts", "ApiKeyId.ts", ...["decode", "retryAfter", "wire"].map(transport)],
+    tests: ["decode", "retryAfter", "wire"].map(transportTest),
+  },
+  redaction: {
+    sources: [transport("redact")],
+    tests: [transportTest("redact")],
+  },
+  shield: {
+    sources: [transport("shield")],
+    tests: [transportTest("shield")],
+  },
+  request: {
+    sources: ["version.ts", ...["operation", "request"].map(transport)],
+    tests: ["spec.test.ts", "endpoints/badInput.test.ts", "endpoints/createApiKey.test.ts"],
+  },
+  answer: {
+    sources: ["ApiKeyError.ts", ...["failure", "response"].map(transport)],
+    tests: ["endpoints/badAnswer.test.ts", transportTest("response"), transportTest("failure")],
+  },
+  exchange: {
+    sources: ["attemptTimeout", "AttemptWait", "exchange", "execute", "metrics"].map(transport),
+    tests: ["exchange", "renewal", "visibility"].map(transportTest),
+  },
+  retries: {
+    sources: [transport("RetryPolicy")],
+    tests: [transportTest("RetryPolicy")],
+  },
+  throttle: {
+    sources: ["gate", "line", "throttle"].map(transport),
+    tests: ["gate", "line", "throttle"].map(transportTest),
+  },
+  credentials: {
+    sources: ["Credentials.ts"],
+    tests: ["Credentials.test.ts"],
+  },
+  endpoints: {
+    sources: ["endpoints"],
+    tests: ["endpoints/listApiKeys.test.ts", "endpoints/badInput.test.ts", "spec.test.ts"],
+  },
+  lifecycle: {
+    sources: ["lifecycle"],
+    tests: [
+      "createApiKeyOnce",
+      "guards",
+      "mark",
+      "rotateApiKey",
+      "rotateApiKeys",
+      "rotation",
+      "temporaryApiKey",
+    ].map((name) => `lifecycle/${name}.test.ts`),
+  },
+}
