@@ -6,9 +6,10 @@
  * @module
  */
 
-/** Sources below `src/`, and tests below `test/`. */
+/** Sources below `src/`, files or directories, and tests below `test/`. */
 export interface Area {
   readonly sources: ReadonlyArray<string>
+  /** The fastest first. */
   readonly tests: ReadonlyArray<string>
 }
 
@@ -19,7 +20,7 @@ const transportTest = (name: string) => `transport/${name}.test.ts`
 export const areas: Readonly<Record<string, Area>> = {
   wire: {
     sources: ["ApiKey.ts", "ApiKeyId.ts", ...["decode", "retryAfter", "wire"].map(transport)],
-    tests: ["decode", "retryAfter", "wire"].map(transportTest),
+    tests: ["wire", "retryAfter", "decode"].map(transportTest),
   },
   redaction: {
     sources: [transport("redact")],
@@ -31,11 +32,11 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   request: {
     sources: ["version.ts", ...["operation", "request"].map(transport)],
-    tests: ["spec.test.ts", "endpoints/badInput.test.ts", "endpoints/createApiKey.test.ts"],
+    tests: ["endpoints/createApiKey.test.ts", "endpoints/badInput.test.ts", "spec.test.ts"],
   },
   answer: {
     sources: ["ApiKeyError.ts", ...["failure", "response"].map(transport)],
-    tests: ["endpoints/badAnswer.test.ts", transportTest("response"), transportTest("failure")],
+    tests: [transportTest("failure"), transportTest("response"), "endpoints/badAnswer.test.ts"],
   },
   exchange: {
     sources: ["attemptTimeout", "AttemptWait", "exchange", "execute", "metrics"].map(transport),
@@ -55,7 +56,7 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   endpoints: {
     sources: ["endpoints"],
-    tests: ["endpoints/listApiKeys.test.ts", "endpoints/badInput.test.ts", "spec.test.ts"],
+    tests: ["endpoints/badInput.test.ts", "spec.test.ts", "endpoints/listApiKeys.test.ts"],
   },
   lifecycle: {
     sources: ["lifecycle"],

@@ -6,12 +6,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 import {
   createApiKey,
   Credentials,
   getApiKey,
+  type RateLimiter as RateLimiterPart,
   RetryPolicy,
   throttled,
   throttledByStore,
@@ -137,15 +139,73 @@ describe("throttled", () => {
       })
     }))
 
-  it.effect("refuses a limit that would never let anything through", () =>
+  it.effect.each([0, -1, 1.5, NaN, Infinity, 2 ** 53])(
+    "refuses a limit of %d",
+    (limit) =>
+      Effect.gen(function* () {
+        const exit = yield* Effect.exit(
+          Effect.provide(
+            HttpClient.HttpClient,
+            Layer.provide(throttled({ limit, window: "1 second" }), scripted(ok).client),
+          ),
+        )
+        expect(String(exit)).toContain("throttled: limit must be a whole number, 1 or more")
+      }),
+  )
+
+  /** When the requests of as many calls at once are sent, one in each window. */
+  const sentOneByOne = (
+    window: Duration.DurationInput,
+    ...answersAfter: ReadonlyArray<number>
+  ) =>
     Effect.gen(function* () {
-      const exit = yield* Effect.exit(
-        Effect.provide(
-          HttpClient.HttpClient,
-          Layer.provide(throttled({ limit: 0, window: "1 second" }), scripted(ok).client),
-        ),
+      const script = scripted(...answersAfter.map((afterMillis) => ({ ...ok, afterMillis })))
+      const calls = Effect.replicateEffect(getApiKey(key.id), answersAfter.length, {
+        concurrency: "unbounded",
+      })
+      const fiber = yield* calls.pipe(
+        Effect.provide(Layer.provide(throttled({ limit: 1, window }), script.client)),
+        Effect.provide(credentials),
+        Effect.fork,
       )
-      expect(Exit.isFailure(exit)).toBe(true)
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      return script.sent.map(({ at }) => at)
+    })
+
+  it.effect.each<readonly [string, Duration.DurationInput, ReadonlyArray<number>, object]>([
+    ["one window after it was sent, where all answers take as long", 1000, [300, 300, 300], [
+      0,
+      1000,
+      2000,
+    ]],
+    ["later by what its answer took beyond the fastest", 1000, [100, 500, 100], [0, 1000, 2400]],
+    // The second looks again each twenty-fifth of a window while the first is under way.
+    ["soon after an answer that took longer than a window", 1000, [1500, 0], [0, 1520]],
+    ["no sooner than whole milliseconds can tell", Duration.micros(1500n), [0, 0], [0, 2]],
+  ])(
+    "lets a request's token come back %s",
+    ([, window, answersAfter, sentAt]) =>
+      Effect.gen(function* () {
+        expect(yield* sentOneByOne(window, ...answersAfter)).toEqual(sentAt)
+      }),
+  )
+
+  it.effect("lets the token of a request that is interrupted come back too", () =>
+    Effect.gen(function* () {
+      const script = scripted("Hang", ok)
+      yield* Effect.gen(function* () {
+        const hanging = yield* Effect.fork(getApiKey(key.id))
+        yield* TestClock.adjust("500 millis")
+        yield* Fiber.interrupt(hanging)
+        const next = yield* Effect.fork(getApiKey(key.id))
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(next)
+      }).pipe(
+        Effect.provide(Layer.provide(throttled({ limit: 1, window: "1 second" }), script.client)),
+        Effect.provide(credentials),
+      )
+      expect(script.sent.map(({ at }) => at)).toEqual([0, 1000])
     }))
 })
 
@@ -269,21 +329,133 @@ describe("a store of the throttle", () => {
       expect(times.at(-1)).toBe(1450 + 3 * 1040)
     }))
 
-  it.effect("that fails lets requests through, since the API keeps its own limit", () =>
+  /** Sends so many requests at once through a limiter, and tells when, and what it was asked for. */
+  const sentThrough = (
+    consume: RateLimiterPart["consume"],
+    options: { readonly limit: number; readonly calls: number },
+  ) =>
     Effect.gen(function* () {
-      const broken = ThrottleStore.layerRateLimiter({
-        consume: () => Effect.fail({ reason: "StoreError" }),
+      const asked: Array<Parameters<RateLimiterPart["consume"]>[0]> = []
+      const limiter = ThrottleStore.layerRateLimiter({
+        consume: (request) =>
+          Effect.suspend(() => {
+            asked.push(request)
+            return consume(request)
+          }),
       })
+      const logs: Array<unknown> = []
       const script = scripted(ok)
-      yield* getApiKey(key.id).pipe(
+      const calls = Effect.replicateEffect(getApiKey(key.id), options.calls, {
+        concurrency: "unbounded",
+      })
+      const fiber = yield* calls.pipe(
         Effect.provide(
-          throttledByStore({ limit: 1, window: "1 second" }).pipe(
-            Layer.provide(broken),
+          throttledByStore({ limit: options.limit, window: "1 second" }).pipe(
+            Layer.provide(limiter),
             Layer.provide(script.client),
           ),
         ),
         Effect.provide(credentials),
+        Effect.provide(
+          Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => logs.push(message))),
+        ),
+        Effect.fork,
       )
-      expect(script.sent.length).toBe(1)
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      return { asked, logs, sentAt: script.sent.map(({ at }) => at) }
+    })
+
+  const exceeded = (retryAfter: Duration.DurationInput) => ({
+    reason: "Exceeded",
+    retryAfter: Duration.decode(retryAfter),
+  })
+
+  it.effect("in a rate limiter asks for one token at a time, in a window and a twenty-fifth", () =>
+    Effect.gen(function* () {
+      const { asked } = yield* sentThrough(() => Effect.void, { limit: 2, calls: 2 })
+      const options = {
+        algorithm: "fixed-window",
+        onExceeded: "fail",
+        limit: 1,
+        window: Duration.millis(1040),
+      }
+      expect(asked).toEqual([
+        { ...options, key: "@effect-crdb/api-keys:0" },
+        { ...options, key: "@effect-crdb/api-keys:1" },
+      ])
+    }))
+
+  it.effect("in a rate limiter waits for the first token, and asks for none that is known to be out", () =>
+    Effect.gen(function* () {
+      const waits: Record<string, Duration.DurationInput | undefined> = {
+        "@effect-crdb/api-keys:0": "3 seconds",
+        "@effect-crdb/api-keys:1": "2 seconds",
+      }
+      const { asked, sentAt } = yield* sentThrough(({ key }) => {
+        const wait = waits[key]
+        waits[key] = undefined
+        return wait === undefined ? Effect.void : Effect.fail(exceeded(wait))
+      }, { limit: 2, calls: 3 })
+      expect(asked.map(({ key }) => key.slice(-1))).toEqual(["0", "1", "1", "0", "1"])
+      expect(sentAt).toEqual([2000, 3000, 3040])
+    }))
+
+  it.effect("in a rate limiter waits a millisecond where the limiter says no time at all", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      const { sentAt } = yield* sentThrough(
+        () => ++calls === 1 ? Effect.fail(exceeded(0)) : Effect.void,
+        { limit: 1, calls: 1 },
+      )
+      expect(sentAt).toEqual([1])
+    }))
+
+  it.effect.each<
+    readonly [string, ReturnType<RateLimiterPart["consume"]>, ReadonlyArray<number>]
+  >([
+    ["fails", Effect.fail({ reason: "StoreError" }), [0, 0]],
+    [
+      "names a wait, and another reason",
+      Effect.fail({
+        reason: "StoreError",
+        retryAfter: Duration.seconds(3),
+      }),
+      [0, 0],
+    ],
+    ["names no wait", Effect.fail({ reason: "Exceeded" }), [0, 0]],
+    ["breaks", Effect.die(new Error("no connection")), [0, 0]],
+    ["hangs for a window", Effect.never, [1040, 2080]],
+  ])(
+    "that %s lets requests through, since the API keeps its own limit",
+    ([, answer, expected]) =>
+      Effect.gen(function* () {
+        const { logs, sentAt } = yield* sentThrough(() => answer, { limit: 1, calls: 2 })
+        expect(sentAt).toEqual(expected)
+        const warning = ["The store of the throttle fails: sending unthrottled"]
+        expect(logs).toEqual([warning, warning])
+      }),
+  )
+
+  it.effect("in memory keeps one limit for all who name the same key", () =>
+    Effect.gen(function* () {
+      const script = scripted(ok)
+      const oneASecond = (key: string) =>
+        Layer.provide(
+          Layer.fresh(throttledByStore({ limit: 1, window: "1 second", key })),
+          script.client,
+        )
+      const call = getApiKey(key.id)
+      const fiber = yield* Effect.all([
+        Effect.provide(call, oneASecond("a")),
+        Effect.provide(call, oneASecond("a")),
+        Effect.provide(call, oneASecond("b")),
+      ], { concurrency: "unbounded" }).pipe(
+        Effect.provide(Layer.merge(ThrottleStore.layerMemory, credentials)),
+        Effect.fork,
+      )
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      expect(script.sent.map(({ at }) => at)).toEqual([0, 0, 1000])
     }))
 })
