@@ -31,8 +31,14 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("shield")],
   },
   request: {
-    sources: ["version.ts", ...["operation", "request"].map(transport)],
-    tests: ["endpoints/createApiKey.test.ts", "endpoints/badInput.test.ts", "spec.test.ts"],
+    sources: ["version.ts", transport("request")],
+    tests: [
+      "Credentials.test.ts",
+      "endpoints/createApiKey.test.ts",
+      "endpoints/badInput.test.ts",
+      "spec.test.ts",
+      transportTest("response"),
+    ],
   },
   answer: {
     sources: ["ApiKeyError.ts", ...["failure", "response"].map(transport)],
@@ -43,11 +49,11 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["exchange", "renewal", "visibility"].map(transportTest),
   },
   retries: {
-    sources: [transport("RetryPolicy")],
-    tests: [transportTest("RetryPolicy")],
+    sources: ["operation", "RetryPolicy"].map(transport),
+    tests: [transportTest("failure"), "spec.test.ts", transportTest("RetryPolicy")],
   },
   throttle: {
-    sources: ["gate", "line", "throttle"].map(transport),
+    sources: ["gate", "line", "monotonic", "throttle"].map(transport),
     tests: ["gate", "line", "throttle"].map(transportTest),
   },
   credentials: {

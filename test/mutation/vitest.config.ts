@@ -3,7 +3,7 @@ import { defineConfig, mergeConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 import base from "../../vitest.config.ts"
 
-const tests = ["test/mutation/loads.ts", ...process.env["MUTATION_TESTS"]?.split(",") ?? []]
+const tests = process.env["MUTATION_TESTS"]?.split(",") ?? []
 
 /** In the order of their area: a mutant is done with at the first test that fails. */
 class Listed extends BaseSequencer {
