@@ -42,7 +42,10 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   answer: {
     sources: ["ApiKeyError.ts", ...["failure", "response"].map(transport)],
-    tests: [transportTest("failure"), transportTest("response"), "endpoints/badAnswer.test.ts"],
+    tests: [
+      ...["failure", "response", "exchange"].map(transportTest),
+      "endpoints/badAnswer.test.ts",
+    ],
   },
   exchange: {
     sources: ["attemptTimeout", "AttemptWait", "exchange", "execute", "metrics"].map(transport),

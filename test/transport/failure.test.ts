@@ -132,7 +132,11 @@ describe("a message says what happened and what to do", () => {
   it.each(operations)("of a lost %s", (operation) => {
     const advice = mutations.includes(operation) ? look : check
     const { error } = lost(state(operation), "Connection", "no connection, or lost")
-    expect(error.message).toBe(`${operation}: no connection, or lost. ${advice}`)
+    expect(error).toMatchObject({
+      _tag: "TransportError",
+      reason: "Connection",
+      message: `${operation}: no connection, or lost. ${advice}`,
+    })
   })
 
   it("of what was not sent any more after an attempt that may have made the change", () => {
