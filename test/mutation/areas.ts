@@ -14,6 +14,8 @@ export interface Area {
 }
 
 const transport = (name: string) => `transport/${name}.ts`
+const lifecycle = (name: string) => `lifecycle/${name}.ts`
+const lifecycleTest = (name: string) => `lifecycle/${name}.test.ts`
 const transportTest = (name: string) => `transport/${name}.test.ts`
 
 /** Every source but the emulator's, in exactly one area. */
@@ -67,16 +69,36 @@ export const areas: Readonly<Record<string, Area>> = {
     sources: ["endpoints"],
     tests: ["endpoints/badInput.test.ts", "spec.test.ts", "endpoints/listApiKeys.test.ts"],
   },
-  lifecycle: {
-    sources: ["lifecycle"],
-    tests: [
+  marks: {
+    sources: ["keyIdOf", "mark"].map(lifecycle),
+    tests: [lifecycleTest("mark")],
+  },
+  decisions: {
+    sources: [lifecycle("rotation")],
+    tests: [lifecycleTest("rotation")],
+  },
+  creating: {
+    sources: [
+      "checkMarkable",
       "createApiKeyOnce",
-      "guards",
-      "mark",
+      "createMarked",
+      "LeftBehind",
+      "removeApiKey",
+      "sweepExpiredApiKeys",
+      "temporaryApiKey",
+    ].map(lifecycle),
+    tests: ["temporaryApiKey", "guards", "createApiKeyOnce"].map(lifecycleTest),
+  },
+  rotating: {
+    sources: [
+      "act",
+      "followingCredentials",
+      "rotate",
       "rotateApiKey",
       "rotateApiKeys",
-      "rotation",
-      "temporaryApiKey",
-    ].map((name) => `lifecycle/${name}.test.ts`),
+      "RotationFailed",
+      "SecretStore",
+    ].map(lifecycle),
+    tests: ["rotateApiKey", "guards", "rotateApiKeys"].map(lifecycleTest),
   },
 }
