@@ -50,8 +50,12 @@ export const areas: Readonly<Record<string, Area>> = {
     ],
   },
   exchange: {
-    sources: ["attemptTimeout", "AttemptWait", "exchange", "execute", "metrics"].map(transport),
-    tests: ["exchange", "renewal", "visibility"].map(transportTest),
+    sources: ["attemptTimeout", "AttemptWait", "exchange", "execute"].map(transport),
+    tests: ["exchange", "renewal", "visibility", "throttle", "RetryPolicy"].map(transportTest),
+  },
+  metrics: {
+    sources: [transport("metrics")],
+    tests: [transportTest("visibility")],
   },
   retries: {
     sources: ["operation", "RetryPolicy"].map(transport),
