@@ -289,6 +289,7 @@ describe("the metric", () => {
         scripted(ok).client,
       )
       const twice = Effect.provide(Effect.zipRight(calls.getApiKey, calls.getApiKey), oneASecond)
+      yield* TestClock.adjust("1 minute")
       yield* watch(twice, ok)
       expect(yield* metric("crdb.api_keys.throttle.wait")).toMatchObject([
         { tags: { unit: "s" }, state: { count: 2, sum: 1 } },
