@@ -71,7 +71,7 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   endpoints: {
     sources: ["endpoints"],
-    tests: ["endpoints/badInput.test.ts", "spec.test.ts", "endpoints/listApiKeys.test.ts"],
+    tests: ["endpoints/listApiKeys.test.ts", "endpoints/badInput.test.ts", "spec.test.ts"],
   },
   marks: {
     sources: ["keyIdOf", "mark"].map(lifecycle),
