@@ -121,7 +121,15 @@ describe("the walk", () => {
             pagination: { next_page: next[Math.min(index, next.length - 1)] },
           }))
         expect(Either.flip(result)).toMatchObject({
-          right: { _tag: "UnexpectedResponse", operation: "listApiKeys" },
+          right: {
+            _tag: "UnexpectedResponse",
+            operation: "listApiKeys",
+            status: 200,
+            attempts: 1,
+            mayHaveApplied: false,
+            message: "listApiKeys: the API answered 200, but its next page is one that this walk " +
+              "has seen: it would never end",
+          },
         })
         expect(tokensOf(sent)).toEqual(asked)
         // Nothing that was found before is lost.

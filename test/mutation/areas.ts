@@ -50,7 +50,11 @@ export const areas: Readonly<Record<string, Area>> = {
     ],
   },
   exchange: {
-    sources: ["attemptTimeout", "AttemptWait", "exchange", "execute"].map(transport),
+    sources: [transport("exchange")],
+    tests: [transportTest("exchange")],
+  },
+  calls: {
+    sources: ["attemptTimeout", "AttemptWait", "execute"].map(transport),
     tests: ["exchange", "renewal", "visibility", "throttle", "RetryPolicy"].map(transportTest),
   },
   metrics: {
