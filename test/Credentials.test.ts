@@ -30,6 +30,10 @@ const sentUnder = <E, R>(credentials: Layer.Layer<Credentials, E, R>, times = 1)
 }
 
 describe("layerApiKey", () => {
+  it("gives a service with the key by which two copies of the module know each other's", () => {
+    expect(Credentials.key).toBe("@effect-crdb/Credentials")
+  })
+
   it.effect("sends the secret to the API, and no organization", () =>
     Effect.gen(function* () {
       const { headers, sent } = yield* sentUnder(Credentials.layerApiKey(Redacted.make(secret)))

@@ -6,11 +6,13 @@ import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import {
   Credentials,
+  type CredentialsService,
   getApiKey,
   MaxResponseBytes,
   RetryPolicy,
   withRetryPolicy,
 } from "@effect-crdb/api-keys"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
@@ -53,6 +55,7 @@ describe("a lost request", () => {
     ],
     ["a code in the fifth cause", within(4, withCode("EPIPE")), " (EPIPE)"],
     ["a code in the sixth cause", within(5, withCode("EPIPE")), ""],
+    ["a code that is a list", withCode(["EPIPE"]), ""],
     ["a code of one letter", withCode("E"), ""],
     ["a code of two letters", withCode("EX"), " (EX)"],
     ["a code of 40 characters", withCode("E".repeat(40)), ` (${"E".repeat(40)})`],
@@ -132,6 +135,8 @@ describe("an answer", () => {
         const error = yield* Effect.flip(through(answering(broken(status))))
         expect(error).toMatchObject({ _tag: tag, status })
       }
+      const success = yield* Effect.flip(through(answering(broken(299))))
+      expect(success).toMatchObject({ _tag: "TransportError" })
     }))
 
   it.effect.each([200, 299])("of %i is a success", (status) =>
@@ -184,6 +189,40 @@ describe("an answer", () => {
         ))
       expect(yield* sized(limit)).toMatchObject({ id })
       expect(yield* Effect.flip(sized(limit + 1))).toMatchObject({ _tag: "UnexpectedResponse" })
+    }))
+})
+
+describe("an answer that says to wait", () => {
+  const twice = (credentials: CredentialsService) =>
+    Effect.gen(function* () {
+      const sentAt: Array<number> = []
+      const client = HttpClient.make((request) =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          sentAt.push(now)
+          const headers = { "retry-after": "5" }
+          return HttpClientResponse.fromWeb(request, new Response(null, { status: 429, headers }))
+        })
+      )
+      const once = Effect.either(withRetryPolicy(RetryPolicy.none)(calls.getApiKey))
+      yield* Effect.zipRight(once, once).pipe(
+        Effect.provideService(HttpClient.HttpClient, client),
+        Effect.provideService(Credentials, credentials),
+        Effect.fork,
+      )
+      yield* TestClock.adjust("1 minute")
+      return sentAt
+    })
+  const token = Redacted.make("token")
+
+  it.effect("holds back every call with the same credentials", () =>
+    Effect.gen(function* () {
+      expect(yield* twice(Credentials.make({ token }))).toEqual([0, 5000])
+    }))
+
+  it.effect("holds back none with credentials that have no gate", () =>
+    Effect.gen(function* () {
+      const { gate: _, ...gateless } = Credentials.make({ token })
+      expect(yield* twice(gateless)).toEqual([0, 0])
     }))
 })
 
