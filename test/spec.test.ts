@@ -149,6 +149,11 @@ describe("parameters", () => {
     ["query pagination.as_of_time", listApiKeysPage({ asOfTime: DateTime.unsafeMake(at) }), {
       "pagination.as_of_time": at,
     }],
+    ...["0000-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"].map((edge) =>
+      ["query pagination.as_of_time", listApiKeysPage({ asOfTime: new Date(edge) }), {
+        "pagination.as_of_time": edge,
+      }] as const
+    ),
     ["query pagination.sort_order", listApiKeysPage({ sortOrder: "ASC" }), {
       "pagination.sort_order": "ASC",
     }],

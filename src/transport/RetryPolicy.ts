@@ -160,24 +160,18 @@ export interface FailedAttempt {
   readonly retryAfter: Option.Option<Duration.Duration>
 }
 
-/** What to do after a failed attempt. */
-export type Decision =
-  | { readonly _tag: "Stop" }
-  | { readonly _tag: "Repeat"; readonly noSoonerThan: Duration.Duration }
-
-/** Decides whether an attempt may be repeated, and the least wait; the schedule may stop earlier. */
-export const decide = (
+/** Decides whether an attempt may be repeated; the schedule may stop earlier. */
+export const mayRepeat = (
   policy: RetryPolicyService,
   operation: Operation,
   { error, retryAfter }: FailedAttempt,
-): Decision => {
-  const noSoonerThan = Option.getOrElse(retryAfter, () => Duration.zero)
-  return isSafeToRepeat(policy, operation, error) &&
-      (isTransient(error) || Option.isSome(retryAfter)) &&
-      Duration.lessThanOrEqualTo(noSoonerThan, policy.maxRetryAfter)
-    ? { _tag: "Repeat", noSoonerThan }
-    : { _tag: "Stop" }
-}
+): boolean =>
+  isSafeToRepeat(policy, operation, error) &&
+  (isTransient(error) || Option.isSome(retryAfter)) &&
+  Duration.lessThanOrEqualTo(leastWait(retryAfter), policy.maxRetryAfter)
+
+const leastWait: (retryAfter: Option.Option<Duration.Duration>) => Duration.Duration = Option
+  .getOrElse(() => Duration.zero)
 
 // No idempotency key exists: nothing but a 429 proves that a create made no key.
 const isSafeToRepeat = (
@@ -188,19 +182,11 @@ const isSafeToRepeat = (
   operations[operation].idempotent || error._tag === "RateLimited" ||
   policy.repeatCreateAcceptingDuplicates
 
-const isTransient = (error: ApiKeyError): boolean => {
-  switch (error._tag) {
-    case "RateLimited":
-    case "TransportError":
-      return true
-    case "ServerError":
-      return [500, 502, 503, 504].includes(error.status)
-    default:
-      return false
-  }
-}
+const isTransient = (error: ApiKeyError): boolean =>
+  error._tag === "RateLimited" || error._tag === "TransportError" ||
+  error._tag === "ServerError" && [500, 502, 503, 504].includes(error.status)
 
-/** The Schedule that carries out {@link decide}. */
+/** The Schedule that carries out {@link mayRepeat}, with `Retry-After` for the least wait. */
 export const retrySchedule = (
   policy: RetryPolicyService,
   operation: Operation,
@@ -209,14 +195,11 @@ export const retrySchedule = (
   policy.schedule.pipe(
     Schedule.mapInput((failed: FailedAttempt) => failed.error),
     Schedule.passthrough,
-    Schedule.whileInput((failed: FailedAttempt) =>
-      decide(policy, operation, failed)._tag === "Repeat"
-    ),
+    Schedule.whileInput((failed: FailedAttempt) => mayRepeat(policy, operation, failed)),
     Schedule.modifyDelayEffect((failed, delay) => {
-      const decision = decide(policy, operation, failed)
-      const least = decision._tag === "Repeat" ? decision.noSoonerThan : delay
+      const longer = Duration.max(delay, leastWait(failed.retryAfter))
       // Clocks count whole milliseconds; rounded up, so that no wait falls short.
-      const wait = Duration.millis(Math.ceil(Duration.toMillis(Duration.max(delay, least))))
+      const wait = Duration.millis(Math.ceil(Duration.toMillis(longer)))
       return Effect.as(onRetry(failed, wait), wait)
     }),
   )

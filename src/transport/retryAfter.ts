@@ -24,8 +24,7 @@ export const parseRetryAfter = (
   headers: { readonly [name: string]: string | undefined },
   now: number,
 ): Option.Option<Duration.Duration> => {
-  const value = headers["retry-after"]?.trim()
-  if (value === undefined) return Option.none()
+  const value = headers["retry-after"]?.trim() ?? ""
   // RFC 9110 has whole seconds only; a fraction is what a careless server means by it.
   if (/^\d+(?:\.\d+)?$/.test(value)) {
     return Option.some(Duration.millis(Math.ceil(Number(value) * 1000)))
@@ -69,14 +68,13 @@ const toMillis = (
   minutes: string | undefined,
   seconds: string | undefined,
 ): Option.Option<number> => {
-  const index = months.indexOf(month ?? "?")
+  const index = months.indexOf(String(month))
   if (index % 3 !== 0) return Option.none()
   const date = new Date(0)
   date.setUTCFullYear(year, index / 3, Number(day))
   date.setUTCHours(Number(hours), Number(minutes), Number(seconds))
   // A day or an hour that does not exist rolls over into another.
-  return date.getUTCDate() === Number(day) && Number(hours) < 24 && Number(minutes) < 60 &&
-      Number(seconds) <= 60
+  return date.getUTCDate() === Number(day) && Number(minutes) < 60 && Number(seconds) <= 60
     ? Option.some(date.getTime())
     : Option.none()
 }

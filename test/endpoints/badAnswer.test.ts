@@ -18,45 +18,60 @@ const ofType = (type: string | undefined, body: string, status = 200) => () => {
 const html = "<!doctype html><title>502 Bad Gateway</title>"
 
 describe("a success whose body is not what the API promises", () => {
-  const bodies: ReadonlyArray<readonly [string, () => Response]> = [
-    ["an empty body", ofType("application/json", "")],
-    ["no body at all", () => new Response(null, { status: 204 })],
-    ["blanks", ofType("application/json", " \n")],
-    ["HTML that says so", ofType("text/html; charset=utf-8", html)],
-    ["HTML that says it is JSON", ofType("application/json", html)],
-    ["HTML that says nothing", ofType(undefined, html)],
-    ["truncated JSON", ofType("application/json", '{"id":"CCDB1_12345abcdef')],
-    ["two JSON documents", ofType("application/json", "{}{}")],
-    ["{}", () => json({})],
-    ["[]", () => json([])],
-    ["[{}]", () => json([{}])],
-    ["null", () => json(null)],
-    ["a string", () => json("CCDB1_12345abcdefGHIJKLMnopq")],
-    ["a number", () => json(7)],
-    ["true", () => json(true)],
-    ["an error body", () => json({ code: 5, message: "not found", details: [] })],
-    ["NaN", ofType("application/json", "NaN")],
-    ["__proto__ in place of fields", ofType("application/json", '{"__proto__":{"id":"x"}}')],
+  const empty = "its body is empty"
+  const noJson = "its body is not JSON"
+  const bodies: ReadonlyArray<readonly [what: string, body: () => Response, says: string]> = [
+    ["an empty body", ofType("application/json", ""), empty],
+    ["no body at all", () => new Response(null, { status: 204 }), empty],
+    ["blanks", ofType("application/json", " \n"), noJson],
+    ["HTML that says so", ofType("text/html; charset=utf-8", html), "its Content-Type is not JSON"],
+    ["HTML that says it is JSON", ofType("application/json", html), noJson],
+    ["HTML that says nothing", ofType(undefined, html), noJson],
+    ["truncated JSON", ofType("application/json", '{"id":"CCDB1_12345abcdef'), noJson],
+    ["two JSON documents", ofType("application/json", "{}{}"), noJson],
+    ["{}", () => json({}), "in its body should be "],
+    ["[]", () => json([]), "its body should be an object and is an array"],
+    ["[{}]", () => json([{}]), "its body should be an object and is an array"],
+    ["null", () => json(null), "its body should be an object and is null"],
+    ["a string", () => json("CCDB1_12345abcdefGHIJKLMnopq"), "an object and is a string"],
+    ["a number", () => json(7), "its body should be an object and is a number"],
+    ["true", () => json(true), "its body should be an object and is a boolean"],
+    [
+      "an error body",
+      () => json({ code: 5, message: "not found", details: [] }),
+      "in its body should be ",
+    ],
+    ["NaN", ofType("application/json", "NaN"), noJson],
+    [
+      "__proto__ in place of fields",
+      ofType("application/json", '{"__proto__":{"id":"x"}}'),
+      "in its body should be ",
+    ],
   ]
   const rows = everyOperation.flatMap((row) =>
-    bodies.map(([what, body]) => ({ ...row, what, body }))
+    bodies.map(([what, body, says]) => ({ ...row, what, body, says }))
   )
 
-  it.effect.each(rows)("$operation: $what", ({ body, call, operation }) =>
-    Effect.gen(function* () {
-      const { result, sent } = yield* callOnce(call, body)
-      expect(sent.length).toBe(1)
-      expect(Either.flip(result)).toMatchObject({
-        right: {
-          _tag: "UnexpectedResponse",
-          operation,
-          status: body().status,
-          attempts: 1,
-          // The answer was a success: the change was made, or may have been.
-          mayHaveApplied: mutates(operation),
-        },
-      })
-    }))
+  it.effect.each(rows)(
+    "$operation: $what",
+    ({ body, call, operation, says }) =>
+      Effect.gen(function* () {
+        const { result, sent } = yield* callOnce(call, body)
+        const { status } = body()
+        expect(sent.length).toBe(1)
+        expect(Either.flip(result)).toMatchObject({
+          right: {
+            _tag: "UnexpectedResponse",
+            operation,
+            status,
+            attempts: 1,
+            // The answer was a success: the change was made, or may have been.
+            mayHaveApplied: mutates(operation),
+            message: expect.stringContaining(says),
+          },
+        })
+      }),
+  )
 
   const typed = everyOperation.flatMap((row) =>
     [

@@ -42,6 +42,9 @@ describe("an id reaches the server as one path segment", () => {
     ["...", "..."],
     ["$&", "%24%26"],
     ["{id}", "%7Bid%7D"],
+    // What begins and ends like a secret, and is none.
+    ["CCDB1_a_", "CCDB1_a_"],
+    ["x-CCDB1_a_b", "x-CCDB1_a_b"],
   ]
   const rows = byId.flatMap(([name, call]) =>
     ids.map(([id, segment]) => ({ name, call, id, segment }))
@@ -58,49 +61,73 @@ describe("an id reaches the server as one path segment", () => {
 
 describe("what cannot be right is refused before sending", () => {
   const secret = `${id}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`
-  const badIds = ["", ".", "..", "\ud800", secret, untyped<string>(undefined), untyped<string>(7)]
-  const inputs: ReadonlyArray<readonly [string, string, Call]> = [
+  const isSecret = "is a secret, not an id: the id is its part before the second underscore"
+  const badIds: ReadonlyArray<readonly [id: string, reason: string]> = [
+    ["", "is empty: an empty id would address the whole list"],
+    [".", "must not be a dot segment of a path"],
+    ["..", "must not be a dot segment of a path"],
+    ["\ud800", "holds half of a surrogate pair, which no URL can carry"],
+    [secret, isSecret],
+    ["CCDB1_abc_d", isSecret],
+    ["CCDB1__d", isSecret],
+    [`x${secret}`, "holds a secret, which URLs and logs would show"],
+    [untyped<string>(undefined), "must be a string"],
+    [untyped<string>(7), "must be a string"],
+  ]
+  type Row = readonly [name: string, field: string, reason: string, call: Call]
+  const noText = "must be a string that is not empty"
+  const inputs: ReadonlyArray<Row> = [
     ...byId.flatMap(([name, call]) =>
-      badIds.map((id) => [`${name} id ${JSON.stringify(id)}`, "id", call(id)] as const)
+      badIds.map(([id, reason]) =>
+        [`${name} id ${JSON.stringify(id)}`, "id", reason, call(id)] as const
+      )
     ),
-    ["createApiKey name", "name", createApiKey({ name: "", serviceAccountId })],
-    ["createApiKey name", "name", createApiKey({ name: untyped(null), serviceAccountId })],
-    ["createApiKey id", "serviceAccountId", createApiKey({ name: "n", serviceAccountId: "" })],
-    ["createApiKey id", "serviceAccountId", createApiKey(untyped({ name: "n" }))],
-    ["updateApiKey name", "name", updateApiKey(id, { name: "" })],
-    ["updateApiKey name", "name", updateApiKey(id, { name: untyped(null) })],
+    ["createApiKey name", "name", noText, createApiKey({ name: "", serviceAccountId })],
+    ["createApiKey name", "name", noText, createApiKey({ name: untyped(null), serviceAccountId })],
+    [
+      "createApiKey id",
+      "serviceAccountId",
+      noText,
+      createApiKey({ name: "n", serviceAccountId: "" }),
+    ],
+    ["createApiKey id", "serviceAccountId", noText, createApiKey(untyped({ name: "n" }))],
+    ["updateApiKey name", "name", noText, updateApiKey(id, { name: "" })],
+    ["updateApiKey name", "name", noText, updateApiKey(id, { name: untyped(null) })],
   ]
-  const options: ReadonlyArray<readonly [string, ListApiKeysOptions]> = [
-    ["serviceAccountId", { serviceAccountId: "" }],
-    ["startPage", { startPage: "" }],
+  const noDate = "must be a valid date in the years 0 to 9999"
+  const options: ReadonlyArray<
+    readonly [field: string, reason: string, given: ListApiKeysOptions]
+  > = [
+    ["serviceAccountId", noText, { serviceAccountId: "" }],
+    ["startPage", noText, { startPage: "" }],
     ...[0, -1, 1.5, NaN, Infinity, 2 ** 31, 2 ** 53, untyped<number>("10")].map((pageSize) =>
-      ["pageSize", { pageSize }] as const
+      ["pageSize", "must be a whole number from 1 to 2147483647", { pageSize }] as const
     ),
-    ["sortOrder", { sortOrder: untyped("asc") }],
-    ["sortOrder", { sortOrder: untyped("") }],
-    ["asOfTime", { asOfTime: new Date(NaN) }],
-    ["asOfTime", { asOfTime: new Date(Date.UTC(12_000, 1)) }],
-    ["asOfTime", { asOfTime: untyped("2024-02-29T00:00:00Z") }],
+    ["sortOrder", "must be ASC or DESC", { sortOrder: untyped("asc") }],
+    ["sortOrder", "must be ASC or DESC", { sortOrder: untyped("") }],
+    ["asOfTime", noDate, { asOfTime: new Date(NaN) }],
+    ["asOfTime", noDate, { asOfTime: new Date("-000001-12-31T23:59:59.999Z") }],
+    ["asOfTime", noDate, { asOfTime: new Date("+010000-01-01T00:00:00Z") }],
+    ["asOfTime", noDate, { asOfTime: untyped("2024-02-29T00:00:00Z") }],
   ]
-  const lists = options.flatMap(([field, given]) => {
+  const lists = options.flatMap(([field, reason, given]): ReadonlyArray<Row> => {
     const name = `${field} ${String(Object.values(given)[0])}`
     return [
-      [`listApiKeysPage ${name}`, field, listApiKeysPage(given)] as const,
-      [`listApiKeyPages ${name}`, field, Stream.runDrain(listApiKeyPages(given))] as const,
-      [`listApiKeys ${name}`, field, Stream.runDrain(listApiKeys(given))] as const,
+      [`listApiKeysPage ${name}`, field, reason, listApiKeysPage(given)],
+      [`listApiKeyPages ${name}`, field, reason, Stream.runDrain(listApiKeyPages(given))],
+      [`listApiKeys ${name}`, field, reason, Stream.runDrain(listApiKeys(given))],
     ]
   })
-  const prefetches = [-1, 0.5, NaN, Infinity].map((prefetch) =>
-    [
-      `listApiKeys prefetch ${prefetch}`,
-      "prefetch",
-      Stream.runDrain(listApiKeys({ prefetch })),
-    ] as const
-  )
+  const prefetches = [-1, 0.5, NaN, Infinity].map((prefetch): Row => [
+    `listApiKeys prefetch ${prefetch}`,
+    "prefetch",
+    "must be a whole number of pages, 0 or more",
+    Stream.runDrain(listApiKeys({ prefetch })),
+  ])
 
   it.effect.each([...inputs, ...lists, ...prefetches])(
     "%s",
-    ([, field, call]) =>
+    ([name, field, reason, call]) =>
       Effect.gen(function* () {
         const { result, sent } = yield* callOnce(call, () => json({}))
         expect(sent).toEqual([])
@@ -111,7 +138,9 @@ describe("what cannot be right is refused before sending", () => {
             status: undefined,
             attempts: 0,
             mayHaveApplied: false,
-            message: expect.stringContaining(field),
+            message: `${
+              name.startsWith("list") ? "listApiKeys" : name.split(" ")[0]
+            }: ${field} ${reason}`,
           },
         })
       }),

@@ -84,7 +84,7 @@ describe("a mark", () => {
 })
 
 describe("a secret", () => {
-  it("tells the id of its key", () => {
+  it.each([id, "CCDB12_1a"])("tells the id of its key: %s", (id) => {
     expect(keyIdOf(Redacted.make(`${id}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`)))
       .toEqual(Option.some(id))
   })

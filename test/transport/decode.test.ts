@@ -1,7 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
+import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as fc from "fast-check"
 import * as Model from "../../src/ApiKey.ts"
@@ -19,6 +21,16 @@ const mismatches: ReadonlyArray<
   readonly [string, (body: unknown) => Either.Either<unknown, unknown>, unknown, object]
 > = [
   ["a body that is null", decodeApiKey, null, { path: "", expected: "an object", actual: "null" }],
+  ["a new key that is null", decodeCreatedApiKey, null, {
+    path: "",
+    expected: "an object",
+    actual: "null",
+  }],
+  ["a page that is an array", decodeApiKeyPage, [key], {
+    path: "",
+    expected: "an object",
+    actual: "an array",
+  }],
   ["an array", decodeApiKey, [], { path: "", expected: "an object", actual: "an array" }],
   ["a missing id", decodeApiKey, { ...key, id: undefined }, {
     path: "id",
@@ -40,6 +52,32 @@ const mismatches: ReadonlyArray<
     expected: "an RFC 3339 date-time",
     actual: "a string",
   }],
+  ["a name that is an object", decodeApiKey, { ...key, name: {} }, {
+    path: "name",
+    expected: "a string",
+    actual: "an object",
+  }],
+  ["a date in an array", decodeApiKey, { ...key, created_at: [key.created_at] }, {
+    path: "created_at",
+    expected: "a string",
+    actual: "an array",
+  }],
+  ["a secret that is a number", decodeCreatedApiKey, { api_key: key, secret: 7 }, {
+    path: "secret",
+    expected: "a string",
+    actual: "a number",
+  }],
+  ["a pagination that is a string", decodeApiKeyPage, { api_keys: [], pagination: "next" }, {
+    path: "pagination",
+    expected: "an object",
+    actual: "a string",
+  }],
+  [
+    "a token of the page before that is null",
+    decodeApiKeyPage,
+    { api_keys: [], pagination: { next_page: "n", previous_page: null } },
+    { path: "pagination.previous_page", expected: "a string", actual: "null" },
+  ],
   ["a new key without its secret", decodeCreatedApiKey, { api_key: key }, {
     path: "secret",
     expected: "a string",
@@ -156,10 +194,48 @@ describe("decode", () => {
     expect(fast.createdAt.epochMillis).toBe(Date.UTC(2022, 2, 22, 20, 23, 11, 285))
   })
 
+  it("reads the tokens of a page's neighbours", () => {
+    const pagination = { next_page: "n", previous_page: "p" }
+    const page = Either.getOrThrow(decodeApiKeyPage({ api_keys: [], pagination }))
+    expect([page.nextPage, page.previousPage]).toEqual([Option.some("n"), Option.some("p")])
+  })
+
+  it("reads the secret of a new key", () => {
+    const created = Either.getOrThrow(decodeCreatedApiKey({ api_key: key, secret }))
+    expect(Redacted.value(created.secret)).toBe(secret)
+  })
+
   it("takes an absent and an empty page token for the end of the list", () => {
     for (const pagination of [undefined, {}, { next_page: "", previous_page: "" }]) {
       const page = Either.getOrThrow(decodeApiKeyPage({ api_keys: [], pagination }))
       expect([page.nextPage._tag, page.previousPage._tag]).toEqual(["None", "None"])
     }
+  })
+})
+
+describe("the Schema", () => {
+  const inMillis = { ...key, created_at: "2022-03-22T20:23:11.285Z" }
+  it.each<readonly [string, Schema.Schema.AnyNoContext, unknown]>([
+    ["a key", Model.ApiKey, inMillis],
+    ["a new key", Model.CreatedApiKey, { api_key: inMillis, secret }],
+    ["a page", Model.ApiKeyPage, {
+      api_keys: [inMillis],
+      pagination: { next_page: "n", previous_page: "p" },
+    }],
+    ["the last page", Model.ApiKeyPage, {
+      api_keys: [],
+      pagination: { next_page: undefined, previous_page: undefined },
+    }],
+  ])("of %s writes what it reads", (_, schema, body) => {
+    const model = Schema.decodeUnknownSync(schema)(body)
+    expect(Schema.encodeSync(schema)(model)).toEqual(body)
+  })
+
+  it("says what a time should be", () => {
+    const decode = Schema.decodeUnknownEither(Model.ApiKey)
+    const failed = Either.flip(decode({ ...key, created_at: "yesterday" }))
+    expect(String(Either.getOrThrow(failed))).toContain(
+      'Expected an RFC 3339 date-time, actual "yesterday"',
+    )
   })
 })

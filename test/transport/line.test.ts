@@ -1,10 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
-import { makeGate } from "../../src/transport/gate.ts"
 import { makeLine } from "../../src/transport/line.ts"
 
 describe("a line", () => {
@@ -48,14 +46,4 @@ describe("a line", () => {
       yield* Fiber.join(fiber)
       expect(most).toBe(3)
     }))
-})
-
-describe("a gate", () => {
-  it("opens for the next after one who was interrupted before it got in", async () => {
-    const gate = makeGate(Duration.zero)
-    await Effect.runPromise(gate.shut(Duration.millis(1)))
-    await new Promise((resolve) => setTimeout(resolve, 5))
-    await Effect.runPromiseExit(gate.enter, { signal: AbortSignal.abort() })
-    await Effect.runPromise(gate.enter)
-  })
 })

@@ -32,6 +32,7 @@ describe("redaction", () => {
     ["CCDB1_12345abcdefGHIJKLMnopq", "CCDB1_12345abcdefGHIJKLMnopq"],
     ["12345abcdefGHIJKLMnopq", "12345abcdefGHIJKLMnopq"],
     ["LMnopq_Nkd", "LMnopq_Nkd"],
+    [`q_${part.slice(0, 7)}`, `q_${part.slice(0, 7)}`],
     [`ends like it: ${part.slice(-5)}`, `ends like it: ${part.slice(-5)}`],
     // Whatever has the form of a secret is taken for one.
     ["x CCDB1_other_secret y CCDB1_a_b z", "x <redacted> y <redacted> z"],
@@ -42,6 +43,14 @@ describe("redaction", () => {
 
   it("hides a short secret wherever it stands", () => {
     expect(redactor(["seven77"])("a seven77 b seven77c")).toBe("a <redacted> b <redacted>c")
+  })
+
+  it.each([
+    ['a"b', 'x a\\"b y'],
+    ["a b", "x a+b y"],
+    ["a b", "x a%20b y"],
+  ])("hides the short secret %j in %j", (secret, text) => {
+    expect(redactor([secret])(text)).toBe("x <redacted> y")
   })
 
   it("knows a secret by the form of its beginning alone", () => {

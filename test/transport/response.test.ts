@@ -6,7 +6,7 @@ import { createApiKey, listApiKeysPage } from "@effect-crdb/api-keys"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import { readBody } from "../../src/transport/response.ts"
+import { interpret, MaxResponseBytes, readBody } from "../../src/transport/response.ts"
 import { answers, calls, everyOperation, serviceAccountId } from "../calls.ts"
 import { callOnce, json } from "../recordingClient.ts"
 
@@ -83,6 +83,7 @@ describe("a body", () => {
     ["an empty length", { "content-length": "" }],
     ["a length in words", { "content-length": "ten" }],
     ["two lengths", { "content-length": "5, 5" }],
+    ["a length that is no whole number", { "content-length": "1e1" }],
     ["a length before decompression", { "content-length": "5", "content-encoding": "gzip" }],
     ["a length beside chunks", { "content-length": "5", "transfer-encoding": "chunked" }],
   ])("is counted as it comes where there is %s", ([, headers]) =>
@@ -107,6 +108,10 @@ describe("a body", () => {
       }),
   )
 
+  it("has a bound with the key by which two copies of the module know each other's", () => {
+    expect(MaxResponseBytes.key).toBe("@effect-crdb/MaxResponseBytes")
+  })
+
   it.effect("that breaks off fails", () =>
     Effect.gen(function* () {
       const broken = new ReadableStream({ start: (controller) => controller.error(new Error("x")) })
@@ -117,6 +122,53 @@ describe("a body", () => {
       const error = yield* Effect.flip(readBody(response, 100))
       expect(error).toBeInstanceOf(HttpClientError.ResponseError)
     }))
+})
+
+describe("an answer with a body that fits", () => {
+  const means = (status: number, contentType: string | undefined) => {
+    const state = { operation: "getApiKey", attempts: 1, mayHaveApplied: false } as const
+    const headers = contentType === undefined ? {} : { "content-type": contentType }
+    const answer = { status, headers, body: "{}" }
+    const decoded = interpret(state, answer, { decode: Either.right }, "token", 0)
+    return Either.match(decoded, { onLeft: ({ error }) => error.message, onRight: () => "fits" })
+  }
+
+  it.each([[200, true], [299, true], [199, false], [300, false]])(
+    "and a status of %i is a success: %s",
+    (status, isSuccess) => {
+      expect(means(status, "application/json") === "fits").toBe(isSuccess)
+    },
+  )
+
+  it.each([
+    undefined,
+    "application/json",
+    " application/json",
+    "application/json;charset=utf-8",
+    "application/json ; charset=utf-8",
+    "APPLICATION/JSON",
+    "text/json",
+    "application/vnd.api+json",
+    "application/vnd.x-y.z+json",
+  ])("is taken as %j", (contentType) => {
+    expect(means(200, contentType)).toBe("fits")
+  })
+
+  it.each([
+    "",
+    "json",
+    "/json",
+    "text/plain",
+    "text/plain; application/json",
+    "application/jsonp",
+    "application/json-seq",
+    "application/+json",
+    "application/json, text/html",
+  ])("is not taken as %j", (contentType) => {
+    expect(means(200, contentType)).toBe(
+      "getApiKey: the API answered 200, but its Content-Type is not JSON",
+    )
+  })
 })
 
 describe("a page token that is a secret", () => {

@@ -12,6 +12,7 @@ import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as Tracer from "effect/Tracer"
 import { Credentials, RetryPolicy, throttled, withRetryPolicy } from "../../src/mod.ts"
+import { serverAttributes } from "../../src/transport/metrics.ts"
 import { asked, type Call, callsTo, operations } from "./retryTable.ts"
 import { key, ok, scripted, type Step, token } from "./scripted.ts"
 
@@ -288,9 +289,50 @@ describe("the metric", () => {
         scripted(ok).client,
       )
       const twice = Effect.provide(Effect.zipRight(calls.getApiKey, calls.getApiKey), oneASecond)
+      yield* TestClock.adjust("1 minute")
       yield* watch(twice, ok)
       expect(yield* metric("crdb.api_keys.throttle.wait")).toMatchObject([
         { tags: { unit: "s" }, state: { count: 2, sum: 1 } },
       ])
     }))
+
+  it.effect("of each kind says what it measures, and times go into the buckets of OpenTelemetry", () =>
+    Effect.gen(function* () {
+      const throttledCall = Effect.provide(
+        calls.getApiKey,
+        Layer.provide(throttled({ limit: 1, window: "1 second" }), scripted(limited, ok).client),
+      )
+      yield* watch(throttledCall, ok)
+      const seconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+      const kinds = new Map(
+        (yield* Metric.snapshot).map(({ metricKey }) => [metricKey.name, metricKey]),
+      )
+      const descriptions = {
+        "http.client.request.duration":
+          "Seconds from a request's sending to the last byte of its answer",
+        "crdb.api_keys.retries": "Requests that are sent again",
+        "crdb.api_keys.throttle.wait": "Seconds that a request waited for the throttle",
+      }
+      for (const [name, description] of Object.entries(descriptions)) {
+        expect(kinds.get(name)?.description).toEqual(Option.some(description))
+      }
+      for (const name of ["http.client.request.duration", "crdb.api_keys.throttle.wait"]) {
+        // The last bucket takes whatever is longer.
+        expect(kinds.get(name)?.keyType).toMatchObject({
+          boundaries: { values: [...seconds, Infinity] },
+        })
+      }
+      expect(kinds.get("crdb.api_keys.retries")?.keyType).toMatchObject({ incremental: true })
+    }))
+})
+
+describe("a URL names its server", () => {
+  it.each([
+    ["https://api.example/path", "api.example", 443],
+    ["http://localhost", "localhost", 80],
+    ["https://api.example:8443", "api.example", 8443],
+    ["http://127.0.0.1:8080", "127.0.0.1", 8080],
+  ])("%s: %s, %i", (url, address, port) => {
+    expect(serverAttributes(url)).toEqual({ "server.address": address, "server.port": port })
+  })
 })

@@ -31,6 +31,7 @@ const rows: ReadonlyArray<readonly [string, string | undefined]> = [
   ["2022-01-01T00:00:00.Z", undefined],
   ["2022-01-01T00:00:00+24:00", undefined],
   ["+02022-01-01T00:00:00Z", undefined],
+  ["2022-01-01T00:00:00Z+01:00", undefined],
   ["Tue, 22 Mar 2022 20:23:11 GMT", undefined],
   ["", undefined],
 ]

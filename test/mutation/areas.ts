@@ -1,0 +1,112 @@
+/**
+ * Which tests are whose: a mutant of an area's sources is to be killed by the area's own tests.
+ *
+ * They are the fast ones: no tool, no socket, no waiting.
+ *
+ * @module
+ */
+
+/** Sources below `src/`, files or directories, and tests below `test/`. */
+export interface Area {
+  readonly sources: ReadonlyArray<string>
+  /** The fastest first. */
+  readonly tests: ReadonlyArray<string>
+}
+
+const transport = (name: string) => `transport/${name}.ts`
+const lifecycle = (name: string) => `lifecycle/${name}.ts`
+const lifecycleTest = (name: string) => `lifecycle/${name}.test.ts`
+const transportTest = (name: string) => `transport/${name}.test.ts`
+
+/** Every source but the emulator's, in exactly one area. */
+export const areas: Readonly<Record<string, Area>> = {
+  wire: {
+    sources: ["ApiKey.ts", "ApiKeyId.ts", ...["decode", "retryAfter", "wire"].map(transport)],
+    tests: ["wire", "retryAfter", "decode"].map(transportTest),
+  },
+  redaction: {
+    sources: [transport("redact")],
+    tests: [transportTest("redact")],
+  },
+  shield: {
+    sources: [transport("shield")],
+    tests: [transportTest("shield")],
+  },
+  request: {
+    sources: ["version.ts", transport("request")],
+    tests: [
+      "Credentials.test.ts",
+      "endpoints/createApiKey.test.ts",
+      "endpoints/badInput.test.ts",
+      "spec.test.ts",
+      transportTest("response"),
+    ],
+  },
+  answer: {
+    sources: ["ApiKeyError.ts", ...["failure", "response"].map(transport)],
+    tests: [
+      ...["failure", "response", "exchange"].map(transportTest),
+      "endpoints/badAnswer.test.ts",
+    ],
+  },
+  exchange: {
+    sources: [transport("exchange")],
+    tests: [transportTest("exchange")],
+  },
+  calls: {
+    sources: ["attemptTimeout", "AttemptWait", "execute"].map(transport),
+    tests: ["exchange", "renewal", "visibility", "throttle", "RetryPolicy"].map(transportTest),
+  },
+  metrics: {
+    sources: [transport("metrics")],
+    tests: [transportTest("visibility")],
+  },
+  retries: {
+    sources: ["operation", "RetryPolicy"].map(transport),
+    tests: [transportTest("failure"), "spec.test.ts", transportTest("RetryPolicy")],
+  },
+  throttle: {
+    sources: ["gate", "line", "monotonic", "throttle"].map(transport),
+    tests: ["gate", "line", "throttle"].map(transportTest),
+  },
+  credentials: {
+    sources: ["Credentials.ts"],
+    tests: ["Credentials.test.ts"],
+  },
+  endpoints: {
+    sources: ["endpoints"],
+    tests: ["endpoints/listApiKeys.test.ts", "endpoints/badInput.test.ts", "spec.test.ts"],
+  },
+  marks: {
+    sources: ["keyIdOf", "mark"].map(lifecycle),
+    tests: [lifecycleTest("mark")],
+  },
+  decisions: {
+    sources: [lifecycle("rotation")],
+    tests: [lifecycleTest("rotation")],
+  },
+  creating: {
+    sources: [
+      "checkMarkable",
+      "createApiKeyOnce",
+      "createMarked",
+      "LeftBehind",
+      "removeApiKey",
+      "sweepExpiredApiKeys",
+      "temporaryApiKey",
+    ].map(lifecycle),
+    tests: ["temporaryApiKey", "guards", "createApiKeyOnce"].map(lifecycleTest),
+  },
+  rotating: {
+    sources: [
+      "act",
+      "followingCredentials",
+      "rotate",
+      "rotateApiKey",
+      "rotateApiKeys",
+      "RotationFailed",
+      "SecretStore",
+    ].map(lifecycle),
+    tests: ["rotateApiKey", "guards", "rotateApiKeys"].map(lifecycleTest),
+  },
+}
