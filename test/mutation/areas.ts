@@ -75,7 +75,12 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   endpoints: {
     sources: ["endpoints"],
-    tests: ["endpoints/listApiKeys.test.ts", "endpoints/badInput.test.ts", "spec.test.ts"],
+    tests: [
+      "endpoints/listApiKeys.test.ts",
+      transportTest("response"),
+      "endpoints/badInput.test.ts",
+      "spec.test.ts",
+    ],
   },
   marks: {
     sources: ["keyIdOf", "mark"].map(lifecycle),
