@@ -126,11 +126,11 @@ const walk = (
   beforeEach: Effect.Effect<unknown>,
 ): Stream.Stream<ApiKeyPage, ListApiKeysError, HttpClient | Credentials> =>
   Stream.suspend(() => {
-    const seen = new Set<string>()
+    const seen = new Set<string | undefined>()
     return Stream.paginateEffect(Option.fromNullable(options.startPage), (token) => {
       const startPage = Option.getOrUndefined(token)
-      if (startPage !== undefined && seen.has(startPage)) return Effect.fail(repeatedToken())
-      if (startPage !== undefined) seen.add(startPage)
+      if (seen.has(startPage)) return Effect.fail(repeatedToken())
+      seen.add(startPage)
       return beforeEach.pipe(
         Effect.zipRight(listApiKeysPage({ ...options, startPage })),
         Effect.map((page) => [page, Option.map(page.nextPage, Option.some)] as const),

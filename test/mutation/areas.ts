@@ -55,7 +55,7 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   calls: {
     sources: ["attemptTimeout", "AttemptWait", "execute"].map(transport),
-    tests: ["exchange", "renewal", "visibility", "throttle", "RetryPolicy"].map(transportTest),
+    tests: ["exchange", "renewal", "visibility"].map(transportTest),
   },
   metrics: {
     sources: [transport("metrics")],
@@ -75,7 +75,12 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   endpoints: {
     sources: ["endpoints"],
-    tests: ["endpoints/listApiKeys.test.ts", "endpoints/badInput.test.ts", "spec.test.ts"],
+    tests: [
+      "endpoints/listApiKeys.test.ts",
+      transportTest("response"),
+      "endpoints/badInput.test.ts",
+      "spec.test.ts",
+    ],
   },
   marks: {
     sources: ["keyIdOf", "mark"].map(lifecycle),

@@ -27,25 +27,12 @@ const mutate = async (name: string, area: Area): Promise<Mutants> => {
   // The vitest.config.ts beside this file reads it, in a process of Stryker's.
   process.env["MUTATION_TESTS"] = area.tests.map((test) => `test/${test}`).join()
   const report = `reports/mutation/${name}`
-  const mutants = await new Stryker({
+  return await new Stryker({
     configFile: "test/mutation/stryker.config.json",
     mutate: sources.filter((path) => isOf(path, area)),
     htmlReporter: { fileName: `${report}.html` },
     jsonReporter: { fileName: `${report}.json` },
   }).runMutationTest()
-  return withUnloadable(mutants)
-}
-
-// A test file that a mutant keeps from being loaded has no test that could fail, and Stryker takes the
-// mutant for a survivor; but it ran fewer tests than others that are in force from the start.
-const withUnloadable = (mutants: Mutants): Mutants => {
-  const completed = mutants.map((mutant) => mutant.static ? mutant.testsCompleted ?? 0 : 0)
-  const all = Math.max(0, ...completed)
-  return mutants.map((mutant, index) =>
-    mutant.static && mutant.status === "Survived" && (completed[index] ?? 0) < all
-      ? { ...mutant, status: "Killed" }
-      : mutant
-  )
 }
 
 const columns = ["Killed", "Timeout", "Survived", "NoCoverage", "RuntimeError"] as const

@@ -1,6 +1,7 @@
 import process from "node:process"
 import { defineConfig, mergeConfig } from "vitest/config"
-import { BaseSequencer, type TestSpecification } from "vitest/node"
+import type { RunnerTestCase } from "vitest"
+import { BaseSequencer, type Reporter, type TestSpecification } from "vitest/node"
 import base from "../../vitest.config.ts"
 
 const tests = process.env["MUTATION_TESTS"]?.split(",") ?? []
@@ -14,9 +15,22 @@ class Listed extends BaseSequencer {
   }
 }
 
+/** A file that a mutant keeps from being loaded has no test to fail, by which Stryker would know. */
+const unloadable: Reporter = {
+  onFinished: (files = []) => {
+    for (const file of files) {
+      if (file.result?.state !== "fail" || file.tasks.length > 0) continue
+      const { result } = file
+      const test: Partial<RunnerTestCase> = { type: "test", name: "can be loaded", file, result }
+      // Stryker reads nothing else of a test.
+      file.tasks.push(test as RunnerTestCase)
+    }
+  },
+}
+
 /** One thread for all, in which Effect is loaded once; `anew.ts` keeps one mutant from the next. */
 export default mergeConfig(
-  { ...base, test: { ...base.test, include: [], reporters: [] } },
+  { ...base, test: { ...base.test, include: [], reporters: [unloadable] } },
   defineConfig({
     test: {
       include: tests,
