@@ -3,9 +3,11 @@
  *
  * @module
  */
+import * as HttpBody from "@effect/platform/HttpBody"
 import type { HttpClient } from "@effect/platform/HttpClient"
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Stream from "effect/Stream"
 import type { CreatedApiKey } from "../ApiKey.ts"
 import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
@@ -56,8 +58,18 @@ export const createApiKey = (
         checkNonEmpty("serviceAccountId", input.serviceAccountId),
       ]),
       ([name, service_account_id]) => ({
-        body: { name, service_account_id },
+        body: unrepeatableJson({ name, service_account_id }),
         decode: decodeCreatedApiKey,
       }),
     ),
   )
+
+// When a kept-alive connection breaks before an answer, Deno's fetch sends the request once more by
+// itself, a POST too (denoland/deno#35610): a second live key. A body that is a stream it cannot
+// send twice. Elsewhere a stream gains nothing and costs something: it goes without Content-Length,
+// and on Node 24.14 and 24.15 a 401 that answers it is lost (nodejs/undici#5018).
+const unrepeatableJson = (body: unknown): HttpBody.HttpBody => {
+  if (!("Deno" in globalThis)) return HttpBody.unsafeJson(body)
+  const bytes = new TextEncoder().encode(JSON.stringify(body))
+  return HttpBody.stream(Stream.make(bytes), "application/json", bytes.length)
+}

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as HttpBody from "@effect/platform/HttpBody"
 import type { HttpClient } from "@effect/platform/HttpClient"
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -46,6 +47,6 @@ export const updateApiKey = (
         checkId(id),
         input.name === undefined ? Either.right(undefined) : checkNonEmpty("name", input.name),
       ]),
-      ([id, name]) => ({ id, body: { name }, decode: decodeApiKey }),
+      ([id, name]) => ({ id, body: HttpBody.unsafeJson({ name }), decode: decodeApiKey }),
     ),
   )

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import * as HttpBody from "@effect/platform/HttpBody"
+import type * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import type { Operation } from "../ApiKeyError.ts"
 import { type CredentialsService, parseBaseUrl } from "../Credentials.ts"
 import { version } from "../version.ts"
@@ -21,8 +20,7 @@ export interface Call<A> {
   readonly id?: string
   /** Query parameters; the undefined ones are left out. */
   readonly query?: Readonly<Record<string, string | undefined>>
-  /** JSON; members that are undefined are left out. */
-  readonly body?: Readonly<Record<string, string | undefined>>
+  readonly body?: HttpBody.HttpBody
   readonly decode: Decode<A>
   /** Strings of an answer that are to go into a URL, where no secret may stand. */
   readonly forUrls?: (model: A) => ReadonlyArray<string>
@@ -70,7 +68,7 @@ export const makeRequest = <A>(
   credentials: CredentialsService,
   token: string,
 ): Either.Either<HttpClientRequest.HttpClientRequest, Refusal> => {
-  const { idempotent, method, urlTemplate } = operations[operation]
+  const { method, urlTemplate } = operations[operation]
   const baseUrl = parseBaseUrl(credentials.baseUrl)
   if (Either.isLeft(baseUrl)) return refuse("baseUrl", baseUrl.left)
   if (!/^[\x21-\x7e]+$/.test(token)) {
@@ -112,17 +110,7 @@ export const makeRequest = <A>(
     HttpClientRequest.make(method)(baseUrl.right + path, {
       headers,
       urlParams: call.query,
-      body: call.body && (idempotent ? HttpBody.unsafeJson : unrepeatableJson)(call.body),
+      body: call.body,
     }),
   )
-}
-
-// When a kept-alive connection breaks before an answer, Deno's fetch sends the request once more by
-// itself, a POST too (denoland/deno#35610): a second live key. A body that is a stream it cannot
-// send twice. Elsewhere a stream gains nothing and costs something: it goes without Content-Length,
-// and on Node 24.14 and 24.15 a 401 that answers it is lost (nodejs/undici#5018).
-const unrepeatableJson = (body: unknown): HttpBody.HttpBody => {
-  if (!("Deno" in globalThis)) return HttpBody.unsafeJson(body)
-  const bytes = new TextEncoder().encode(JSON.stringify(body))
-  return HttpBody.stream(Stream.make(bytes), "application/json", bytes.length)
 }
