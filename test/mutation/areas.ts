@@ -55,7 +55,7 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   calls: {
     sources: ["attemptTimeout", "AttemptWait", "execute"].map(transport),
-    tests: ["exchange", "renewal", "visibility"].map(transportTest),
+    tests: ["exchange", "renewal", "visibility", "throttle", "RetryPolicy"].map(transportTest),
   },
   metrics: {
     sources: [transport("metrics")],
