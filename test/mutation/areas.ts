@@ -30,7 +30,7 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   shield: {
     sources: [transport("shield")],
-    tests: [transportTest("shield")],
+    tests: ["shield", "exchange"].map(transportTest),
   },
   request: {
     sources: ["version.ts", transport("request")],
