@@ -60,7 +60,7 @@ const formatSecond = (millis: number): string =>
 export const parseMarked = (text: string): MarkedName => {
   const unmarked: MarkedName = { name: text, mark: Option.none() }
   const end = text.lastIndexOf(" [")
-  const match = /\[(once|first|expires|rotates) (?:(\S+) )?([a-z0-9]{8})\]/.exec(text.slice(end))
+  const match = /\[(once|first|expires|rotates) (?:([!-~]+) )?([a-z0-9]{8})\]/.exec(text.slice(end))
   if (match === null) return unmarked
   const name = text.slice(0, end)
   const [, kind = "", argument = "", nonce = ""] = match

@@ -59,7 +59,8 @@ export const exchange = <A>(
 ): Effect.Effect<Received<A>, FailedAttempt> => {
   const redact = redactor([options.token])
   return shielded(
-    Context.get(context, HttpClient.HttpClient).execute(request).pipe(
+    // Under the shield from the first: a client may fail before it has made an Effect.
+    Effect.suspend(() => Context.get(context, HttpClient.HttpClient).execute(request)).pipe(
       Effect.catchTag("ResponseError", answerOfFilteringClient),
       Effect.mapError((error) => lost(options.state(), "Connection", describeLoss(error, redact))),
       Effect.flatMap((response) => {

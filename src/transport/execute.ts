@@ -148,7 +148,8 @@ const attempt = <A>(
       !progress.isTokenRenewed,
     (failed) => {
       progress.isTokenRenewed = true
-      return Effect.zipRight(reportRetry(progress, failed, Duration.zero), once)
+      const report = reportRetry(progress, failed, Duration.zero)
+      return Effect.zipRight(Effect.withParentSpan(report, progress.span), once)
     },
   )
   return Effect.map(renewed, ({ model }) => model)
@@ -177,7 +178,11 @@ const withRetries = <A>(
     })
     const onRetry = (failed: FailedAttempt, wait: Duration.Duration) =>
       reportRetry(progress, failed, wait)
-    return Effect.retry(again, retrySchedule(policy, progress.operation, onRetry))
+    // What a user's schedule does belongs to the call.
+    return Effect.withParentSpan(
+      Effect.retry(again, retrySchedule(policy, progress.operation, onRetry)),
+      progress.span,
+    )
   })
 
 const withDeadline = <A>(
@@ -247,5 +252,5 @@ const reportRetry = (
     Effect.map(Clock.currentTimeNanos, (now) => span.event("retry", now, details)),
     Effect.annotateLogs(Effect.logDebug(`${operation} is sent again`), details),
     recordRetry(operation, error),
-  ], { discard: true }).pipe(Effect.withParentSpan(span))
+  ], { discard: true })
 }

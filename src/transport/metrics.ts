@@ -32,7 +32,8 @@ const seconds = MetricBoundaries.fromIterable([
 
 type Attributes = Readonly<Record<string, string>>
 
-// To find a metric by its attributes costs more than to measure, and the sets of them are few.
+// To find a metric by its attributes costs more than to measure, and the sets of them are few. What is
+// kept is no state of the module's: Effect keeps each metric under its name and attributes.
 const byAttributes = <Metric>(
   make: (labels: ReadonlyArray<MetricLabel.MetricLabel>) => Metric,
 ): (attributes: Attributes) => Metric => {

@@ -7,6 +7,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { AttemptWait } from "./AttemptWait.ts"
 import { makeGate, shutAsAsked } from "./gate.ts"
@@ -38,14 +39,17 @@ export interface Bucket {
 export type Taken =
   | {
     readonly _tag: "Taken"
-    /** To be run when the answer has come, or will not come. */
-    readonly answered: Effect.Effect<void>
+    /** To be run when the answer has come, and with false when none will come. */
+    readonly answered: (isAnswer: boolean) => Effect.Effect<void>
   }
   | { readonly _tag: "Empty"; readonly retryAfter: Duration.Duration }
 
 /** What a {@link ThrottleStore} does. */
 export interface ThrottleStoreService {
-  /** Takes a token without waiting for it: all who come later wait for this to end. */
+  /**
+   * Takes a token without waiting for it: all who come later wait for this to end. It runs where
+   * nothing can be interrupted, so that no token gets lost; what may be slow, make interruptible.
+   */
   readonly take: (bucket: Bucket) => Effect.Effect<Taken>
 }
 
@@ -158,32 +162,31 @@ export const throttledByStore = (
       const gate = makeGate(Duration.zero)
       const line = makeLine()
 
-      const take: Effect.Effect<Effect.Effect<void>> = Effect.flatMap(
-        Effect.zipRight(gate.enter, store.take(bucket)),
-        (taken) =>
-          taken._tag === "Taken"
-            ? Effect.succeed(taken.answered)
-            : Effect.zipRight(Effect.sleep(taken.retryAfter), take),
-      )
+      const take = (note: (taken: Taken) => void): Effect.Effect<void> =>
+        Effect.flatMap(
+          Effect.zipRight(gate.enter, Effect.uninterruptible(Effect.tap(store.take(bucket), note))),
+          (taken) =>
+            taken._tag === "Taken"
+              ? Effect.void
+              : Effect.zipRight(Effect.sleep(taken.retryAfter), take(note)),
+        )
 
       return HttpClient.transform(client, (send) =>
-        Effect.uninterruptibleMask((restore) =>
-          Effect.flatMap(AttemptWait, (attemptWait) =>
-            restore(attemptWait(timeThrottleWait(line.turn(take)))).pipe(
-              Effect.flatMap((answered) =>
-                Effect.ensuring(restore(send), answered)
-              ),
-              Effect.tapBoth({
-                // A client of the user's may turn a status into an error, as filterStatusOk does.
-                onFailure: (error) =>
-                  error._tag === "ResponseError"
-                    ? shutAsAsked(gate, error.response)
-                    : Effect.void,
-                onSuccess: (response) =>
-                  shutAsAsked(gate, response),
-              }),
-            ))
-        ))
+        Effect.flatMap(AttemptWait, (attemptWait) => {
+          let last: Taken | undefined
+          const wait = attemptWait(timeThrottleWait(line.turn(take((taken) => last = taken))))
+          return Effect.zipRight(wait, send).pipe(
+            Effect.onExit((exit) =>
+              last?._tag === "Taken" ? last.answered(Exit.isSuccess(exit)) : Effect.void
+            ),
+            Effect.tapBoth({
+              // A client of the user's may turn a status into an error, as filterStatusOk does.
+              onFailure: (error) =>
+                error._tag === "ResponseError" ? shutAsAsked(gate, error.response) : Effect.void,
+              onSuccess: (response) => shutAsAsked(gate, response),
+            }),
+          )
+        }))
     }),
   )
 
@@ -196,13 +199,17 @@ interface Token {
 // A server counts a request when it arrives, somewhere between its sending and its answer. What an
 // answer took beyond the fastest one may have passed on the way there: so much later than one window
 // after the sending its token comes back, and no stretch of one window can hold more than the limit.
+// That the fastest was as fast as can be, nothing proves: under load all are slow, some on the way
+// there and some on the way back. The slack is for that, since one refusal costs all a whole wait.
+const slack = 1.03
+
 const makeMemoryStore = (): ThrottleStoreService => {
   const buckets = new Map<string, Array<Token>>()
   let fastest = Infinity
   return {
     take: ({ key, limit, window }) =>
       Effect.map(currentMonotonicMillis, (now): Taken => {
-        const millis = Math.ceil(Duration.toMillis(window))
+        const millis = Math.ceil(Duration.toMillis(window) * slack)
         const out = (buckets.get(key) ?? []).filter(({ comesBackAt = Infinity }) =>
           comesBackAt > now
         )
@@ -216,10 +223,11 @@ const makeMemoryStore = (): ThrottleStoreService => {
         }
         const token: Token = { takenAt: now, comesBackAt: undefined }
         out.push(token)
-        const answered = Effect.map(currentMonotonicMillis, (now) => {
-          fastest = Math.min(fastest, now - token.takenAt)
-          token.comesBackAt = now - fastest + millis
-        })
+        const answered = (isAnswer: boolean) =>
+          Effect.map(currentMonotonicMillis, (now) => {
+            if (isAnswer) fastest = Math.min(fastest, now - token.takenAt)
+            token.comesBackAt = now - (isAnswer ? fastest : 0) + millis
+          })
         return { _tag: "Taken", answered }
       }),
   }
@@ -261,7 +269,7 @@ const makeRateLimiterStore = (limiter: RateLimiter): ThrottleStoreService => {
 
   return {
     take: ({ key, limit, window }) =>
-      Effect.gen(function* () {
+      Effect.interruptible(Effect.gen(function* () {
         const tokens = Array.from({ length: limit }, (_, index) => `${key}:${index}`)
         const millisLeft = (token: string, now: number) => (outUntil.get(token) ?? 0) - now
         const start = yield* currentMonotonicMillis
@@ -271,7 +279,7 @@ const makeRateLimiterStore = (limiter: RateLimiter): ThrottleStoreService => {
         const now = yield* currentMonotonicMillis
         const next = Math.min(...tokens.map((token) => millisLeft(token, now)))
         return { _tag: "Empty", retryAfter: Duration.millis(Math.max(1, Math.ceil(next))) }
-      }),
+      })),
   }
 }
 
@@ -279,4 +287,4 @@ const storeFailure: { readonly reason: string; readonly retryAfter?: Duration.Du
   reason: "StoreError",
 }
 
-const unreturnable: Taken = { _tag: "Taken", answered: Effect.void }
+const unreturnable: Taken = { _tag: "Taken", answered: () => Effect.void }

@@ -70,6 +70,8 @@ describe("a mark", () => {
     "billing[once 1a2b3c4d]",
     "billing [once 1a2b3c4d] ",
     "billing [rotates 1a2b3c4d]",
+    "billing [rotates \ud800 1a2b3c4d]",
+    "billing [rotates Schlüssel 1a2b3c4d]",
     `billing [rotates ${id}]`,
     `billing [rotates  ${id} 1a2b3c4d]`,
     "billing [rotates %zz 1a2b3c4d]",

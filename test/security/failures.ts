@@ -440,6 +440,19 @@ const clients: ReadonlyArray<Failure> = [
     }),
   },
   {
+    name: "a client that throws before it has made an Effect",
+    client: (token) =>
+      Layer.succeed(
+        HttpClient.HttpClient,
+        HttpClient.mapRequestInput(
+          HttpClient.make(() => Effect.die("not reached")),
+          (request) => {
+            throw new Defect(token, request)
+          },
+        ),
+      ),
+  },
+  {
     name: "a client that fails in a fiber of its own",
     client: clientOf((request, token) =>
       Effect.zipRight(

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
@@ -72,7 +73,7 @@ describe("throttled", () => {
         const next = yield* Effect.fork(getApiKey(key.id))
         yield* TestClock.adjust("500 millis")
         yield* Fiber.interrupt(waiting)
-        yield* TestClock.adjust("499 millis")
+        yield* TestClock.adjust("529 millis")
         expect(script.sent.length).toBe(10)
         yield* TestClock.adjust("1 millis")
         yield* Fiber.join(next)
@@ -115,7 +116,7 @@ describe("throttled", () => {
       yield* TestClock.adjust("10 minutes")
       const [took, error] = yield* Fiber.join(fiber)
       expect(error).toMatchObject({ reason: "Timeout" })
-      expect(Duration.toSeconds(took)).toBe(23)
+      expect(Duration.toMillis(took)).toBe(20_600 + 3000)
     }))
 
   it.effect("says of a create that waited until its deadline that nothing was sent", () =>
@@ -174,19 +175,19 @@ describe("throttled", () => {
     })
 
   it.effect.each<readonly [string, Duration.DurationInput, ReadonlyArray<number>, object]>([
-    ["one window after it was sent, where all answers take as long", 1000, [300, 300, 300], [
+    ["a window and its slack after it was sent, where all answers take as long", 1000, [
+      300,
+      300,
+      300,
+    ], [0, 1030, 2060]],
+    ["later by what its answer took beyond the fastest", 1000, [100, 500, 100], [0, 1030, 2460]],
+    ["a window and its slack after it was sent, where its answer is the fastest", 1000, [
+      500,
+      100,
       0,
-      1000,
-      2000,
-    ]],
-    ["later by what its answer took beyond the fastest", 1000, [100, 500, 100], [0, 1000, 2400]],
-    ["one window after it was sent, where its answer is the fastest", 1000, [500, 100, 0], [
-      0,
-      1000,
-      2000,
-    ]],
+    ], [0, 1030, 2060]],
     // The second looks again each twenty-fifth of a window while the first is under way.
-    ["soon after an answer that took longer than a window", 1000, [1500, 0], [0, 1520]],
+    ["soon after an answer that took longer than a window", 1000, [1500, 0], [0, 1534]],
     ["no sooner than whole milliseconds can tell", Duration.micros(1500n), [0, 0], [0, 2]],
   ])(
     "lets a request's token come back %s",
@@ -210,8 +211,48 @@ describe("throttled", () => {
         Effect.provide(Layer.provide(throttled({ limit: 1, window: "1 second" }), script.client)),
         Effect.provide(credentials),
       )
-      expect(script.sent.map(({ at }) => at)).toEqual([0, 1000])
+      expect(script.sent.map(({ at }) => at)).toEqual([0, 1530])
     }))
+
+  it.effect("takes no request without an answer for a fast one", () =>
+    Effect.gen(function* () {
+      const script = scripted({ ...ok, afterMillis: 300 }, "Connection", {
+        ...ok,
+        afterMillis: 300,
+      })
+      const calls = Effect.replicateEffect(Effect.either(getApiKey(key.id)), 4, {
+        concurrency: "unbounded",
+      }).pipe(
+        withRetryPolicy(RetryPolicy.none),
+        Effect.provide(Layer.provide(throttled({ limit: 1, window: "1 second" }), script.client)),
+        Effect.provide(credentials),
+      )
+      const fiber = yield* Effect.fork(calls)
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      expect(script.sent.map(({ at }) => at)).toEqual([0, 1030, 2060, 3090])
+    }))
+
+  it.effect.each([20, 22, 25, 28, 31, 34])(
+    "loses no token where a call that yields every %d steps is interrupted",
+    (steps) =>
+      Effect.gen(function* () {
+        const script = scripted(ok)
+        yield* Effect.gen(function* () {
+          for (let yields = 0; yields < 8; yields++) {
+            const cut = yield* Effect.fork(Effect.withMaxOpsBeforeYield(getApiKey(key.id), steps))
+            yield* Effect.repeatN(Effect.yieldNow(), yields)
+            yield* Fiber.interrupt(cut)
+            const next = yield* Effect.fork(getApiKey(key.id))
+            yield* TestClock.adjust("1 minute")
+            expect(Option.isSome(yield* Fiber.poll(next))).toBe(true)
+          }
+        }).pipe(
+          Effect.provide(Layer.provide(throttled({ limit: 1, window: "1 second" }), script.client)),
+          Effect.provide(credentials),
+        )
+      }),
+  )
 })
 
 describe("the gate", () => {

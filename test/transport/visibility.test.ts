@@ -9,6 +9,7 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import * as Tracer from "effect/Tracer"
 import { Credentials, RetryPolicy, throttled, withRetryPolicy } from "../../src/mod.ts"
@@ -170,6 +171,28 @@ describe("a span", () => {
       expect(span?.attributes).not.toHaveProperty("http.response.status_code")
     }))
 
+  it.effect("has within it what a schedule and a token's Effect do", () =>
+    Effect.gen(function* () {
+      const spanned = (name: string) => Effect.withSpan(Effect.void, name)
+      const call = calls.getApiKey.pipe(
+        withRetryPolicy(RetryPolicy.make({
+          schedule: Schedule.tapInput(Schedule.recurs(1), () => spanned("schedule")),
+        })),
+        Effect.provide(
+          Credentials.layerApiKey(Effect.as(spanned("token"), Redacted.make(token))),
+        ),
+      )
+      const { spans } = yield* watch(call, { status: 503 }, ok)
+      expect(spans.map(({ name, within }) => [name, within])).toEqual([
+        ["ApiKeys.getApiKey", undefined],
+        ["token", "ApiKeys.getApiKey"],
+        ["http.client GET", "ApiKeys.getApiKey"],
+        ["schedule", "ApiKeys.getApiKey"],
+        ["token", "ApiKeys.getApiKey"],
+        ["http.client GET", "ApiKeys.getApiKey"],
+      ])
+    }))
+
   it.effect("of a call that was refused before sending has no server and no attempt", () =>
     Effect.gen(function* () {
       const empty = callsTo({ id: "", serviceAccountId: "" })
@@ -292,7 +315,7 @@ describe("the metric", () => {
       yield* TestClock.adjust("1 minute")
       yield* watch(twice, ok)
       expect(yield* metric("crdb.api_keys.throttle.wait")).toMatchObject([
-        { tags: { unit: "s" }, state: { count: 2, sum: 1 } },
+        { tags: { unit: "s" }, state: { count: 2, sum: 1.03 } },
       ])
     }))
 
