@@ -196,12 +196,13 @@ interface Token {
   comesBackAt: number | undefined
 }
 
-// A server counts a request when it arrives, somewhere between its sending and its answer. What an
-// answer took beyond the fastest one may have passed on the way there: so much later than one window
-// after the sending its token comes back, and no stretch of one window can hold more than the limit.
-// That the fastest was as fast as can be, nothing proves: under load all are slow, some on the way
-// there and some on the way back. The slack is for that, since one refusal costs all a whole wait.
-const slack = 1.03
+// A server counts a request when it arrives, somewhere between its sending and its answer. So no
+// stretch of one window holds more than the limit where a token comes back a window after its answer.
+// That would waste what the way to the server and back takes: it is taken off, but for this share of
+// the window, as the fastest answer so far shows it. For that it was as fast as can be, nothing proves:
+// under load all are slow, some on the way there and some on the way back, and one refusal costs all a
+// whole wait.
+const spareShare = 0.03
 
 const makeMemoryStore = (): ThrottleStoreService => {
   const buckets = new Map<string, Array<Token>>()
@@ -209,7 +210,7 @@ const makeMemoryStore = (): ThrottleStoreService => {
   return {
     take: ({ key, limit, window }) =>
       Effect.map(currentMonotonicMillis, (now): Taken => {
-        const millis = Math.ceil(Duration.toMillis(window) * slack)
+        const millis = Math.ceil(Duration.toMillis(window))
         const out = (buckets.get(key) ?? []).filter(({ comesBackAt = Infinity }) =>
           comesBackAt > now
         )
@@ -226,7 +227,8 @@ const makeMemoryStore = (): ThrottleStoreService => {
         const answered = (isAnswer: boolean) =>
           Effect.map(currentMonotonicMillis, (now) => {
             if (isAnswer) fastest = Math.min(fastest, now - token.takenAt)
-            token.comesBackAt = now - (isAnswer ? fastest : 0) + millis
+            const there = isAnswer ? Math.max(0, fastest - millis * spareShare) : 0
+            token.comesBackAt = now - there + millis
           })
         return { _tag: "Taken", answered }
       }),

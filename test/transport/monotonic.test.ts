@@ -58,7 +58,7 @@ describe("a wall clock that is set back by an hour", () => {
         Layer.merge(credentials),
       )
       const twice = Effect.provide(Effect.replicateEffect(getApiKey(key.id), 2), layer)
-      expect(yield* endsAfter(Effect.void, twice)).toBe(20_600)
+      expect(yield* endsAfter(Effect.void, twice)).toBe(20_000)
     }))
 
   it.effect("does not keep the gate shut for longer", () =>
