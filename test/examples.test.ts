@@ -13,6 +13,9 @@ import { expectSuccess, root, type Running, runTool, withTool } from "./tool.ts"
 
 const secretForm = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9]+/
 
+/** A key to call with that was pasted wrongly: it is refused before anything is sent. */
+const unsendable = "two words"
+
 const keysOfAges = (ages: ReadonlyArray<number>, now: DateTime.Utc) =>
   ages.map((days) => ({
     name: `${days} days old`,
@@ -128,6 +131,18 @@ describe("the first program", () => {
         .toEqual([404, 400])
     })
   })
+
+  it("for Node keeps a wrong setting from its callers, and logs it", async () => {
+    const options = {
+      env: { ...env, COCKROACH_API_KEY: unsendable, PORT: "0" },
+      whenItSays: /Listening on http:\/\/\S+:(\d+)/,
+    }
+    await withTool("node", [bundled("first/node")], options, async ([, port], running) => {
+      const response = await fetch(`http://127.0.0.1:${port}/keys/nowhere`)
+      expect([response.status, await response.text()]).toEqual([500, ""])
+      expect(running.output()).toContain("InvalidRequest: getApiKey: token ")
+    })
+  })
 })
 
 /** A service account's key as an example shows it. */
@@ -215,6 +230,16 @@ describe("the service", () => {
       expect(running.output()).toContain("ServerError")
       expect(running.output()).not.toMatch(secretForm)
     }))
+
+  it("keeps a wrong setting from its callers, and logs it", () =>
+    withService(async (url, running) => {
+      for (const path of ["/keys", "/keys/nowhere"]) {
+        const response = await fetch(url + path)
+        expect([response.status, await response.json()]).toEqual([500, { message: "not set up" }])
+      }
+      expect(running.output()).toContain("InvalidRequest: getApiKey: token ")
+      expect(running.output()).toContain("InvalidRequest: listApiKeys: token ")
+    }, { COCKROACH_API_KEY: unsendable }))
 
   it("on SIGTERM takes no more requests, finishes the answer it is at, and ends well", () =>
     withService(async (url, running) => {
