@@ -589,6 +589,28 @@ describe("npm run example", () => {
     expect([exitCode, parseNdjson(stdout).length]).toEqual([1, 2])
   })
 
+  it("runs the rotation as README says", async () => {
+    const [, stated = ""] = /`npm run example -- (rotate [^`]*)`/.exec(
+      readFileSync(join(root, "README.md"), "utf8"),
+    ) ?? expect.fail("README does not run rotate.ts")
+    const { exitCode, stderr, stdout } = await runTool("node", [runner, ...stated.split(" ")], {
+      env: environment,
+    })
+    expect([exitCode, stderr]).toEqual([0, ""])
+    expect(stdout).toMatch(/^32 keys to rotate/m)
+  })
+
+  it("runs the worker, with the token that README shows", async () => {
+    const [, authorization = ""] = /curl -H "authorization: ([^"]*)" localhost:3000\/keys/.exec(
+      readFileSync(join(root, "README.md"), "utf8"),
+    ) ?? expect.fail("README does not call the worker")
+    const options = { env: { ...environment, PORT: "0" }, whenItSays: /http:\/\/localhost:\d+/ }
+    await withTool("node", [runner, "worker"], options, async ([url]) => {
+      const response = await fetch(`${url}/keys`, { headers: { authorization } })
+      expect((await response.json()).length).toBe(43)
+    })
+  })
+
   it("runs the service until it is stopped, and leaves nothing behind", async () => {
     const options = { env: { ...environment, PORT: "0" }, whenItSays: listening }
     await withTool("node", [runner, "service"], options, async ([, url = ""], running) => {
