@@ -1,11 +1,18 @@
-// Deno: rotates every key older than 90 days into a directory of files, one a key, mode 0600.
+// Deno: rotates every key older than 90 days in a directory of files, one a key, mode 0600.
 //
 //   deno run --allow-net=cockroachlabs.cloud --allow-env=COCKROACH_API_KEY,… \
 //     --allow-read=secrets --allow-write=secrets rotate.ts secrets --grace "15 minutes" --dry-run
 //
-// It can be broken off and run again at any time. The key that it calls with it leaves alone, since
-// that one's place is the environment. Its exit status is 0 where all went well, 1 where a key could
-// not be rotated, and 2 where it was called wrongly.
+// The old key is DELETED when the grace is over, counted from the making of the new one. So a key is
+// rotated only where its file holds its secret, and one without a file is refused: its secret is
+// kept elsewhere, or this is not the right directory. With --adopt such keys are rotated too, which
+// is for the first time: those who use them must read the new secrets here before the grace is over.
+// A file that was there keeps its owner, and its mode but for what all others may do.
+//
+// It can be broken off and run again at any time; with --adopt it may then name a new key without a
+// file, which is to be deleted first. The key that it calls with it leaves alone, since that one's
+// place is the environment. Its exit status is 0 where all went well, 1 where a key could not be
+// rotated, and 2 where it was called wrongly.
 import {
   type ApiKey,
   Credentials,
@@ -28,13 +35,18 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises"
+import type { Stats } from "node:fs"
+import { chown, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import process from "node:process"
 import { parseArgs } from "node:util"
 
 const usage =
-  `usage: rotate.ts <directory> [--older-than "90 days"] [--grace "15 minutes"] [--dry-run]
+  `usage: rotate.ts <directory> [--older-than "90 days"] [--grace "15 minutes"] [--adopt]
+                 [--dry-run]
+Makes a new key for each old one, writes its secret over the old one's in <directory>, and deletes
+the old key <grace> after the new one was made. An old key whose file does not exist is refused;
+with --adopt it is replaced and deleted too, and its file made.
 The key to call with is read from COCKROACH_API_KEY.`
 
 const parsed = Either.try(() =>
@@ -44,13 +56,14 @@ const parsed = Either.try(() =>
     options: {
       "older-than": { type: "string", default: "90 days" },
       grace: { type: "string", default: "15 minutes" },
+      adopt: { type: "boolean", default: false },
       "dry-run": { type: "boolean", default: false },
     },
   })
 )
 const { positionals: [directory, ...rest], values } = Either.getOrElse(parsed, () => ({
   positionals: [],
-  values: { "older-than": "", grace: "", "dry-run": false },
+  values: { "older-than": "", grace: "", adopt: false, "dry-run": false },
 }))
 const olderThan = Duration.decodeUnknown(values["older-than"])
 const grace = Duration.decodeUnknown(values.grace)
@@ -69,11 +82,22 @@ const segment = (text: string): string => {
     : `${encoded.slice(0, 180)}%${createHash("sha256").update(text).digest("hex")}`
 }
 
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "ENOENT"
+
+const statIfThere = (path: string): Promise<Stats | undefined> =>
+  stat(path).catch((error) => {
+    if (isMissing(error)) return undefined
+    throw error
+  })
+
 // What has been written is on the disk before the key that it replaces is deleted.
-const write = async (path: string, text: string): Promise<void> => {
+const write = async (path: string, text: string, replaced: Stats | undefined): Promise<void> => {
   const file = await open(path, "wx", 0o600)
   try {
-    await file.chmod(0o600)
+    // Whoever could read the one before can read this one, but never everybody.
+    if (replaced !== undefined) await chown(path, replaced.uid, replaced.gid)
+    await file.chmod(replaced === undefined ? 0o600 : replaced.mode & 0o640)
     await file.writeFile(text)
     await file.sync()
   } finally {
@@ -86,16 +110,23 @@ const syncDirectory = async (path: string): Promise<void> => {
   await directory.sync().finally(() => directory.close())
 }
 
-const fileStore = (file: string): SecretStore<Error> => ({
-  read: Effect.tryPromise({
+const readSecret = (file: string): Effect.Effect<Option.Option<Redacted.Redacted<string>>, Error> =>
+  Effect.tryPromise({
     try: () => readFile(file, "utf8"),
     catch: (error) => error instanceof Error ? error : new Error("cannot read"),
   }).pipe(
     Effect.map((text) => Option.some(Redacted.make(text.trim()))),
-    Effect.catchIf(
-      (error) => "code" in error && error.code === "ENOENT",
-      () => Effect.succeedNone,
-    ),
+    Effect.catchIf(isMissing, () => Effect.succeedNone),
+  )
+
+const fileStore = (file: string): SecretStore<Error> => ({
+  read: Effect.filterOrFail(
+    readSecret(file),
+    (secret) => Option.isSome(secret) || values.adopt,
+    () =>
+      new Error(
+        `${file} does not exist: is this the right directory? --adopt makes it, with a new key`,
+      ),
   ),
   // Whole or not at all: a reader never finds half of a secret.
   write: (secret) =>
@@ -105,7 +136,7 @@ const fileStore = (file: string): SecretStore<Error> => ({
         await mkdir(folder, { recursive: true, mode: 0o700 })
         const half = join(folder, `.${crypto.randomUUID()}`)
         try {
-          await write(half, `${Redacted.value(secret)}\n`)
+          await write(half, `${Redacted.value(secret)}\n`, await statIfThere(file))
           await rename(half, file)
         } catch (error) {
           await rm(half, { force: true })
@@ -123,10 +154,17 @@ const isToRotate = (apiKey: ApiKey, limit: DateTime.Utc) =>
   Option.match(parseMarked(apiKey.name).mark, {
     onNone: () => Effect.succeed(DateTime.lessThanOrEqualTo(apiKey.createdAt, limit)),
     onSome: ({ _tag }) =>
-      _tag !== "Rotates" ? Effect.succeed(false) : fileStore(fileOf(apiKey)).read.pipe(
+      _tag !== "Rotates" ? Effect.succeed(false) : readSecret(fileOf(apiKey)).pipe(
         Effect.map(Option.exists((secret) => Redacted.value(secret).startsWith(`${apiKey.id}_`))),
       ),
   })
+
+/** A rotation that was broken off is found by the new key. */
+const oldIdOf = ({ id, name }: ApiKey): string => {
+  const mark = Option.getOrUndefined(parseMarked(name).mark)
+  return mark?._tag === "Rotates" ? mark.predecessor : id
+}
+
 interface Plan {
   readonly due: ReadonlyArray<ApiKey>
   /** Why a key that is due is not rotated. */
@@ -159,6 +197,39 @@ const planFor = (found: ReadonlyArray<ApiKey>, token: string): Plan => {
   }
 }
 
+/** The keys that were made to replace this one. */
+const successorsOf = ({ id }: ApiKey, live: ReadonlyArray<ApiKey>): ReadonlyArray<ApiKey> =>
+  live.filter(({ name }) =>
+    Option.exists(
+      parseMarked(name).mark,
+      (mark) => mark._tag === "Rotates" && mark.predecessor === id,
+    )
+  )
+
+/**
+ * Fails with what speaks against it that a key's place is its file. To rotate it all the same would
+ * take it away from those who read its secret elsewhere.
+ */
+const checkFile = (apiKey: ApiKey, live: ReadonlyArray<ApiKey>) => {
+  const file = fileOf(apiKey)
+  const successors = successorsOf(apiKey, live)
+  const refuse = (why: string) => Effect.fail(`${apiKey.id} failed: ${why}`)
+  return Effect.matchEffect(fileStore(file).read, {
+    onFailure: ({ message }) => refuse(message),
+    onSuccess: Option.match({
+      onNone: () =>
+        successors.length === 0 ? Effect.void : refuse(
+          `${successors.map(({ id }) => id).join(" and ")} was made to replace it, perhaps for ` +
+            "another directory: delete that key first if nobody has its secret",
+        ),
+      onSome: (secret) =>
+        [apiKey, ...successors].some(({ id }) => Redacted.value(secret).startsWith(`${id}_`))
+          ? Effect.void
+          : refuse(`${file} holds the secret of neither it nor its successor: check which it is`),
+    }),
+  })
+}
+
 const describe = (apiKey: ApiKey) => ({
   id: apiKey.id,
   name: apiKey.name,
@@ -169,25 +240,32 @@ const describe = (apiKey: ApiKey) => ({
 const rotateAll = (olderThan: Duration.Duration, grace: Duration.Duration) =>
   Effect.gen(function* () {
     const limit = DateTime.subtractDuration(yield* DateTime.now, olderThan)
-    const found = yield* listApiKeys().pipe(
-      Stream.filterEffect((apiKey) => isToRotate(apiKey, limit)),
-      Stream.runCollect,
-    )
+    const live = Chunk.toReadonlyArray(yield* Stream.runCollect(listApiKeys()))
     const { token } = yield* Credentials
-    const { due, refused, skipped } = planFor(
-      Chunk.toReadonlyArray(found),
+    const plan = planFor(
+      yield* Effect.filter(live, (apiKey) => isToRotate(apiKey, limit)),
       Redacted.value(Effect.isEffect(token) ? yield* token : token),
     )
-    yield* Effect.forEach([...skipped, ...refused], (line) => Console.error(line))
+    const [misplaced, due] = yield* Effect.partition(
+      plan.due,
+      (apiKey) => Effect.as(checkFile(apiKey, live), apiKey),
+    )
+    const refused = [...plan.refused, ...misplaced]
+    yield* Effect.forEach([...plan.skipped, ...refused], (line) => Console.error(line))
     if (refused.length > 0) process.exitCode = 1
     if (values["dry-run"]) {
       yield* Effect.sync(() => console.table(due.map(describe)))
-      return yield* Console.log(`${due.length} keys to rotate`)
+      return yield* Console.log(
+        `${due.length} keys to rotate: each old key is deleted ${values.grace} after its new one ` +
+          "is made",
+      )
     }
 
     const total = due.length
     const isTerminal = process.stdout.isTTY === true
-    const complain = (line: string) => Console.error(`${isTerminal ? "\n" : ""}${line}`)
+    const eraseBar = Effect.sync(() => isTerminal && process.stdout.write("\r\x1b[K"))
+    const say = (line: string) => Effect.zipRight(eraseBar, Console.log(line))
+    const complain = (line: string) => Effect.zipRight(eraseBar, Console.error(line))
     const draw = (done: number, waiting: number) =>
       Effect.sync(() => {
         const bar = "#".repeat(Math.round(30 * done / Math.max(1, total))).padEnd(30, ".")
@@ -211,18 +289,14 @@ const rotateAll = (olderThan: Duration.Duration, grace: Duration.Duration) =>
                   Option.getOrElse(left.id, () => JSON.stringify(left.name))
                 }`,
               )).pipe(
-                Effect.zipRight(
-                  isTerminal
-                    ? Effect.void
-                    : Console.log(`${apiKey.id} ${did}: ${id} in ${fileOf(apiKey)}`),
-                ),
+                Effect.zipRight(say(`${oldIdOf(apiKey)} -> ${id} in ${fileOf(apiKey)} (${did})`)),
                 Effect.as(false),
               ),
         })
       ),
       Stream.runCount,
     )
-    yield* Console.log(`${isTerminal ? "\n" : ""}${total - failed} of ${total} keys rotated`)
+    yield* say(`${total - failed} of ${total} keys rotated`)
     if (failed > 0) process.exitCode = 1
   }).pipe(
     Effect.provide(throttled({ limit: 10, window: "1 second" })),

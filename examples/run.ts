@@ -35,7 +35,10 @@ const commands: Readonly<Record<string, (host: string) => Command.Command>> = {
   audit: (host) => deno("audit.ts", host),
   // Its first argument is the directory where it keeps secrets.
   rotate: (host) => deno("rotate.ts", host, `--allow-read=${args[0]}`, `--allow-write=${args[0]}`),
-  worker: () => Command.make("bun", "run", "examples/worker.ts", ...args),
+  worker: () =>
+    Command.make("bun", "run", "examples/worker.ts", ...args).pipe(
+      Command.env({ WORKER_TOKEN: "example" }),
+    ),
 }
 
 /** Forty keys, from ten days to more than a year old. */

@@ -37,11 +37,17 @@ import { createServer, type ServerResponse } from "node:http"
 const json = (status: number, body: object, headers = {}) =>
   HttpServerResponse.unsafeJson(body, { status, headers })
 
+const notSetUp = (error: ApiKeyError) =>
+  Effect.as(Effect.logError(error), json(500, { message: "not set up" }))
+
 // What a caller can do something about is told; the rest is for the log of whoever runs this.
 const answerTo = (error: ApiKeyError) => {
   switch (error._tag) {
     case "InvalidRequest":
-      return Effect.succeed(json(400, { message: error.message }))
+      // Of what is refused before sending the id alone is the caller's; the rest are settings.
+      return error.field === "id" || error.status === 400
+        ? Effect.succeed(json(400, { message: error.message }))
+        : notSetUp(error)
     case "NotFound":
       return Effect.succeed(json(404, { message: error.message }))
     case "RateLimited": {
@@ -51,7 +57,7 @@ const answerTo = (error: ApiKeyError) => {
     }
     case "Unauthorized":
     case "Forbidden":
-      return Effect.as(Effect.logError(error), json(500, { message: "not set up" }))
+      return notSetUp(error)
     default:
       return Effect.as(Effect.logError(error), json(502, { message: "no answer" }))
   }

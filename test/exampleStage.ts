@@ -20,7 +20,8 @@ export const variables: ReadonlyArray<string> = [
 
 /** No environment of whoever runs the tests reaches the examples. */
 export const clean: Readonly<Record<string, string | undefined>> = Object.fromEntries(
-  [...variables, "OTEL_EXPORTER_OTLP_ENDPOINT", "HOST"].map((name) => [name, undefined]),
+  [...variables, "OTEL_EXPORTER_OTLP_ENDPOINT", "HOST", "WORKER_TOKEN"]
+    .map((name) => [name, undefined]),
 )
 
 /** A request on its way that is not answered yet. */

@@ -13,6 +13,9 @@ import { expectSuccess, root, type Running, runTool, withTool } from "./tool.ts"
 
 const secretForm = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9]+/
 
+/** A key to call with that was pasted wrongly: it is refused before anything is sent. */
+const unsendable = "two words"
+
 const keysOfAges = (ages: ReadonlyArray<number>, now: DateTime.Utc) =>
   ages.map((days) => ({
     name: `${days} days old`,
@@ -106,13 +109,15 @@ describe("the first program", () => {
   })
 
   it("for Bun answers with the newest keys", async () => {
-    const options = { env: { ...env, PORT: "0" }, whenItSays: /http:\/\/localhost:(\d+)/ }
+    const options = { env: { ...env, PORT: "0" }, whenItSays: /http:\/\/[\w.]+:(\d+)/ }
     await withTool("bun", ["run", "examples/first/bun.ts"], options, async ([, port]) => {
-      const response = await fetch(`http://localhost:${port}/keys`)
+      const response = await fetch(`http://127.0.0.1:${port}/keys`)
       const keys = await Effect.runPromise(emulator.apiKeys)
       expect(await response.json())
         .toEqual(keys.map(({ id, name }) => ({ id, name })).reverse())
-      expect((await fetch(`http://localhost:${port}/`)).status).toBe(404)
+      expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(404)
+      // Where it listened on all addresses, this one would answer too.
+      await expect(fetch(`http://127.0.0.2:${port}/`)).rejects.toThrow()
     })
   })
 
@@ -126,6 +131,18 @@ describe("the first program", () => {
         .toEqual({ id, name, createdAt: DateTime.formatIso(createdAt) })
       expect([(await get("nowhere")).status, (await get("CCDB1_a_secret")).status])
         .toEqual([404, 400])
+    })
+  })
+
+  it("for Node keeps a wrong setting from its callers, and logs it", async () => {
+    const options = {
+      env: { ...env, COCKROACH_API_KEY: unsendable, PORT: "0" },
+      whenItSays: /Listening on http:\/\/\S+:(\d+)/,
+    }
+    await withTool("node", [bundled("first/node")], options, async ([, port], running) => {
+      const response = await fetch(`http://127.0.0.1:${port}/keys/nowhere`)
+      expect([response.status, await response.text()]).toEqual([500, ""])
+      expect(running.output()).toContain("InvalidRequest: getApiKey: token ")
     })
   })
 })
@@ -215,6 +232,16 @@ describe("the service", () => {
       expect(running.output()).toContain("ServerError")
       expect(running.output()).not.toMatch(secretForm)
     }))
+
+  it("keeps a wrong setting from its callers, and logs it", () =>
+    withService(async (url, running) => {
+      for (const path of ["/keys", "/keys/nowhere"]) {
+        const response = await fetch(url + path)
+        expect([response.status, await response.json()]).toEqual([500, { message: "not set up" }])
+      }
+      expect(running.output()).toContain("InvalidRequest: getApiKey: token ")
+      expect(running.output()).toContain("InvalidRequest: listApiKeys: token ")
+    }, { COCKROACH_API_KEY: unsendable }))
 
   it("on SIGTERM takes no more requests, finishes the answer it is at, and ends well", () =>
     withService(async (url, running) => {
@@ -379,18 +406,26 @@ describe("the audit", () => {
   })
 })
 
-type Get = (path: string, init?: { readonly signal: AbortSignal }) => Promise<Response>
+const workerToken = "a long random text"
+
+/** What a worker's environment holds. */
+type Settings = Readonly<Record<string, string>>
+
+type Get = (path: string, init?: RequestInit) => Promise<Response>
+
+const getFrom = (url: string | URL): Get => (path, init) =>
+  fetch(new URL(path, url), { headers: { authorization: `Bearer ${workerToken}` }, ...init })
 
 const edges: Readonly<
-  Record<string, (stage: Stage, use: (get: Get) => Promise<void>) => Promise<void>>
+  Record<string, (settings: Settings, use: (get: Get) => Promise<void>) => Promise<void>>
 > = {
-  Bun: (stage, use) =>
+  Bun: (settings, use) =>
     withTool("bun", ["run", "examples/worker.ts"], {
-      env: { ...stage.env, PORT: "0" },
-      whenItSays: /http:\/\/localhost:(\d+)/,
-    }, ([, port]) => use((path, init) => fetch(`http://localhost:${port}${path}`, init))),
+      env: { ...clean, ...settings, PORT: "0" },
+      whenItSays: /http:\/\/localhost:\d+/,
+    }, ([url]) => use(getFrom(url))),
 
-  workerd: async (stage, use) => {
+  workerd: async (settings, use) => {
     const { outputFiles } = esbuild.buildSync({
       entryPoints: [join(root, "examples/worker.ts")],
       bundle: true,
@@ -406,12 +441,11 @@ const edges: Readonly<
       script: outputFiles[0]?.text ?? "",
       compatibilityDate: "2026-04-01",
       compatibilityFlags: ["nodejs_compat"],
-      bindings: { COCKROACH_API_KEY: stage.secret, COCKROACH_SERVER: stage.baseUrl },
+      bindings: settings,
       port: 0,
     })
     try {
-      const url = await miniflare.ready
-      await use((path, init) => fetch(new URL(path, url), init))
+      await use(getFrom(await miniflare.ready))
     } finally {
       await miniflare.dispose()
     }
@@ -420,15 +454,22 @@ const edges: Readonly<
 
 describe.each(Object.entries(edges))("the edge worker on %s", (edge, withWorker) => {
   let stage: Stage
+  let settings: Settings
 
   beforeAll(async () => {
     stage = await openStage({ keys: 80 })
+    settings = {
+      COCKROACH_API_KEY: stage.secret,
+      COCKROACH_SERVER: stage.baseUrl,
+      WORKER_TOKEN: workerToken,
+    }
   })
   afterAll(() => stage.close())
 
+  const seen = async () => (await Effect.runPromise(stage.emulator.requests)).length
+
   it("answers all who call at the same time, whoever leaves, and later ones from its cache", async () => {
-    await withWorker(stage, async (get) => {
-      const seen = async () => (await Effect.runPromise(stage.emulator.requests)).length
+    await withWorker(settings, async (get) => {
       const held = stage.hold("/api-keys")
       const caller = new AbortController()
       const gone = get("/keys", { signal: caller.signal })
@@ -453,7 +494,7 @@ describe.each(Object.entries(edges))("the edge worker on %s", (edge, withWorker)
   })
 
   it("says what is the caller's mistake, and keeps the rest to itself", async () => {
-    await withWorker(stage, async (get) => {
+    await withWorker(settings, async (get) => {
       await Effect.runPromise(
         stage.emulator.setFaults([{ fault: { _tag: "Respond", status: 403 } }]),
       )
@@ -475,14 +516,56 @@ describe.each(Object.entries(edges))("the edge worker on %s", (edge, withWorker)
         ),
       ])
         .toEqual([200, new Set([serviceAccountId])])
-      expect((await get("/keys?serviceAccount=")).status).toBe(400)
       expect((await get("/")).status).toBe(404)
+
+      const asked = await seen()
+      for (const id of ["", "0", `${serviceAccountId}0`]) {
+        expect((await get(`/keys?serviceAccount=${id}`)).status).toBe(400)
+      }
+      expect(await seen()).toBe(asked)
     })
   })
 
-  it("lives without its settings, and says that it has no answer", async () => {
-    await withWorker({ ...stage, secret: "", env: clean }, async (get) => {
-      expect((await get("/keys")).status).toBe(503)
+  it("keeps a failure for a while, so that not every caller makes a request", async () => {
+    await withWorker(settings, async (get) => {
+      await Effect.runPromise(
+        stage.emulator.setFaults([{ fault: { _tag: "Respond", status: 403 } }]),
+      )
+      const asked = await seen()
+      for (let calls = 0; calls < 5; calls++) expect((await get("/keys")).status).toBe(503)
+      await Effect.runPromise(stage.emulator.setFaults([]))
+      // One, unless the machine is so slow that the calls take longer than a failure is kept.
+      expect(await seen() - asked).toBeLessThan(5)
+    })
+  })
+
+  it("answers nobody who does not show its token, and asks nothing for them", async () => {
+    await withWorker(settings, async (get) => {
+      const asked = await seen()
+      for (
+        const headers of [
+          {},
+          { authorization: "Bearer" },
+          { authorization: workerToken },
+          { authorization: `Bearer ${workerToken}s` },
+        ]
+      ) {
+        const { headers: answered, status } = await get("/keys", { headers })
+        expect([status, answered.get("www-authenticate")]).toEqual([401, "Bearer"])
+      }
+      expect(await seen()).toBe(asked)
+    })
+  })
+
+  it.each([
+    ["its token", { WORKER_TOKEN: "" }],
+    ["the key to call with", { COCKROACH_API_KEY: "" }],
+    ["a key that can be sent", { COCKROACH_API_KEY: unsendable }],
+  ])("lives without %s, and says no more than that it has no answer", async (_, wrong) => {
+    await withWorker({ ...settings, ...wrong }, async (get) => {
+      const response = await get("/keys")
+      expect([response.status, await response.json()])
+        .toEqual([503, { message: "no answer: try again later" }])
     })
   })
 })
@@ -504,6 +587,28 @@ describe("npm run example", () => {
     const args = [runner, "audit", "--format", "ndjson", "--older-than", "385"]
     const { exitCode, stdout } = await runTool("node", args, { env: environment })
     expect([exitCode, parseNdjson(stdout).length]).toEqual([1, 2])
+  })
+
+  it("runs the rotation as README says", async () => {
+    const [, stated = ""] = /`npm run example -- (rotate [^`]*)`/.exec(
+      readFileSync(join(root, "README.md"), "utf8"),
+    ) ?? expect.fail("README does not run rotate.ts")
+    const { exitCode, stderr, stdout } = await runTool("node", [runner, ...stated.split(" ")], {
+      env: environment,
+    })
+    expect([exitCode, stderr]).toEqual([0, ""])
+    expect(stdout).toMatch(/^32 keys to rotate/m)
+  })
+
+  it("runs the worker, with the token that README shows", async () => {
+    const [, authorization = ""] = /curl -H "authorization: ([^"]*)" localhost:3000\/keys/.exec(
+      readFileSync(join(root, "README.md"), "utf8"),
+    ) ?? expect.fail("README does not call the worker")
+    const options = { env: { ...environment, PORT: "0" }, whenItSays: /http:\/\/localhost:\d+/ }
+    await withTool("node", [runner, "worker"], options, async ([url]) => {
+      const response = await fetch(`${url}/keys`, { headers: { authorization } })
+      expect((await response.json()).length).toBe(43)
+    })
   })
 
   it("runs the service until it is stopped, and leaves nothing behind", async () => {

@@ -20,11 +20,14 @@ const routes = HttpRouter.empty.pipe(
       Effect.flatMap(({ id = "" }) => getApiKey(id)),
       Effect.flatMap(({ id, name, createdAt }) => answer(200)({ id, name, createdAt })),
       Effect.catchTags({
-        InvalidRequest: ({ message }) => answer(400)({ message }),
+        InvalidRequest: (error) =>
+          error.field === "id" || error.status === 400
+            ? answer(400)({ message: error.message })
+            : Effect.fail(error),
         NotFound: ({ message }) => answer(404)({ message }),
         RateLimited: ({ message }) => answer(503)({ message }),
       }),
-      // Anything else is the operator's business: it is logged, and the caller gets a 500.
+      // Anything else, wrong settings too, is the operator's business: logged, and answered by a 500.
       Effect.tapError((error) => Effect.logError(error)),
     ),
   ),

@@ -8,7 +8,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
 import { servedEmulator } from "../servedEmulator.ts"
-import { type Outcome, runTool } from "../tool.ts"
+import { expectSuccess, type Outcome, runTool } from "../tool.ts"
 
 const names = ["API_KEY", "API_JWT", "VANITY_NAME", "USERNAME", "SERVER"]
   .map((name) => `COCKROACH_${name}`)
@@ -19,6 +19,8 @@ interface Example {
   readonly rotate: (...args: ReadonlyArray<string>) => Promise<Outcome>
   /** Adds an old key of this name to the account without a role. */
   readonly add: (name: string) => Promise<ApiKey>
+  /** The same with its secret in its file, the path of which is returned too. */
+  readonly addKept: (name: string) => Promise<ApiKey & { readonly file: string }>
 }
 
 /** An organization with keys of these ages, and the script run on it with no more than it needs. */
@@ -55,12 +57,20 @@ const withExample = (
           COCKROACH_SERVER: baseUrl,
         },
       })
-    const add = (name: string) =>
+    const make = (name: string) =>
       Effect.runPromise(emulator.addApiKey({
         name,
         createdAt: DateTime.subtract(now, { days: 100 }),
-      })).then(({ apiKey }) => apiKey)
-    yield* Effect.promise(() => use({ add, emulator, folder, rotate })).pipe(
+      }))
+    const add = (name: string) => make(name).then(({ apiKey }) => apiKey)
+    const addKept = async (name: string) => {
+      const { apiKey, secret } = await make(name)
+      const file = path.join(folder, apiKey.serviceAccountId, name)
+      fs.mkdirSync(path.dirname(file), { recursive: true })
+      fs.writeFileSync(file, Redacted.value(secret))
+      return { ...apiKey, file }
+    }
+    yield* Effect.promise(() => use({ add, addKept, emulator, folder, rotate })).pipe(
       Effect.ensuring(Effect.sync(() => fs.rmSync(folder, { recursive: true }))),
     )
   }).pipe(Effect.provide(servedEmulator({ rateLimit: "none" })), Effect.runPromise)
@@ -75,12 +85,11 @@ describe.concurrent("examples/rotate.ts", () => {
   it("rotates the old keys into files that nobody else can read, then has nothing to do", () =>
     withExample([400, 91, 89], async ({ emulator, folder, rotate }) => {
       const before = await Effect.runPromise(emulator.apiKeys)
-      const outcome = await rotate(folder, "--grace", "10 millis")
+      const outcome = await rotate(folder, "--adopt", "--grace", "10 millis")
       expect(outcome.stderr).toBe("")
       expect(outcome.exitCode).toBe(0)
       const lines = outcome.stdout.trim().split("\n")
       expect(lines.at(-1)).toBe("2 of 2 keys rotated")
-      expect(lines.filter((line) => /^CCDB1_\w+ made: CCDB1_\w+ in /.test(line)).length).toBe(2)
 
       const files = filesIn(folder)
       expect(files.map((file) => path.basename(file))).toEqual([
@@ -95,6 +104,8 @@ describe.concurrent("examples/rotate.ts", () => {
         expect(outcome.stdout).not.toContain(secret.trim())
         const key = keys.find(({ id }) => secret.startsWith(`${id}_`))
         expect(encodeURIComponent(key?.name ?? "?")).toBe(path.basename(file))
+        const replaced = before.find(({ name }) => name === key?.name)
+        expect(lines).toContain(`${replaced?.id} -> ${key?.id} in ${file} (made)`)
       }
       expect(keys.length).toBe(before.length)
 
@@ -120,7 +131,10 @@ describe.concurrent("examples/rotate.ts", () => {
         "--grace",
         "1 millis",
       )
-      expect([exitCode, stdout.includes(`${apiKey.id} resumed`)]).toEqual([0, true])
+      expect(exitCode).toBe(0)
+      expect(stdout).toMatch(
+        new RegExp(`^${id} -> ${apiKey.id} in .*/of%209%2Fdays \\(resumed\\)$`, "m"),
+      )
       const left = (await Effect.runPromise(emulator.apiKeys)).filter((key) =>
         key.name.includes("days")
       )
@@ -129,9 +143,11 @@ describe.concurrent("examples/rotate.ts", () => {
 
   it("shows its plan as a table and changes nothing with --dry-run", () =>
     withExample([400, 91, 89], async ({ emulator, folder, rotate }) => {
-      const { exitCode, stdout } = await rotate(folder, "--dry-run")
+      const { exitCode, stdout } = await rotate(folder, "--adopt", "--grace", "1 day", "--dry-run")
       expect(exitCode).toBe(0)
-      expect(stdout).toContain("2 keys to rotate")
+      expect(stdout).toContain(
+        "2 keys to rotate: each old key is deleted 1 day after its new one is made\n",
+      )
       expect(stdout).toMatch(/│ .*"of 400\/days".* │/)
       expect(stdout).not.toContain("of 89")
       expect(filesIn(folder)).toEqual([])
@@ -139,16 +155,85 @@ describe.concurrent("examples/rotate.ts", () => {
     }))
 
   it("goes on where one key fails, names it, and ends with status 1", () =>
-    withExample([400, 200], async ({ folder, emulator, rotate }) => {
-      const { serviceAccountId } = emulator.withoutRole
-      fs.mkdirSync(path.join(folder, serviceAccountId))
-      fs.writeFileSync(path.join(folder, serviceAccountId, "of%20400%2Fdays"), "not a secret")
+    withExample([], async ({ addKept, emulator, rotate, folder }) => {
+      await addKept("billing")
+      await addKept("ledger")
+      await Effect.runPromise(emulator.setFaults([
+        { operation: "createApiKey", calls: 1, fault: { _tag: "Respond", status: 403 } },
+      ]))
       const { exitCode, stderr, stdout } = await rotate(folder, "--grace", "1 millis")
       expect(exitCode).toBe(1)
       expect(stdout).toContain("1 of 2 keys rotated")
-      expect(stderr).toMatch(/^CCDB1_\w+ failed: .*not the secret of an API key/)
-      expect(stderr).not.toContain("not a secret")
+      expect(stderr).toMatch(/^CCDB1_\w+ failed: rotation: createApiKey: /)
     }))
+
+  it("refuses a key whose file does not exist, and says why, also with --dry-run", () =>
+    withExample([400], async ({ addKept, emulator, folder, rotate }) => {
+      const kept = await addKept("billing")
+      const before = await Effect.runPromise(emulator.apiKeys)
+      const { id } = before.find(({ name }) => name === "of 400/days") ??
+        expect.fail("there is one")
+      for (const args of [["--dry-run"], ["--grace", "1 millis"]]) {
+        const { exitCode, stderr } = await rotate(folder, ...args)
+        expect(exitCode).toBe(1)
+        expect(stderr).toMatch(
+          new RegExp(`^${id} failed: .*/of%20400%2Fdays does not exist: .* --adopt .*\n$`),
+        )
+      }
+      const left = (await Effect.runPromise(emulator.apiKeys)).map((key) => key.id)
+      expect(before.map((key) => key.id).filter((id) => !left.includes(id))).toEqual([kept.id])
+      expect(filesIn(folder)).toEqual([kept.file])
+    }))
+
+  it("with --adopt refuses a key that may be in rotation from another directory", () =>
+    withExample([], async ({ add, emulator, folder, rotate }) => {
+      const { id, serviceAccountId } = await add("billing")
+      const { apiKey } = await Effect.runPromise(
+        emulator.addApiKey({ name: `billing [rotates ${id} 1a2b3c4d]`, serviceAccountId }),
+      )
+      const { exitCode, stderr } = await rotate(folder, "--adopt", "--grace", "1 millis")
+      expect([exitCode, stderr.split(": ")[0]]).toEqual([1, `${id} failed`])
+      expect(stderr).toContain(`${apiKey.id} was made to replace it`)
+      expect(await Effect.runPromise(emulator.history)).toEqual([])
+    }))
+
+  it.each(["a live key's", "a deleted key's", "no"])(
+    "refuses a key whose file holds %s secret, with --adopt too",
+    (whose) =>
+      withExample([], async ({ addKept, emulator, folder, rotate }) => {
+        const { file, id } = await addKept("billing")
+        const other = (await Effect.runPromise(emulator.apiKeys)).find((key) => key.id !== id)
+        const text = {
+          "a live key's": `${other?.id}_${"a".repeat(40)}`,
+          "a deleted key's": `CCDB1_${"a".repeat(22)}_${"a".repeat(40)}`,
+        }[whose] ?? "a shopping list"
+        fs.writeFileSync(file, text)
+        const { exitCode, stderr } = await rotate(folder, "--adopt", "--grace", "1 millis")
+        expect([exitCode, stderr]).toEqual([
+          1,
+          `${id} failed: ${file} holds the secret of neither it nor its successor: check which it is\n`,
+        ])
+        expect(await Effect.runPromise(emulator.history)).toEqual([])
+        expect(fs.readFileSync(file, "utf8")).toBe(text)
+      }),
+  )
+
+  it.each([["600", "600"], ["640", "640"], ["664", "640"], ["400", "400"]])(
+    "keeps a file's owner and group, and of its mode %s no more than %s",
+    (mode, kept) =>
+      withExample([], async ({ addKept, folder, rotate }) => {
+        const { file, id } = await addKept("billing")
+        // Only root can give a file away.
+        const isRoot = process.getuid?.() === 0
+        if (isRoot) fs.chownSync(file, 12345, 23456)
+        fs.chmodSync(file, Number.parseInt(mode, 8))
+        const { gid, uid } = fs.statSync(file)
+        expectSuccess(await rotate(folder, "--grace", "1 millis"))
+        expect(fs.readFileSync(file, "utf8")).not.toContain(id)
+        const after = fs.statSync(file)
+        expect([(after.mode & 0o777).toString(8), after.uid, after.gid]).toEqual([kept, uid, gid])
+      }),
+  )
 
   it("keeps the secret of a key inside of its directory, whatever its name is", () =>
     withExample([], async ({ add, emulator, folder, rotate }) => {
@@ -168,7 +253,7 @@ describe.concurrent("examples/rotate.ts", () => {
         "CON",
       ]
       for (const name of names) await add(name)
-      const { exitCode, stderr, stdout } = await rotate(folder, "--grace", "1 millis")
+      const { exitCode, stderr, stdout } = await rotate(folder, "--adopt", "--grace", "1 millis")
       expect([stderr, exitCode]).toEqual(["", 0])
       expect(stdout).toContain(`${names.length} of ${names.length} keys rotated`)
 
@@ -190,7 +275,7 @@ describe.concurrent("examples/rotate.ts", () => {
     withExample([], async ({ add, emulator, folder, rotate }) => {
       const same = [await add("billing"), await add("Billing"), await add("billing")]
       await add("ledger")
-      const { exitCode, stderr, stdout } = await rotate(folder, "--grace", "1 millis")
+      const { exitCode, stderr, stdout } = await rotate(folder, "--adopt", "--grace", "1 millis")
       expect(exitCode).toBe(1)
       expect(stdout).toContain("1 of 1 keys rotated")
       const lines = stderr.trim().split("\n").sort()
@@ -207,6 +292,7 @@ describe.concurrent("examples/rotate.ts", () => {
       const { apiKeyId } = emulator.admin
       const { exitCode, stderr, stdout } = await rotate(
         folder,
+        "--adopt",
         "--older-than",
         "0 millis",
         "--grace",
@@ -227,7 +313,7 @@ describe.concurrent("examples/rotate.ts", () => {
       fs.writeFileSync(path.join(folder, serviceAccountId, "billing"), Redacted.value(secret))
       const { exitCode, stderr, stdout } = await rotate(folder, "--grace", "1 millis")
       expect([exitCode, stderr]).toEqual([0, ""])
-      expect(stdout).toContain(`${apiKey.id} resumed`)
+      expect(stdout).toContain(`${id} -> ${apiKey.id} in `)
       expect(stdout).toContain("1 of 1 keys rotated")
       expect((await Effect.runPromise(emulator.apiKeys)).map((key) => key.id)).not.toContain(id)
     }))
@@ -237,7 +323,7 @@ describe.concurrent("examples/rotate.ts", () => {
       await Effect.runPromise(emulator.setFaults([
         { operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } },
       ]))
-      const { exitCode, stderr } = await rotate(folder, "--grace", "1 millis")
+      const { exitCode, stderr } = await rotate(folder, "--adopt", "--grace", "1 millis")
       expect(exitCode).toBe(0)
       expect(stderr).toMatch(
         /may have left a key behind, .*: "of 100\/days \[rotates CCDB1_\w+ \w+\]"/,
@@ -250,6 +336,7 @@ describe.concurrent("examples/rotate.ts", () => {
       for (const args of calls) {
         const { exitCode, stderr } = await rotate(...args)
         expect([exitCode, stderr.split("\n")[0]?.slice(0, 6)]).toEqual([2, "usage:"])
+        expect(stderr).toContain("deletes\nthe old key <grace> after the new one was made")
       }
     }))
 })
