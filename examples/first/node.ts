@@ -33,11 +33,15 @@ const routes = HttpRouter.empty.pipe(
   ),
 )
 
-const port = Config.withDefault(Config.integer("PORT"), 3000)
+// Callers show no credentials: put what checks them in front, or stay on loopback.
+const listen = Config.all({
+  host: Config.withDefault(Config.string("HOST"), "127.0.0.1"),
+  port: Config.withDefault(Config.integer("PORT"), 3000),
+})
 
 HttpServer.serve(routes).pipe(
   HttpServer.withLogAddress,
-  Layer.provide(NodeHttpServer.layerConfig(() => createServer(), Config.all({ port }))),
+  Layer.provide(NodeHttpServer.layerConfig(() => createServer(), listen)),
   Layer.provide(FetchHttpClient.layer),
   Layer.provide(Credentials.layerConfig), // reads COCKROACH_API_KEY
   Layer.launch,

@@ -39,7 +39,8 @@ export interface RotateApiKeyOptions<E = never, R = never> extends RotationOptio
   readonly store: SecretStore<E, R>
   /**
    * The key to be replaced, where it is known: saves a request. With an empty store it is the key
-   * that the store's first secret takes the place of.
+   * that the store's first secret takes the place of, and it is deleted after the grace wherever its
+   * secret is kept: give it only where an empty store is no mistake. One key, one store.
    */
   readonly apiKey?: ApiKey | undefined
   /** What to make where there is no key to be replaced: the store is empty, or its key is gone. */

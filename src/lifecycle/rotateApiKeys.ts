@@ -31,7 +31,10 @@ export interface RotationProgress {
 
 /** How {@link rotateApiKeys} rotates. */
 export interface RotateApiKeysOptions<E = never, R = never> extends RotationOptions {
-  /** Where the secret of each key is kept, and that of its successor is to be. */
+  /**
+   * Where the secret of each key is kept, and that of its successor is to be. A key whose store is
+   * empty is replaced and deleted all the same: make `read` fail where an empty store is a mistake.
+   */
   readonly store: (apiKey: ApiKey) => SecretStore<E, R>
   /** How many keys are worked on at a time, those that only wait not counted; 4 by default. */
   readonly concurrency?: number | undefined
