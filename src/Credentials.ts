@@ -162,6 +162,13 @@ export const parseBaseUrl = (input: string): Either.Either<string, string> => {
   return Either.right(url.origin + url.pathname.replace(/\/+$/, ""))
 }
 
+/** Decides whether a header can carry a text. */
+export const isHeaderText = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
+
+/** What is wrong with a text that no header can carry, to follow its name. */
+export const notHeaderText =
+  "must be visible ASCII characters without spaces or line breaks: was it cut or quoted?"
+
 // URL has already brought every spelling of an address (0x7f.1, [0:0:0:0:0:0:0:1]) into one form.
 const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname)
@@ -169,9 +176,12 @@ const isLoopback = (hostname: string): boolean =>
 const required = (name: string): Config.Config<string> =>
   Config.string().pipe(
     Config.mapOrFail((value) =>
-      value.trim() === ""
-        ? Either.left(ConfigError.InvalidData([], `${name} is empty: set it, or unset it`))
-        : Either.right(value)
+      isHeaderText(value) ? Either.right(value) : Either.left(
+        ConfigError.InvalidData(
+          [],
+          `${name} ${value.trim() === "" ? "is empty: set it, or unset it" : notHeaderText}`,
+        ),
+      )
     ),
     Config.nested(name),
   )

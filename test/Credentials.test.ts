@@ -130,7 +130,8 @@ describe("layerJwt", () => {
       }),
   )
 
-  const invisible = "must be visible ASCII characters without spaces"
+  const invisible =
+    "must be visible ASCII characters without spaces or line breaks: was it cut or quoted?"
   const revealing = "holds a secret, which URLs and logs would show"
   it.effect.each<readonly [string, object, string]>([
     ["vanityName", { vanityName: "ac\nme" }, invisible],
@@ -252,6 +253,9 @@ describe("layerConfig", () => {
   const missing = (name: string) => `(Missing data at ${name}: "Expected ${name} to exist`
   const empty = (name: string) =>
     `(Invalid data at ${name}: "${name} is empty: set it, or unset it")`
+  const noHeader = (name: string) =>
+    `(Invalid data at ${name}: "${name} must be visible ASCII characters without spaces or line ` +
+    `breaks: was it cut or quoted?")`
   const bad: ReadonlyArray<readonly [string, Readonly<Record<string, string>>, string]> = [
     [
       "nothing at all",
@@ -261,6 +265,26 @@ describe("layerConfig", () => {
     ],
     ["an empty COCKROACH_API_KEY", { COCKROACH_API_KEY: "" }, empty("COCKROACH_API_KEY")],
     ["a blank COCKROACH_API_KEY", { COCKROACH_API_KEY: " \n" }, empty("COCKROACH_API_KEY")],
+    [
+      "a COCKROACH_API_KEY with a line break",
+      { COCKROACH_API_KEY: `${secret}\n` },
+      noHeader("COCKROACH_API_KEY"),
+    ],
+    [
+      "a COCKROACH_API_JWT with a space",
+      { ...token, COCKROACH_API_JWT: ` ${jwt}` },
+      noHeader("COCKROACH_API_JWT"),
+    ],
+    [
+      "a COCKROACH_VANITY_NAME that is not ASCII",
+      { ...token, COCKROACH_VANITY_NAME: "crédit" },
+      noHeader("COCKROACH_VANITY_NAME"),
+    ],
+    [
+      "a COCKROACH_USERNAME with a null in it",
+      { ...token, COCKROACH_USERNAME: "a\u0000b" },
+      noHeader("COCKROACH_USERNAME"),
+    ],
     [
       "an empty COCKROACH_API_KEY beside a JWT",
       { ...token, COCKROACH_API_KEY: "" },

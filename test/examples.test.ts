@@ -13,8 +13,13 @@ import { expectSuccess, root, type Running, runTool, withTool } from "./tool.ts"
 
 const secretForm = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9]+/
 
-/** A key to call with that was pasted wrongly: it is refused before anything is sent. */
-const unsendable = "two words"
+/** A token that was pasted twice: it is refused before anything is sent. */
+const unsendable = {
+  COCKROACH_API_KEY: undefined,
+  COCKROACH_API_JWT: "e30.e30.c2lnbmF0dXJl",
+  COCKROACH_VANITY_NAME: "acme",
+  COCKROACH_USERNAME: "e30.e30.c2lnbmF0dXJl",
+}
 
 const keysOfAges = (ages: ReadonlyArray<number>, now: DateTime.Utc) =>
   ages.map((days) => ({
@@ -136,13 +141,13 @@ describe("the first program", () => {
 
   it("for Node keeps a wrong setting from its callers, and logs it", async () => {
     const options = {
-      env: { ...env, COCKROACH_API_KEY: unsendable, PORT: "0" },
+      env: { ...env, ...unsendable, PORT: "0" },
       whenItSays: /Listening on http:\/\/\S+:(\d+)/,
     }
     await withTool("node", [bundled("first/node")], options, async ([, port], running) => {
       const response = await fetch(`http://127.0.0.1:${port}/keys/nowhere`)
       expect([response.status, await response.text()]).toEqual([500, ""])
-      expect(running.output()).toContain("InvalidRequest: getApiKey: token ")
+      expect(running.output()).toContain("InvalidRequest: getApiKey: username ")
     })
   })
 })
@@ -165,7 +170,7 @@ describe("the service", () => {
 
   const withService = (
     use: (url: string, running: Running) => Promise<void>,
-    more: Readonly<Record<string, string>> = {},
+    more: Readonly<Record<string, string | undefined>> = {},
   ) =>
     withTool("node", [bundled("service")], {
       env: { ...stage.env, PORT: "0", ...more },
@@ -239,9 +244,9 @@ describe("the service", () => {
         const response = await fetch(url + path)
         expect([response.status, await response.json()]).toEqual([500, { message: "not set up" }])
       }
-      expect(running.output()).toContain("InvalidRequest: getApiKey: token ")
-      expect(running.output()).toContain("InvalidRequest: listApiKeys: token ")
-    }, { COCKROACH_API_KEY: unsendable }))
+      expect(running.output()).toContain("InvalidRequest: getApiKey: username ")
+      expect(running.output()).toContain("InvalidRequest: listApiKeys: username ")
+    }, unsendable))
 
   it("on SIGTERM takes no more requests, finishes the answer it is at, and ends well", () =>
     withService(async (url, running) => {
@@ -560,7 +565,7 @@ describe.each(Object.entries(edges))("the edge worker on %s", (edge, withWorker)
   it.each([
     ["its token", { WORKER_TOKEN: "" }],
     ["the key to call with", { COCKROACH_API_KEY: "" }],
-    ["a key that can be sent", { COCKROACH_API_KEY: unsendable }],
+    ["a key that can be sent", { COCKROACH_API_KEY: "two words" }],
   ])("lives without %s, and says no more than that it has no answer", async (_, wrong) => {
     await withWorker({ ...settings, ...wrong }, async (get) => {
       const response = await get("/keys")

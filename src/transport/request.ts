@@ -8,7 +8,12 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { Operation } from "../ApiKeyError.ts"
-import { type CredentialsService, parseBaseUrl } from "../Credentials.ts"
+import {
+  type CredentialsService,
+  isHeaderText,
+  notHeaderText,
+  parseBaseUrl,
+} from "../Credentials.ts"
 import { version } from "../version.ts"
 import type { Decode } from "./decode.ts"
 import { operations } from "./operation.ts"
@@ -71,12 +76,7 @@ export const makeRequest = <A>(
   const { method, urlTemplate } = operations[operation]
   const baseUrl = parseBaseUrl(credentials.baseUrl)
   if (Either.isLeft(baseUrl)) return refuse("baseUrl", baseUrl.left)
-  if (!/^[\x21-\x7e]+$/.test(token)) {
-    return refuse(
-      "token",
-      "must be visible ASCII characters without spaces or line breaks: was it cut or quoted?",
-    )
-  }
+  if (!isHeaderText(token)) return refuse("token", notHeaderText)
   const shown = {
     id: call.id,
     serviceAccountId: call.query?.["service_account_id"],
@@ -100,9 +100,7 @@ export const makeRequest = <A>(
   ) {
     const value = credentials[field]
     if (Option.isNone(value)) continue
-    if (!/^[\x21-\x7e]+$/.test(value.value)) {
-      return refuse(field, "must be visible ASCII characters without spaces")
-    }
+    if (!isHeaderText(value.value)) return refuse(field, notHeaderText)
     headers[name] = value.value
   }
   const path = urlTemplate.replace("{id}", () => encodeURIComponent(call.id ?? ""))
