@@ -3,10 +3,12 @@
  *
  * @module
  */
-import * as Option from "effect/Option"
-import type { ApiKeyId } from "../ApiKey.ts"
-import type { ApiKeyError, TaggedErrorClass } from "../ApiKeyError.ts"
 import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { ApiKeyId } from "../ApiKeyId.ts"
+import type { ApiKeyError, TaggedErrorClass } from "../ApiKeyError.ts"
+import { escapeText, redactor } from "../transport/redact.ts"
 
 /** A key that may be live although nobody has its secret. */
 export interface LeftBehind {
@@ -38,14 +40,36 @@ export const notCreated = (
 ): ApiKeyNotCreated =>
   new ApiKeyNotCreated({
     cause,
-    leftBehind,
+    leftBehind: leftBehind.map(redactKey),
     message: `no key was handed out: ${cause.message}. ${describeLeftBehind(leftBehind)}`,
   })
+
+/**
+ * A key as errors and logs may show it: its id and its name can come from a server, which can put
+ * what looks like a secret there.
+ */
+export const redactKey = ({ id, name }: LeftBehind): LeftBehind => {
+  const redact = redactor([])
+  return { id: Option.map(id, (id) => ApiKeyId(redact(id))), name: redact(name) }
+}
 
 /** Says in a message what may be left behind. */
 export const describeLeftBehind = (leftBehind: ReadonlyArray<LeftBehind>): string =>
   leftBehind.length === 0
     ? "Nothing is left behind"
-    : `May be left behind, to be deleted: ${
-      leftBehind.map(({ id, name }) => Option.getOrElse(id, () => JSON.stringify(name))).join(", ")
-    }`
+    : `May be left behind, to be deleted: ${leftBehind.map(redactKey).map(describe).join(", ")}`
+
+/** Of a long name the end, where its mark is. */
+const describe = ({ id, name }: LeftBehind): string =>
+  escapeText(
+    Option.getOrElse(id, () => JSON.stringify(name.length > 100 ? `…${name.slice(-100)}` : name)),
+  )
+
+/** Logs a key that may be live although nobody has its secret. */
+export const warnOfLeftBehind = (message: string, key: LeftBehind): Effect.Effect<void> => {
+  const { id, name } = redactKey(key)
+  return Effect.annotateLogs(Effect.logWarning(message), {
+    id: Option.getOrElse(id, () => "unknown"),
+    name,
+  })
+}

@@ -8,7 +8,7 @@ import * as Data from "effect/Data"
 import type * as Option from "effect/Option"
 import type { ApiKeyId } from "../ApiKey.ts"
 import type { ApiKeyError } from "../ApiKeyError.ts"
-import { describeLeftBehind, type LeftBehind } from "./LeftBehind.ts"
+import { describeLeftBehind, type LeftBehind, redactKey } from "./LeftBehind.ts"
 import type { Obstacle } from "./rotation.ts"
 
 /** Which kind of failure: a call's, the store's, or one of what was found. */
@@ -47,6 +47,7 @@ export const rotationFailed = <E>(
 ): RotationFailed<E> =>
   new RotationFailed({
     ...fields,
+    leftBehind: fields.leftBehind.map(redactKey),
     message: `rotation: ${what}. ${describeLeftBehind(fields.leftBehind)}`,
   })
 

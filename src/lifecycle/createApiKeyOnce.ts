@@ -15,7 +15,7 @@ import { updateApiKey } from "../endpoints/updateApiKey.ts"
 import { lost } from "../transport/failure.ts"
 import { checkMarkable } from "./checkMarkable.ts"
 import { createMarked } from "./createMarked.ts"
-import { type ApiKeyNotCreated, notCreated } from "./LeftBehind.ts"
+import { type ApiKeyNotCreated, notCreated, warnOfLeftBehind } from "./LeftBehind.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 
 /**
@@ -56,11 +56,14 @@ export const createApiKeyOnce = (
             Effect.zipLeft(failIfOverdue(sentAt)),
             Effect.map((apiKey) => ({ apiKey, secret })),
             Effect.onInterrupt(() =>
-              Effect.catchAll(removeApiKey(apiKey.id), () =>
-                Effect.annotateLogs(
-                  Effect.logWarning("an interrupted create may have left a key behind"),
-                  { id: apiKey.id, name: apiKey.name },
-                ))
+              Effect.catchAll(
+                removeApiKey(apiKey.id),
+                () =>
+                  warnOfLeftBehind("an interrupted create may have left a key behind", {
+                    id: Option.some(apiKey.id),
+                    name: apiKey.name,
+                  }),
+              )
             ),
             Effect.catchAll((cause) =>
               Effect.matchEffect(removeApiKey(apiKey.id), {

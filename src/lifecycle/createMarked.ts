@@ -20,7 +20,12 @@ import { createApiKey } from "../endpoints/createApiKey.ts"
 import { listApiKeys } from "../endpoints/listApiKeys.ts"
 import { mismatched } from "../transport/failure.ts"
 import { RetryPolicy, withRetryPolicy } from "../transport/RetryPolicy.ts"
-import { type ApiKeyNotCreated, type LeftBehind, notCreated } from "./LeftBehind.ts"
+import {
+  type ApiKeyNotCreated,
+  type LeftBehind,
+  notCreated,
+  warnOfLeftBehind,
+} from "./LeftBehind.ts"
 import { formatMarked, type Mark } from "./mark.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 
@@ -182,13 +187,15 @@ const warn = (doubtful: Ref.Ref<ReadonlyArray<LeftBehind>>): Effect.Effect<void>
   Effect.flatMap(
     Ref.get(doubtful),
     (keys) =>
-      Effect.forEach(keys, ({ id, name }) =>
-        Effect.annotateLogs(
-          Effect.logWarning(
+      Effect.forEach(
+        keys,
+        (key) =>
+          warnOfLeftBehind(
             "a create whose outcome is unknown may have left a key behind, or still make one",
+            key,
           ),
-          { name, id: Option.getOrElse(id, () => "unknown") },
-        ), { discard: true }),
+        { discard: true },
+      ),
   )
 
 const letters = "abcdefghijklmnopqrstuvwxyz0123456789"

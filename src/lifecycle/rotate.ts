@@ -16,6 +16,7 @@ import { checkMarkable } from "./checkMarkable.ts"
 import type { Restore } from "./createMarked.ts"
 import type { Following } from "./followingCredentials.ts"
 import type { LeftBehind } from "./LeftBehind.ts"
+import { redactor } from "../transport/redact.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 import type { RotateApiKeyOptions, Rotation } from "./rotateApiKey.ts"
 import { nextStep, type Plan, type Step } from "./rotation.ts"
@@ -144,7 +145,9 @@ const resultOf = <E>(
   ],
 })
 
-const describe = (step: Step): Record<string, string> => "id" in step ? { id: step.id } : {}
+// An id comes from a server, which can put what looks like a secret there.
+const describe = (about: object): Record<string, string> =>
+  "id" in about ? { id: redactor([])(String(about.id)) } : {}
 
 const fail = <E, R>(
   acting: Acting<E, R>,
@@ -181,7 +184,7 @@ const discardUnwritten = <E, R>(
       Effect.catchAll(() =>
         Effect.annotateLogs(
           Effect.logWarning("a rotation that was broken off has left a key behind"),
-          { id: own.id },
+          describe(own),
         )
       ),
     )

@@ -7,13 +7,14 @@ import type { HttpClient } from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { CreatedApiKey } from "../ApiKey.ts"
 import type { Credentials } from "../Credentials.ts"
 import type { CreateApiKeyInput } from "../endpoints/createApiKey.ts"
 import { checkMarkable, refuseCreate } from "./checkMarkable.ts"
 import { createMarked } from "./createMarked.ts"
-import type { ApiKeyNotCreated } from "./LeftBehind.ts"
+import { type ApiKeyNotCreated, warnOfLeftBehind } from "./LeftBehind.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 
 /** What {@link temporaryApiKey} makes. */
@@ -38,6 +39,7 @@ export interface TemporaryApiKeyInput extends CreateApiKeyInput {
  * ```ts
  * import { Credentials, listApiKeys, temporaryApiKey } from "@effect-crdb/api-keys"
  * import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
  * import * as Stream from "effect/Stream"
  *
  * const program = Effect.scoped(Effect.gen(function* () {
@@ -65,11 +67,14 @@ export const temporaryApiKey = (
         Effect.map(({ apiKey, secret }) => ({ apiKey, secret })),
         Effect.tap(({ apiKey }) =>
           Effect.addFinalizer(() =>
-            Effect.catchAll(removeApiKey(apiKey.id), ({ message }) =>
-              Effect.annotateLogs(
-                Effect.logWarning(`a temporary key is left for the sweep: ${message}`),
-                { id: apiKey.id, name: apiKey.name },
-              ))
+            Effect.catchAll(
+              removeApiKey(apiKey.id),
+              ({ message }) =>
+                warnOfLeftBehind(`a temporary key is left for the sweep: ${message}`, {
+                  id: Option.some(apiKey.id),
+                  name: apiKey.name,
+                }),
+            )
           )
         ),
       )

@@ -298,6 +298,21 @@ const losses: ReadonlyArray<Failure> = [
     client: answering((token) => Promise.reject(token)),
   },
   {
+    name: "keys whose names are secrets, and a create whose answer is lost",
+    mayPass: true,
+    isData: true,
+    client: answering((_, request) => {
+      if (request.method === "POST") throw new TypeError("fetch failed")
+      const key = {
+        id,
+        name: newSecret,
+        service_account_id: "1234abcd-1234-1234-abcd-12345678abcd",
+        created_at: "2022-03-22T20:23:11.285067Z",
+      }
+      return Response.json({ ...key, api_keys: [key] })
+    }),
+  },
+  {
     name: "a body that breaks off with a secret",
     client: answering((token) =>
       new Response(
