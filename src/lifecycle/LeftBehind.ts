@@ -6,9 +6,11 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import { ApiKeyId } from "../ApiKeyId.ts"
 import type { ApiKeyError, TaggedErrorClass } from "../ApiKeyError.ts"
-import { escapeText, redactor } from "../transport/redact.ts"
+import { Credentials } from "../Credentials.ts"
+import { escapeText, type Redact, redactor } from "../transport/redact.ts"
 
 /** A key that may be live although nobody has its secret. */
 export interface LeftBehind {
@@ -33,31 +35,51 @@ const ApiKeyNotCreatedBase: TaggedErrorClass<"ApiKeyNotCreated", ApiKeyNotCreate
 /** No key is handed out. What was made on the way is deleted again, or told in `leftBehind`. */
 export class ApiKeyNotCreated extends ApiKeyNotCreatedBase {}
 
-/** Makes the error, its message from its parts. */
+/** Makes the error, its message from its parts, with nothing in it that is not to be shown. */
 export const notCreated = (
   cause: ApiKeyError,
   leftBehind: ReadonlyArray<LeftBehind>,
-): ApiKeyNotCreated =>
-  new ApiKeyNotCreated({
+  redact: Redact,
+): ApiKeyNotCreated => {
+  const shown = leftBehind.map((key) => redactKey(key, redact))
+  return new ApiKeyNotCreated({
     cause,
-    leftBehind: leftBehind.map(redactKey),
-    message: `no key was handed out: ${cause.message}. ${describeLeftBehind(leftBehind)}`,
+    leftBehind: shown,
+    message: `no key was handed out: ${cause.message}. ${describeLeftBehind(shown)}`,
   })
+}
+
+/** Fails with {@link notCreated}. */
+export const failNotCreated = (
+  cause: ApiKeyError,
+  leftBehind: ReadonlyArray<LeftBehind>,
+): Effect.Effect<never, ApiKeyNotCreated, Credentials> =>
+  Effect.flatMap(redactInUse, (redact) => Effect.fail(notCreated(cause, leftBehind, redact)))
+
+/** Replaces the token in use, and what looks like a secret. */
+export const redactInUse: Effect.Effect<Redact, never, Credentials> = Effect.flatMap(
+  Credentials,
+  ({ token }) =>
+    (Effect.isEffect(token) ? token : Effect.succeed(token)).pipe(
+      Effect.map((token) => redactor([Redacted.value(token)])),
+      Effect.catchAllCause(() => Effect.succeed(redactor([]))),
+    ),
+)
 
 /**
  * A key as errors and logs may show it: its id and its name can come from a server, which can put
- * what looks like a secret there.
+ * a secret there.
  */
-export const redactKey = ({ id, name }: LeftBehind): LeftBehind => {
-  const redact = redactor([])
-  return { id: Option.map(id, (id) => ApiKeyId(redact(id))), name: redact(name) }
-}
+export const redactKey = ({ id, name }: LeftBehind, redact: Redact): LeftBehind => ({
+  id: Option.map(id, (id) => ApiKeyId(redact(id))),
+  name: redact(name),
+})
 
 /** Says in a message what may be left behind. */
 export const describeLeftBehind = (leftBehind: ReadonlyArray<LeftBehind>): string =>
   leftBehind.length === 0
     ? "Nothing is left behind"
-    : `May be left behind, to be deleted: ${leftBehind.map(redactKey).map(describe).join(", ")}`
+    : `May be left behind, to be deleted: ${leftBehind.map(describe).join(", ")}`
 
 /** Of a long name the end, where its mark is. */
 const describe = ({ id, name }: LeftBehind): string =>
@@ -66,10 +88,14 @@ const describe = ({ id, name }: LeftBehind): string =>
   )
 
 /** Logs a key that may be live although nobody has its secret. */
-export const warnOfLeftBehind = (message: string, key: LeftBehind): Effect.Effect<void> => {
-  const { id, name } = redactKey(key)
-  return Effect.annotateLogs(Effect.logWarning(message), {
-    id: Option.getOrElse(id, () => "unknown"),
-    name,
+export const warnOfLeftBehind = (
+  message: string,
+  key: LeftBehind,
+): Effect.Effect<void, never, Credentials> =>
+  Effect.flatMap(redactInUse, (redact) => {
+    const { id, name } = redactKey(key, redact)
+    return Effect.annotateLogs(Effect.logWarning(message), {
+      id: Option.getOrElse(id, () => "unknown"),
+      name,
+    })
   })
-}

@@ -8,6 +8,7 @@ import * as Data from "effect/Data"
 import type * as Option from "effect/Option"
 import type { ApiKeyId } from "../ApiKey.ts"
 import type { ApiKeyError } from "../ApiKeyError.ts"
+import type { Redact } from "../transport/redact.ts"
 import { describeLeftBehind, type LeftBehind, redactKey } from "./LeftBehind.ts"
 import type { Obstacle } from "./rotation.ts"
 
@@ -43,13 +44,16 @@ export class RotationFailed<E = never> extends RotationFailedBase<E> {}
 /** Makes the error, its message from its parts. */
 export const rotationFailed = <E>(
   fields: Omit<RotationFailedFields<E>, "message">,
+  redact: Redact,
   what: string = explanations[fields.reason],
-): RotationFailed<E> =>
-  new RotationFailed({
+): RotationFailed<E> => {
+  const leftBehind = fields.leftBehind.map((key) => redactKey(key, redact))
+  return new RotationFailed({
     ...fields,
-    leftBehind: fields.leftBehind.map(redactKey),
-    message: `rotation: ${what}. ${describeLeftBehind(fields.leftBehind)}`,
+    leftBehind,
+    message: `rotation: ${what}. ${describeLeftBehind(leftBehind)}`,
   })
+}
 
 const explanations: Readonly<Record<RotationFailedReason, string>> = {
   Api: "a call failed. Run it again to go on",

@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import type { Credentials } from "../Credentials.ts"
 import { execute } from "../transport/execute.ts"
 import { refuse } from "../transport/request.ts"
-import { type ApiKeyNotCreated, notCreated } from "./LeftBehind.ts"
+import { type ApiKeyNotCreated, failNotCreated } from "./LeftBehind.ts"
 import { parseMarked } from "./mark.ts"
 
 /** Refuses an input before anything is sent, as the endpoints do. */
@@ -17,9 +17,9 @@ export const refuseCreate = (
   field: string,
   reason: string,
 ): Effect.Effect<never, ApiKeyNotCreated, HttpClient | Credentials> =>
-  Effect.mapError(
+  Effect.catchAll(
     execute<never>("createApiKey", refuse(field, reason)),
-    (error) => notCreated(error, []),
+    (error) => failNotCreated(error, []),
   )
 
 /** Refuses a name that ends like a mark: the finished key would be taken for an unfinished one. */

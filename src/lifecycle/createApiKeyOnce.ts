@@ -15,7 +15,7 @@ import { updateApiKey } from "../endpoints/updateApiKey.ts"
 import { lost } from "../transport/failure.ts"
 import { checkMarkable } from "./checkMarkable.ts"
 import { createMarked } from "./createMarked.ts"
-import { type ApiKeyNotCreated, notCreated, warnOfLeftBehind } from "./LeftBehind.ts"
+import { type ApiKeyNotCreated, failNotCreated, warnOfLeftBehind } from "./LeftBehind.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 
 /**
@@ -67,11 +67,9 @@ export const createApiKeyOnce = (
             ),
             Effect.catchAll((cause) =>
               Effect.matchEffect(removeApiKey(apiKey.id), {
-                onSuccess: () => Effect.fail(notCreated(cause, [])),
+                onSuccess: () => failNotCreated(cause, []),
                 onFailure: () =>
-                  Effect.fail(
-                    notCreated(cause, [{ id: Option.some(apiKey.id), name: apiKey.name }]),
-                  ),
+                  failNotCreated(cause, [{ id: Option.some(apiKey.id), name: apiKey.name }]),
               })
             ),
           ),

@@ -22,8 +22,8 @@ import { mismatched } from "../transport/failure.ts"
 import { RetryPolicy, withRetryPolicy } from "../transport/RetryPolicy.ts"
 import {
   type ApiKeyNotCreated,
+  failNotCreated,
   type LeftBehind,
-  notCreated,
   warnOfLeftBehind,
 } from "./LeftBehind.ts"
 import { formatMarked, type Mark } from "./mark.ts"
@@ -66,7 +66,7 @@ export const createMarked = (
       const doubtful = yield* Ref.make<ReadonlyArray<LeftBehind>>([])
       const settle = settleDoubtful(input.serviceAccountId, doubtful)
       const failing = (error: ApiKeyError) =>
-        Effect.flatMap(Ref.get(doubtful), (left) => Effect.fail(notCreated(error, left)))
+        Effect.flatMap(Ref.get(doubtful), (left) => failNotCreated(error, left))
 
       const make: Effect.Effect<
         Omit<MarkedKey, "doubtful">,
@@ -183,7 +183,9 @@ const settleDoubtful = (
     return unknown === 0 ? known : Effect.zipRight(known, found)
   })
 
-const warn = (doubtful: Ref.Ref<ReadonlyArray<LeftBehind>>): Effect.Effect<void> =>
+const warn = (
+  doubtful: Ref.Ref<ReadonlyArray<LeftBehind>>,
+): Effect.Effect<void, never, Credentials> =>
   Effect.flatMap(
     Ref.get(doubtful),
     (keys) =>

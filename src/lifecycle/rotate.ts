@@ -15,7 +15,7 @@ import { type Acting, actOrFollow, type Failure, observeStore, type State } from
 import { checkMarkable } from "./checkMarkable.ts"
 import type { Restore } from "./createMarked.ts"
 import type { Following } from "./followingCredentials.ts"
-import type { LeftBehind } from "./LeftBehind.ts"
+import { type LeftBehind, redactInUse } from "./LeftBehind.ts"
 import { redactor } from "../transport/redact.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 import type { RotateApiKeyOptions, Rotation } from "./rotateApiKey.ts"
@@ -41,7 +41,10 @@ export const rotate = <E, R>(
       yield* Effect.mapError(
         checkMarkable(options.first),
         ({ cause }) =>
-          rotationFailed<E>({ reason: "Api", cause, held: Option.none(), leftBehind: [] }),
+          rotationFailed<E>(
+            { reason: "Api", cause, held: Option.none(), leftBehind: [] },
+            redactor([]),
+          ),
       )
     }
     const plan = planOf(options)
@@ -165,6 +168,7 @@ const fail = <E, R>(
     ]
     return yield* Effect.fail(rotationFailed<E>(
       { reason: failure.reason, cause: failure.cause, held: view.held, leftBehind },
+      yield* redactInUse,
       failure.what,
     ))
   })

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
@@ -36,7 +38,9 @@ export const withAttemptTimeout = <A, E, R>(
     const startedAt = monotonicMillis(clock)
     let waited = 0
     let waitsSince: number | undefined
-    let hasWaited = false
+    let isHeldBack = false
+    let isSent = false
+    let cutOff: Cause.Cause<unknown> | undefined
 
     const active = (): number => {
       const now = monotonicMillis(clock)
@@ -60,16 +64,30 @@ export const withAttemptTimeout = <A, E, R>(
         const since = monotonicMillis(clock)
         waitsSince = since
         // A client that repeats by itself waits again with a request behind it that was sent.
-        const isFirst = !hasWaited
-        hasWaited = true
-        if (isFirst) onWait(true)
-        // A wait that is cut off ends in no sending.
-        return Effect.tap(wait, () => {
-          waited += monotonicMillis(clock) - since
-          waitsSince = undefined
-          if (isFirst) onWait(false)
-        })
+        if (!isSent && !isHeldBack) {
+          isHeldBack = true
+          onWait(true)
+        }
+        return Effect.onExit(wait, (exit) =>
+          Effect.sync(() => {
+            waited += monotonicMillis(clock) - since
+            waitsSince = undefined
+            if (Exit.isFailure(exit)) cutOff = exit.cause
+            else release()
+          }))
       })
+
+    const release = (): void => {
+      isSent = true
+      if (isHeldBack) onWait(false)
+      isHeldBack = false
+    }
+
+    // A wait that is cut off ends in no sending, unless its client goes on all the same.
+    const wentOn = (exit: Exit.Exit<A, E>): boolean =>
+      cutOff !== undefined &&
+      (isTimedOut || Exit.isSuccess(exit) ||
+        !Cause.isInterruptedOnly(exit.cause) && !Equal.equals(exit.cause, cutOff))
 
     // What is set in a fiber of its own need not be set back, which would cost as much as a timer.
     const own = Effect.zipRight(
@@ -95,6 +113,7 @@ export const withAttemptTimeout = <A, E, R>(
                 }))),
                 (exit) => {
                   timer.unsafeInterruptAsFork(timer.id())
+                  if (wentOn(exit)) release()
                   const outcome = isTimedOut && Exit.isInterrupted(exit)
                     ? Exit.fail(onTimeout())
                     : exit

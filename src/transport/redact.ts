@@ -15,7 +15,8 @@ const maxDetailsDepth = 8
 /** Of all details together this many values are shown. */
 const maxDetailsValues = 500
 
-const secretForm = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9]+/g
+// To its very end: of two secrets in one, the second must not be what is left.
+const secretForm = /CCDB1_[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+/g
 
 /** So many characters of a secret in a row give it away. */
 const revealing = 8

@@ -14,7 +14,7 @@ import process from "node:process"
 import { inspect } from "node:util"
 import { operations, tags } from "./operations.ts"
 import { type RawAnswer, rawAnswers, serveRaw } from "./rawAnswers.ts"
-import { leakIn, tokens } from "./secrets.ts"
+import { leakIn, newSecret, tokens } from "./secrets.ts"
 
 // `npm run fuzz` asks for many more.
 const wanted = Number(process.env["FUZZ_ANSWERS"] ?? 400)
@@ -44,14 +44,24 @@ const outcomeOf = async (answer: RawAnswer, operation: string): Promise<string> 
           Credentials.layerApiKey(Redacted.make(tokens.apiKey), { baseUrl }),
         ),
       ),
-      Effect.timeoutFail({ duration: "20 seconds", onTimeout: () => ({ _tag: "a hang" }) }),
+      // What a store does not show is looked for six times in 16 seconds.
+      Effect.timeoutFail({
+        duration: "1 minute",
+        onTimeout: () => ({ _tag: `a hang of ${operation}` }),
+      }),
     ),
   )
   withdraw()
   if (Exit.isSuccess(exit)) return "ok"
   const shown = inspect(exit, { depth: Infinity }) +
     Cause.pretty(exit.cause, { renderErrorCause: true }) + JSON.stringify(exit)
-  if (leakIn(shown) !== undefined) return `a leak: ${shown}`
+  const leak = leakIn(shown)
+  // Of a new secret that no answer holds whole, nobody can know the parts.
+  const isKnown = !newSecret.includes(leak ?? "") || answer.bytes.includes(newSecret)
+  if (leak !== undefined && isKnown) {
+    const at = shown.indexOf(leak)
+    return `a leak of ${operation}: ${shown.slice(Math.max(0, at - 400), at + 200)}`
+  }
   const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
   if (!isRecord(error)) return `a defect: ${shown}`
   const { _tag, message } = error
@@ -81,7 +91,7 @@ it(`${wanted} raw answers do no harm`, async () => {
           answers.map(([answer, operation]) => outcomeOf(answer, operation)),
         )
         for (const outcome of outcomes) {
-          expect(["ok", ...documented]).toContain(outcome)
+          if (outcome !== "ok" && !documented.has(outcome)) expect.fail(outcome)
           counts[outcome] = (counts[outcome] ?? 0) + 1
         }
         done += outcomes.length

@@ -36,6 +36,7 @@ describe("redaction", () => {
     [`ends like it: ${part.slice(-5)}`, `ends like it: ${part.slice(-5)}`],
     // Whatever has the form of a secret is taken for one.
     ["x CCDB1_other_secret y CCDB1_a_b z", "x <redacted> y <redacted> z"],
+    ["CCDB1_a_bCCDB1_c_d_e f", "<redacted> f"],
     ["CCDB1_id_", "CCDB1_id_"],
   ])("of %j is %j", (text, shown) => {
     expect(redact(text)).toBe(shown)
