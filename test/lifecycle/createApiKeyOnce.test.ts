@@ -128,6 +128,30 @@ describe("createApiKeyOnce", () => {
       expect(keys).toEqual([])
     }))
 
+  const renamedAfter = (delay: Emulator.Delay) =>
+    scenario(
+      [{ operation: "updateApiKey", calls: 1, delay }],
+      RetryPolicy.make({ attemptTimeout: "20 minutes" }),
+    )
+
+  test("hands a key out that is renamed within five minutes", () =>
+    Effect.gen(function* () {
+      const { keys, result } = yield* renamedAfter("299 seconds")
+      expect(keys).toEqual([(yield* result).apiKey])
+    }))
+
+  test("deletes a key that is not renamed within five minutes", () =>
+    Effect.gen(function* () {
+      const { keys, result } = yield* renamedAfter("5 minutes")
+      expect((yield* Effect.flip(result)).cause).toMatchObject({
+        reason: "Timeout",
+        attempts: 1,
+        mayHaveApplied: false,
+        message: "createApiKey: not renamed within 5 minutes. Check the network and the base URL",
+      })
+      expect(keys).toEqual([])
+    }))
+
   test("sends a refused create once, and passes the refusal on", () =>
     Effect.gen(function* () {
       const { emulator, result } = yield* scenario([
