@@ -63,6 +63,12 @@ const made = ({ keys, old }: Organization) =>
 const once = ({ emulator }: Organization) =>
   createApiKeyOnce({ name: "reports", serviceAccountId: emulator.withoutRole.serviceAccountId })
 
+/** The names that its creates asked for, one after the other. */
+const namesAskedFor = ({ emulator }: Organization) =>
+  Effect.map(emulator.requests, (requests) =>
+    requests.filter(({ method }) => method === "POST")
+      .map(({ body }) => String(JSON.parse(body).name)))
+
 describe("the log", () => {
   test("of a create that is interrupted tells the key that cannot be deleted", () =>
     Effect.gen(function* () {
@@ -96,13 +102,24 @@ describe("the log", () => {
         faults: [{ operation: "createApiKey", calls: [1, 2], fault: { _tag: "DropBefore" } }],
       })
       const logs = yield* logsOf(Effect.provide(once(organization), organization.access()))
-      const names = (yield* organization.emulator.requests)
-        .filter(({ method }) => method === "POST")
-        .map(({ body }) => String(JSON.parse(body ?? "").name))
+      const names = yield* namesAskedFor(organization)
       expect(names.length).toBe(3)
       expect(logs).toEqual(
         names.slice(0, 2).map((name) => ["WARN", doubt, { id: "unknown", name }]),
       )
+    }))
+
+  test("of a create tells none that it has found and deleted", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({
+        faults: [
+          { operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } },
+          { operation: "createApiKey", calls: 2, fault: { _tag: "DropAfter" } },
+        ],
+      })
+      const logs = yield* logsOf(Effect.provide(once(organization), organization.access()))
+      const [first] = yield* namesAskedFor(organization)
+      expect(logs).toEqual([["WARN", doubt, { id: "unknown", name: first }]])
     }))
 
   test("of a create whose key arrives at once is empty", () =>

@@ -206,6 +206,21 @@ describe("sweepExpiredApiKeys", () => {
       expect(swept.reduce((sum, count) => sum + count, 0)).toBe(3)
     }))
 
+  test("goes on where a key is gone by the time that it comes to it", () =>
+    Effect.gen(function* () {
+      const organization = yield* stocked
+      yield* organization.emulator.setFaults([
+        { operation: "getApiKey", calls: 1, fault: { _tag: "Respond", status: 404 } },
+      ])
+      const swept = yield* Stream.runCollect(sweepExpiredApiKeys()).pipe(
+        Effect.provide(organization.access()),
+      )
+      expect([...swept].map(({ name }) => name.split(" [")[0])).toEqual([
+        "expires now",
+        "unfinished",
+      ])
+    }))
+
   test("keeps to one service account where it is told to", () =>
     Effect.gen(function* () {
       const organization = yield* stocked
