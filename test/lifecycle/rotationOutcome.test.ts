@@ -1,0 +1,202 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Ref from "effect/Ref"
+import { Credentials, rotateApiKey, type SecretStore } from "../../src/mod.ts"
+import type * as Emulator from "../../src/emulator/mod.ts"
+import { makeOrganization, type Organization } from "./organization.ts"
+import { inVirtualTime, type VirtualTime } from "./virtualTime.ts"
+
+const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) =>
+  it.live(name, () => inVirtualTime(body()))
+
+const rotating = <E>(organization: Organization, store: SecretStore<E>) =>
+  rotateApiKey({ store, grace: 0 }).pipe(Effect.provide(organization.access()))
+
+const forbidden: Emulator.Fault = { _tag: "Respond", status: 403 }
+const absent: Emulator.Fault = { _tag: "Respond", status: 404 }
+
+/** The keys besides the one that was rotated. */
+const made = ({ keys, old }: Organization) =>
+  Effect.map(keys, (keys) => keys.filter(({ id }) => id !== old.id))
+
+describe("a rotation fails", () => {
+  test("with the store's error where it cannot be read", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      const store = { ...organization.store(), read: Effect.fail("sealed") }
+      expect(yield* Effect.flip(rotating(organization, store))).toMatchObject({
+        reason: "Store",
+        cause: "sealed",
+        held: Option.none(),
+        leftBehind: [],
+        message: "rotation: the secret store failed. Run it again to go on. Nothing is left behind",
+      })
+    }))
+
+  test("with the error of the call that failed, and says to run it again", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({
+        faults: [{ operation: "createApiKey", fault: forbidden }],
+      })
+      const failed = yield* Effect.flip(rotating(organization, organization.store()))
+      expect(failed).toMatchObject({
+        reason: "Api",
+        cause: { _tag: "Forbidden", operation: "createApiKey" },
+        held: Option.some(organization.old.id),
+        leftBehind: [],
+      })
+      expect(failed.message).toMatch(
+        /^rotation: createApiKey: .+\. Run it again to go on\. Nothing is left behind$/,
+      )
+    }))
+
+  test("with the input that is refused, before the store is read", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      const store = { ...organization.store(), read: Effect.die("read") }
+      const first = { name: "", serviceAccountId: organization.old.serviceAccountId }
+      const failed = yield* rotateApiKey({ store, grace: 0, first }).pipe(
+        Effect.provide(organization.access()),
+        Effect.flip,
+      )
+      expect(failed).toMatchObject({
+        reason: "Api",
+        cause: { _tag: "InvalidRequest" },
+        held: Option.none(),
+        leftBehind: [],
+      })
+    }))
+
+  test("with no cause where the write took too long, and tells the key that may be written", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      const store = { ...organization.store(), write: () => Effect.never }
+      const failed = yield* Effect.flip(rotating(organization, store))
+      const keys = yield* made(organization)
+      expect(keys.length).toBe(1)
+      expect(failed).toMatchObject({
+        reason: "Store",
+        cause: undefined,
+        leftBehind: keys.map(({ id, name }) => ({ id: Option.some(id), name })),
+      })
+    }))
+
+  test("with the store's error where another run's key is held in the end", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      const { emulator, old } = organization
+      const store: SecretStore<"full"> = {
+        read: organization.store().read,
+        write: () =>
+          Effect.gen(function* () {
+            const other = yield* emulator.addApiKey({
+              name: `billing [rotates ${old.id} 1a2b3c4d]`,
+            })
+            yield* Ref.set(organization.secret, Option.some(other.secret))
+            return yield* Effect.fail("full" as const)
+          }),
+      }
+      const failed = yield* Effect.flip(rotating(organization, store))
+      const held = yield* organization.heldId
+      expect(failed).toMatchObject({ reason: "Store", cause: "full", held })
+    }))
+})
+
+describe("a rotation goes on", () => {
+  test("where the list does not show the key in the store yet", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({
+        faults: [{
+          operation: "listApiKeys",
+          calls: 1,
+          fault: { _tag: "Respond", status: 200, body: '{"api_keys":[]}' },
+        }],
+      })
+      const { did } = yield* rotating(organization, organization.store())
+      expect(did).toBe("made")
+    }))
+
+  test("where the new key is not to be found at first", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({
+        faults: [{ operation: "getApiKey", calls: [2, 3], fault: absent }],
+      })
+      const before = yield* Clock.currentTimeMillis
+      const { deleted, did } = yield* rotating(organization, organization.store())
+      expect({ deleted, did }).toEqual({ deleted: [organization.old.id], did: "made" })
+      expect((yield* Clock.currentTimeMillis) - before).toBe(250 + 500)
+    }))
+
+  test("where another run has deleted the predecessor, and does not tell it as its own doing", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({
+        faults: [{ operation: "deleteApiKey", calls: 1, fault: absent }],
+      })
+      const { deleted, did } = yield* rotating(organization, organization.store())
+      expect({ deleted, did }).toEqual({ deleted: [], did: "made" })
+    }))
+
+  test("where its key is replaced already when it is to be renamed", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({
+        faults: [{ operation: "updateApiKey", calls: 1, fault: absent }],
+      })
+      const { did } = yield* rotating(organization, organization.store())
+      expect(did).toBe("made")
+    }))
+
+  test("with the new secret alone where a JWT makes it: nobody else's name goes with it", () =>
+    Effect.gen(function* () {
+      const token = "a.b.c_d"
+      const username = "ops@example.com"
+      const organization = yield* makeOrganization({
+        jwts: [{ token, users: [{ username, role: "ORG_ADMIN" }] }],
+      })
+      yield* rotateApiKey({ store: organization.store(), grace: 0 }).pipe(
+        Effect.provide(
+          Credentials.layerJwt({ token: Redacted.make(token), vanityName: "emulator", username }),
+        ),
+        Effect.provide(organization.access()),
+      )
+      const names = (yield* organization.emulator.requests).map(({ headers }) =>
+        [headers["cc-vanity-name"], headers["cc-username"]].filter((name) => name !== undefined)
+      )
+      const both = ["emulator", username]
+      expect(names).toEqual([both, both, [], both, both, both])
+    }))
+})
+
+describe("a rotation tells", () => {
+  test("an old first key of the same name, which may be another store's, and leaves it", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      const { emulator, old } = organization
+      const now = DateTime.unsafeMake(yield* Clock.currentTimeMillis)
+      const { apiKey: orphan } = yield* emulator.addApiKey({
+        name: "billing [first 1a2b3c4d]",
+        createdAt: DateTime.subtract(now, { hours: 1 }),
+      })
+      const { deleted, leftBehind } = yield* rotating(organization, organization.store())
+      expect(deleted).toEqual([old.id])
+      expect(leftBehind).toEqual([{ id: Option.some(orphan.id), name: orphan.name }])
+    }))
+
+  test("that it has resumed what a run before it had made and written", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      const { emulator, old } = organization
+      const written = yield* emulator.addApiKey({ name: `billing [rotates ${old.id} 1a2b3c4d]` })
+      yield* Ref.set(organization.secret, Option.some(written.secret))
+      const { apiKey, deleted, did } = yield* rotating(organization, organization.store())
+      expect({ deleted, did, id: apiKey.id, name: apiKey.name }).toEqual({
+        deleted: [old.id],
+        did: "resumed",
+        id: written.apiKey.id,
+        name: "billing",
+      })
+    }))
+})
