@@ -200,3 +200,57 @@ describe("a rotation tells", () => {
       })
     }))
 })
+
+describe("a rotation of the key that it calls with", () => {
+  const adminOrganization = Effect.tap(
+    makeOrganization(),
+    ({ emulator, secret }) => Ref.set(secret, Option.some(emulator.admin.secret)),
+  )
+
+  const turns = [
+    // It makes another key, as it was asked to, once it calls with the other run's.
+    [1, "made", 1],
+    [2, "made", 1],
+    // The other run sees its key at work, and takes it for broken off when the lease is over.
+    [3, "resumed", 1],
+    // The other run finds its key in the store, and finishes what it has begun.
+    [4, "made", 0],
+    [5, "made", 0],
+    // The other run cannot call any more: the key that it calls with is deleted.
+    [6, "made", 1],
+  ] as const
+  for (const [nth, did, deleted] of turns) {
+    test(`goes on with what the store holds where another run is done before request ${nth}`, () =>
+      Effect.gen(function* () {
+        const organization = yield* adminOrganization
+        const rotation = { store: organization.store(), grace: 0 }
+        const other = Effect.provide(Effect.exit(rotateApiKey(rotation)), organization.access())
+        let count = 0
+        const access = organization.access((what, effect) =>
+          what === "read" || what === "write" || ++count !== nth
+            ? effect
+            : Effect.zipRight(other, effect)
+        )
+        const result = yield* Effect.provide(rotateApiKey(rotation), access)
+        expect({ deleted: result.deleted.length, did: result.did }).toEqual({ deleted, did })
+        const live = (yield* organization.emulator.apiKeys).filter(({ name }) =>
+          name.startsWith("admin key")
+        )
+        expect(live).toEqual([result.apiKey])
+        expect(yield* organization.heldId).toEqual(Option.some(result.apiKey.id))
+        expect(yield* Ref.get(organization.outages)).toEqual([])
+      }))
+  }
+
+  test("calls with the old secret where the store mangles what is written", () =>
+    Effect.gen(function* () {
+      const organization = yield* adminOrganization
+      const { read, write } = organization.store()
+      const mangling: SecretStore = {
+        read,
+        write: (secret) => write(Redacted.make(Redacted.value(secret).slice(0, -3))),
+      }
+      const failed = yield* Effect.flip(rotating(organization, mangling))
+      expect(failed.reason).toBe("SecretRefused")
+    }))
+})
