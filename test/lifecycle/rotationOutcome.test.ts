@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
@@ -138,6 +139,21 @@ describe("a rotation goes on", () => {
       })
       const { deleted, did } = yield* rotating(organization, organization.store())
       expect({ deleted, did }).toEqual({ deleted: [], did: "made" })
+    }))
+
+  test("after a grace by what it then sees, and not by what it saw before", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      const { emulator, old } = organization
+      const rotation = yield* Effect.fork(
+        rotateApiKey({ store: organization.store(), grace: "1 hour" }).pipe(
+          Effect.provide(organization.access()),
+        ),
+      )
+      yield* Effect.sleep("30 minutes")
+      const orphan = yield* emulator.addApiKey({ name: `billing [rotates ${old.id} 1a2b3c4d]` })
+      const { deleted } = yield* Fiber.join(rotation)
+      expect(deleted).toEqual([old.id, orphan.apiKey.id])
     }))
 
   test("where its key is replaced already when it is to be renamed", () =>
