@@ -13,6 +13,7 @@ import {
   createApiKeyOnce,
   type Credentials,
   credentialsFromStore,
+  deleteApiKey,
   getApiKey,
   rotateApiKey,
   temporaryApiKey,
@@ -221,6 +222,22 @@ describe("credentials from a store", () => {
         Effect.provide(organization.access()),
       )
       expect(got.id).toBe(admin.apiKeyId)
+    }))
+
+  test("go on with what was read last, and not first, where the store is emptied later", () =>
+    Effect.gen(function* () {
+      const { access, emulator, secret, store } = yield* makeOrganization()
+      const { apiKeyId, serviceAccountId } = emulator.admin
+      const next = yield* emulator.addApiKey({ name: "next", serviceAccountId })
+      yield* Ref.set(secret, Option.some(emulator.admin.secret))
+      const got = yield* Ref.set(secret, Option.some(next.secret)).pipe(
+        Effect.zipRight(deleteApiKey(apiKeyId)),
+        Effect.zipRight(Ref.set(secret, Option.none())),
+        Effect.zipRight(getApiKey(next.apiKey.id)),
+        Effect.provide(credentialsFromStore(store())),
+        Effect.provide(access()),
+      )
+      expect(got.id).toBe(next.apiKey.id)
     }))
 
   test("say that the store is empty", () =>

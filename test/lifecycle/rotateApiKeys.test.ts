@@ -259,6 +259,24 @@ describe("rotateApiKeys", () => {
         .toEqual(["SecretRefused", "did", "did"])
     }))
 
+  test("yields what became of a key as soon as it is known, before that of one that came earlier", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(2)
+      const storeOf = yield* stores(keys)
+      const slow = (apiKey: ApiKey): SecretStore<"broken"> => {
+        const store = storeOf(apiKey)
+        return apiKey.name === "k0"
+          ? { ...store, read: Effect.delay(store.read, "1 minute") }
+          : store
+      }
+      const outcomes = yield* Stream.fromIterable(keys).pipe(
+        rotateApiKeys({ store: slow, grace: 0 }),
+        Stream.runCollect,
+        Effect.provide(organization.access()),
+      )
+      expect([...outcomes].map(({ apiKey }) => apiKey.name)).toEqual(["k1", "k0"])
+    }))
+
   test("fails where its source does", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(1)
