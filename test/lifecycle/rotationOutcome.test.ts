@@ -103,22 +103,56 @@ describe("a rotation fails", () => {
       }
       const failed = yield* Effect.flip(rotating(organization, store))
       const held = yield* organization.heldId
-      expect(failed).toMatchObject({ reason: "Store", cause: "full", held })
+      expect(failed).toMatchObject({ reason: "Store", cause: "full", held, leftBehind: [] })
+      expect((yield* organization.keys).map(({ id }) => Option.some(id))).toEqual([held])
+    }))
+
+  test("with the store's error where the first secret cannot be written", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      const { serviceAccountId } = organization.old
+      yield* Ref.set(organization.secret, Option.none())
+      const store: SecretStore<"full"> = {
+        read: organization.store().read,
+        write: () => Effect.fail("full"),
+      }
+      const first = { name: "ledger", serviceAccountId }
+      const failed = yield* rotateApiKey({ store, grace: 0, first }).pipe(
+        Effect.provide(organization.access()),
+        Effect.flip,
+      )
+      expect(failed).toMatchObject({ reason: "Store", cause: "full", held: Option.none() })
     }))
 })
 
 describe("a rotation goes on", () => {
-  test("where the list does not show the key in the store yet", () =>
+  test("where the list of the service account's keys does not show the new one yet", () =>
     Effect.gen(function* () {
-      const organization = yield* makeOrganization({
-        faults: [{
-          operation: "listApiKeys",
-          calls: 1,
-          fault: { _tag: "Respond", status: 200, body: '{"api_keys":[]}' },
-        }],
-      })
-      const { did } = yield* rotating(organization, organization.store())
-      expect(did).toBe("made")
+      const organization = yield* makeOrganization()
+      const { emulator, old } = organization
+      const listed = {
+        id: old.id,
+        name: old.name,
+        service_account_id: old.serviceAccountId,
+        created_at: DateTime.formatIso(old.createdAt),
+      }
+      const body = JSON.stringify({ api_keys: [listed] })
+      yield* emulator.setFaults([
+        { operation: "listApiKeys", calls: 1, fault: { _tag: "Respond", status: 200, body } },
+      ])
+      const { deleted, did } = yield* rotating(organization, organization.store())
+      expect({ deleted, did }).toEqual({ deleted: [old.id], did: "made" })
+      const requests = yield* emulator.requests
+      expect(requests.map(({ operation }) => operation)).toEqual([
+        "getApiKey",
+        "createApiKey",
+        "getApiKey",
+        "listApiKeys",
+        "getApiKey",
+        "deleteApiKey",
+        "updateApiKey",
+      ])
+      expect(requests[3]?.query["service_account_id"]).toBe(old.serviceAccountId)
     }))
 
   test("where the new key is not to be found at first", () =>
