@@ -102,27 +102,22 @@ export const areas: Readonly<Record<string, Area>> = {
       "sweepExpiredApiKeys",
       "temporaryApiKey",
     ].map(lifecycle),
-    tests: ["messages", "temporaryApiKey", "logs", "createApiKeyOnce", "guards"].map(
-      lifecycleTest,
-    ),
+    tests: ["messages", "temporaryApiKey", "logs", "createApiKeyOnce", "guards"].map(lifecycleTest),
+  },
+  acting: {
+    sources: [lifecycle("act")],
+    tests: ["rotationOutcome", "rotateApiKey"].map(lifecycleTest),
   },
   rotating: {
-    sources: [
-      "act",
-      "followingCredentials",
-      "rotate",
-      "rotateApiKey",
-      "rotateApiKeys",
-      "RotationFailed",
-      "SecretStore",
-    ].map(lifecycle),
-    tests: [
-      "followingCredentials",
-      "messages",
-      "logs",
-      "rotateApiKey",
-      "rotateApiKeys",
-      "guards",
-    ].map(lifecycleTest),
+    sources: ["rotate", "rotateApiKey", "RotationFailed"].map(lifecycle),
+    tests: ["messages", "rotationOutcome", "logs", "rotateApiKey"].map(lifecycleTest),
+  },
+  following: {
+    sources: ["followingCredentials", "SecretStore"].map(lifecycle),
+    tests: ["followingCredentials", "SecretStore", "logs"].map(lifecycleTest),
+  },
+  fleet: {
+    sources: [lifecycle("rotateApiKeys")],
+    tests: [lifecycleTest("rotateApiKeys")],
   },
 }
