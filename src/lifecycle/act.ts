@@ -19,6 +19,7 @@ import { Credentials } from "../Credentials.ts"
 import { getApiKey } from "../endpoints/getApiKey.ts"
 import { listApiKeys } from "../endpoints/listApiKeys.ts"
 import { updateApiKey } from "../endpoints/updateApiKey.ts"
+import { mismatched } from "../transport/failure.ts"
 import { createMarked } from "./createMarked.ts"
 import type { Following } from "./followingCredentials.ts"
 import { keyIdOf } from "./keyIdOf.ts"
@@ -188,10 +189,19 @@ const getIfThere = (
 ): Effect.Effect<Option.Option<ApiKey>, Failure<never>, HttpClient | Credentials> =>
   api(
     getApiKey(id).pipe(
+      // To look for the same key again and again would never end.
+      Effect.filterOrFail((key) => key.id === id, anotherKey),
       Effect.asSome,
       Effect.catchTag("NotFound", () => Effect.succeedNone),
     ),
   )
+
+const anotherKey = (): ApiKeyError =>
+  mismatched(
+    { operation: "getApiKey", attempts: 1, mayHaveApplied: false },
+    200,
+    "the key in its body is not the one that was asked for",
+  ).error
 
 const make = <E, R>(
   { state }: Acting<E, R>,

@@ -117,6 +117,75 @@ describe("createApiKeyOnce", () => {
       expect(error.message).toContain(keys[0]?.id ?? "?")
     }))
 
+  test("looks for a lost key among its service account's, the newest first", () =>
+    Effect.gen(function* () {
+      const { emulator, serviceAccountId } = yield* scenario([
+        { operation: "createApiKey", calls: 1, fault: { _tag: "DropAfter" } },
+      ])
+      const [search] = (yield* emulator.requests).filter(({ method }) => method === "GET")
+      expect(search?.query).toMatchObject({
+        "service_account_id": serviceAccountId,
+        "pagination.sort_order": "DESC",
+      })
+    }))
+
+  const lostTwice = [
+    { operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } },
+    { operation: "createApiKey", calls: 2, fault: { _tag: "DropAfter" } },
+  ] as const
+  const forbidden = { _tag: "Respond", status: 403 } as const
+
+  /** The names that its creates asked for, one after the other. */
+  const askedFor = ({ requests }: Emulator.EmulatorService) =>
+    Effect.map(requests, (requests) =>
+      requests.filter(({ method }) => method === "POST")
+        .map(({ body }) => String(JSON.parse(body).name)))
+
+  test("tells the id of the one lost key that it has found, and not of the other", () =>
+    Effect.gen(function* () {
+      const { emulator, keys, result } = yield* scenario([
+        ...lostTwice,
+        { operation: "deleteApiKey", fault: forbidden },
+      ])
+      const { leftBehind } = yield* Effect.flip(result)
+      const [first, second] = yield* askedFor(emulator)
+      expect(leftBehind).toEqual([
+        { id: Option.none(), name: first },
+        { id: Option.fromNullable(keys[0]?.id), name: second },
+      ])
+    }))
+
+  for (const [what, faults] of [["", []], [", or tells it", [forbidden]]] as const) {
+    test(`deletes its key where those before can no longer be looked for${what}`, () =>
+      Effect.gen(function* () {
+        const { emulator, keys, result } = yield* scenario([
+          { operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } },
+          { operation: "listApiKeys", calls: 2, fault: forbidden },
+          ...faults.map((fault) => ({ operation: "deleteApiKey", fault } as const)),
+        ])
+        const { cause, leftBehind } = yield* Effect.flip(result)
+        expect(cause).toMatchObject({ _tag: "Forbidden", operation: "listApiKeys" })
+        const [first] = yield* askedFor(emulator)
+        expect(keys.length).toBe(faults.length)
+        expect(leftBehind).toEqual([
+          { id: Option.none(), name: first },
+          ...keys.map(({ id, name }) => ({ id: Option.some(id), name })),
+        ])
+      }))
+  }
+
+  test("tells its key where it can neither be renamed nor deleted", () =>
+    Effect.gen(function* () {
+      const { keys, result } = yield* scenario([
+        { operation: "updateApiKey", fault: forbidden },
+        { operation: "deleteApiKey", fault: forbidden },
+      ])
+      const { cause, leftBehind } = yield* Effect.flip(result)
+      expect(cause.operation).toBe("updateApiKey")
+      expect(keys.length).toBe(1)
+      expect(leftBehind).toEqual(keys.map(({ id, name }) => ({ id: Option.some(id), name })))
+    }))
+
   test("deletes its key where it cannot be renamed", () =>
     Effect.gen(function* () {
       const { keys, result } = yield* scenario([
@@ -125,6 +194,30 @@ describe("createApiKeyOnce", () => {
       const error = yield* Effect.flip(result)
       expect(error.cause._tag).toBe("ServerError")
       expect(error.leftBehind).toEqual([])
+      expect(keys).toEqual([])
+    }))
+
+  const renamedAfter = (delay: Emulator.Delay) =>
+    scenario(
+      [{ operation: "updateApiKey", calls: 1, delay }],
+      RetryPolicy.make({ attemptTimeout: "20 minutes" }),
+    )
+
+  test("hands a key out that is renamed within five minutes", () =>
+    Effect.gen(function* () {
+      const { keys, result } = yield* renamedAfter("299 seconds")
+      expect(keys).toEqual([(yield* result).apiKey])
+    }))
+
+  test("deletes a key that is not renamed within five minutes", () =>
+    Effect.gen(function* () {
+      const { keys, result } = yield* renamedAfter("5 minutes")
+      expect((yield* Effect.flip(result)).cause).toMatchObject({
+        reason: "Timeout",
+        attempts: 1,
+        mayHaveApplied: false,
+        message: "createApiKey: not renamed within 5 minutes. Check the network and the base URL",
+      })
       expect(keys).toEqual([])
     }))
 
@@ -227,7 +320,7 @@ describe("createApiKeyOnce", () => {
 
   test("deletes a key whose name the API has changed, since its mark is gone", () =>
     Effect.gen(function* () {
-      const { keys, result } = yield* scenario([{
+      const { emulator, keys, result } = yield* scenario([{
         operation: "createApiKey",
         fault: {
           _tag: "Respond",
@@ -244,9 +337,15 @@ describe("createApiKeyOnce", () => {
         },
       }])
       const { cause, leftBehind } = yield* Effect.flip(result)
-      expect(cause._tag).toBe("UnexpectedResponse")
+      expect(cause).toMatchObject({
+        _tag: "UnexpectedResponse",
+        operation: "createApiKey",
+        mayHaveApplied: true,
+        message: expect.stringContaining("is not the one asked for, which may be too long with"),
+      })
       expect(leftBehind).toEqual([])
       expect(keys).toEqual([])
+      expect((yield* emulator.requests).map(({ method }) => method)).toEqual(["POST", "DELETE"])
     }))
 
   test("hands out a secret that works", () =>

@@ -4,7 +4,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
@@ -21,6 +21,7 @@ import {
   updateApiKey,
   withRetryPolicy,
 } from "../../src/mod.ts"
+import { ok, scripted } from "../transport/scripted.ts"
 
 const unlimited = { rateLimit: "none" } as const
 
@@ -174,4 +175,19 @@ describe("a rotation", () => {
       yield* Effect.exit(rotateApiKey({ store, first, grace: 0 }))
       expect(yield* ids).toEqual(before)
     }).pipe(Effect.provide(Emulator.layer(unlimited))))
+})
+
+describe("a get that answers with another key", () => {
+  it.effect("ends a rotation, which could look for ever for the one in its store", () =>
+    Effect.gen(function* () {
+      const secret = Redacted.make(`CCDB1_another_${"s".repeat(40)}`)
+      const store: SecretStore = { read: Effect.succeedSome(secret), write: () => Effect.void }
+      const { layer, sent } = scripted(ok)
+      const error = yield* Effect.flip(
+        Effect.provide(rotateApiKey({ store, grace: 0 }), layer),
+      )
+      expect(error).toMatchObject({ reason: "Api", cause: { _tag: "UnexpectedResponse" } })
+      expect(error.message).toContain("not the one that was asked for")
+      expect(sent.length).toBe(1)
+    }))
 })

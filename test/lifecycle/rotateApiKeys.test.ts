@@ -59,7 +59,8 @@ describe("rotateApiKeys", () => {
         .toEqual([keys[2]])
     }))
 
-  test("works on no more keys at a time than it is told to", () =>
+  /** How many of twelve keys are worked on at the same time. */
+  const mostAtATime = (concurrency: number | undefined) =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(12)
       let now = 0
@@ -70,13 +71,20 @@ describe("rotateApiKeys", () => {
           () => Effect.zipRight(Effect.sleep("1 second"), effect),
           () => Effect.sync(() => now -= 1),
         )
-      yield* Stream.fromIterable(keys).pipe(
-        rotateApiKeys({ store: yield* stores(keys), grace: 0, concurrency: 3 }),
-        Stream.runDrain,
+      const outcomes = yield* Stream.fromIterable(keys).pipe(
+        rotateApiKeys({ store: yield* stores(keys), grace: 0, concurrency }),
+        Stream.runCount,
         Effect.provide(organization.access(around)),
       )
-      expect(most).toBe(3)
-    }))
+      return { most, outcomes }
+    })
+
+  for (const [concurrency, most] of [[3, 3], [undefined, 4], [1, 1], [0, 1], [NaN, 1]] as const) {
+    test(`works on ${most} at a time where its concurrency is ${concurrency}`, () =>
+      Effect.gen(function* () {
+        expect(yield* mostAtATime(concurrency)).toEqual({ most, outcomes: 12 })
+      }))
+  }
 
   test("lets keys wait out their grace together, and reports how many do", () =>
     Effect.gen(function* () {
@@ -97,6 +105,52 @@ describe("rotateApiKeys", () => {
       expect((yield* Clock.currentTimeMillis) - before).toBeLessThan(61 * 60_000)
       expect(Math.max(...seen.map(({ waiting }) => waiting))).toBe(12)
       expect(seen.at(-1)).toEqual({ started: 12, waiting: 0, succeeded: 12, failed: 0 })
+    }))
+
+  test("reports each key's beginning and its end, success or failure, one report after the other", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(2)
+      const seen: Array<RotationProgress> = []
+      let isReporting = false
+      yield* Stream.fromIterable(keys).pipe(
+        rotateApiKeys({
+          store: yield* stores(keys, ({ name }) => name === "k1"),
+          grace: 0,
+          onProgress: (progress) =>
+            Effect.gen(function* () {
+              expect(isReporting).toBe(false)
+              isReporting = true
+              yield* Effect.sleep("1 minute")
+              isReporting = false
+              seen.push(progress)
+            }),
+        }),
+        Stream.runDrain,
+        Effect.provide(organization.access()),
+      )
+      expect(seen.map(({ failed, started, succeeded }) => ({ failed, started, succeeded })))
+        .toEqual([
+          { started: 1, succeeded: 0, failed: 0 },
+          { started: 2, succeeded: 0, failed: 0 },
+          { started: 2, succeeded: 1, failed: 0 },
+          { started: 2, succeeded: 1, failed: 1 },
+        ])
+    }))
+
+  test("reports the beginning and the end of each wait", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(1)
+      const seen: Array<number> = []
+      yield* Stream.fromIterable(keys).pipe(
+        rotateApiKeys({
+          store: yield* stores(keys),
+          grace: "1 hour",
+          onProgress: ({ waiting }) => Effect.sync(() => seen.push(waiting)),
+        }),
+        Stream.runDrain,
+        Effect.provide(organization.access()),
+      )
+      expect(seen).toEqual([0, 1, 0, 0])
     }))
 
   /** The outcomes of a hundred keys, three at a time, and how many of them have been taken. */
@@ -203,6 +257,24 @@ describe("rotateApiKeys", () => {
       )
       expect([...outcomes].map(({ result }) => Either.isLeft(result) ? result.left.reason : "did"))
         .toEqual(["SecretRefused", "did", "did"])
+    }))
+
+  test("yields what became of a key as soon as it is known, before that of one that came earlier", () =>
+    Effect.gen(function* () {
+      const { keys, organization } = yield* fleetOf(2)
+      const storeOf = yield* stores(keys)
+      const slow = (apiKey: ApiKey): SecretStore<"broken"> => {
+        const store = storeOf(apiKey)
+        return apiKey.name === "k0"
+          ? { ...store, read: Effect.delay(store.read, "1 minute") }
+          : store
+      }
+      const outcomes = yield* Stream.fromIterable(keys).pipe(
+        rotateApiKeys({ store: slow, grace: 0 }),
+        Stream.runCollect,
+        Effect.provide(organization.access()),
+      )
+      expect([...outcomes].map(({ apiKey }) => apiKey.name)).toEqual(["k1", "k0"])
     }))
 
   test("fails where its source does", () =>

@@ -136,6 +136,18 @@ describe("temporaryApiKey", () => {
       expect(yield* organization.keys).toEqual([organization.old])
     }))
 
+  for (const expiresIn of [Duration.millis(1), Duration.days(365_000)]) {
+    test(`may expire in ${Duration.format(expiresIn)}`, () =>
+      Effect.gen(function* () {
+        const organization = yield* makeOrganization()
+        const { apiKey } = yield* temporaryApiKey(input(organization, expiresIn)).pipe(
+          Effect.scoped,
+          Effect.provide(organization.access()),
+        )
+        expect(Option.isSome(parseMarked(apiKey.name).mark)).toBe(true)
+      }))
+  }
+
   for (const expiresIn of [0, -5, Duration.infinity]) {
     test(`refuses to expire in ${String(expiresIn)} before anything is sent`, () =>
       Effect.gen(function* () {
@@ -194,6 +206,21 @@ describe("sweepExpiredApiKeys", () => {
       expect(swept.reduce((sum, count) => sum + count, 0)).toBe(3)
     }))
 
+  test("goes on where a key is gone by the time that it comes to it", () =>
+    Effect.gen(function* () {
+      const organization = yield* stocked
+      yield* organization.emulator.setFaults([
+        { operation: "getApiKey", calls: 1, fault: { _tag: "Respond", status: 404 } },
+      ])
+      const swept = yield* Stream.runCollect(sweepExpiredApiKeys()).pipe(
+        Effect.provide(organization.access()),
+      )
+      expect([...swept].map(({ name }) => name.split(" [")[0])).toEqual([
+        "expires now",
+        "unfinished",
+      ])
+    }))
+
   test("keeps to one service account where it is told to", () =>
     Effect.gen(function* () {
       const organization = yield* stocked
@@ -202,6 +229,15 @@ describe("sweepExpiredApiKeys", () => {
         Effect.provide(organization.access()),
       )
       expect(swept).toBe(0)
+    }))
+
+  test("leaves what is unfinished for less than the lease that it is told", () =>
+    Effect.gen(function* () {
+      const organization = yield* stocked
+      const count = (lease: Duration.DurationInput) =>
+        Effect.provide(Stream.runCount(sweepExpiredApiKeys({ lease })), organization.access())
+      expect(yield* count("11 minutes")).toBe(2)
+      expect(yield* count("9 minutes")).toBe(2)
     }))
 
   test("fails where a deletion does, and goes on when it is run again", () =>

@@ -30,7 +30,13 @@ const settled = Effect.promise(async () => {
   for (let n = 0; n < 2; n += 1) await new Promise((resolve) => setImmediate(resolve))
 })
 
-/** Runs an effect to its end. `pick` draws a number below its argument; the first, by default. */
+// Nothing that is only being read takes so long.
+const mostIdleRounds = 2000
+
+/**
+ * Runs an effect to its end. `pick` draws a number below its argument; the first, by default. One
+ * that waits for nothing that could come is a defect.
+ */
 export const inVirtualTime = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   pick: (below: number) => number = () => 0,
@@ -76,19 +82,26 @@ export const inVirtualTime = <A, E, R>(
       Effect.withClock(clock),
       Effect.fork,
     )
+    let idleRounds = 0
     while (Option.isNone(yield* Fiber.poll(fiber))) {
       yield* settled
       const begin = waiting[pick(waiting.length)]
       if (begin !== undefined) {
         waiting = waiting.filter((other) => other !== begin)
         begin()
+        idleRounds = 0
         continue
       }
       // A timeout must not fire on what is only being read.
       yield* settled
       if (waiting.length > 0) continue
       const next = Math.min(...sleepers.map(({ at }) => at))
-      if (next === Infinity) continue
+      if (next === Infinity) {
+        idleRounds += 1
+        if (idleRounds > mostIdleRounds) return yield* Effect.dieMessage("nothing ever wakes it")
+        continue
+      }
+      idleRounds = 0
       now = Math.max(now, next)
       const due = sleepers.filter(({ at }) => at <= now)
       sleepers = sleepers.filter(({ at }) => at > now)

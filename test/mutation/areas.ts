@@ -54,8 +54,10 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("exchange")],
   },
   calls: {
-    sources: ["attemptTimeout", "AttemptWait", "execute"].map(transport),
-    tests: ["exchange", "renewal", "visibility", "throttle", "RetryPolicy"].map(transportTest),
+    sources: ["attemptTimeout", "AttemptWait", "execute", "monotonic"].map(transport),
+    tests: ["attemptTimeout", "deadline", "exchange", "renewal", "visibility", "monotonic"].map(
+      transportTest,
+    ),
   },
   metrics: {
     sources: [transport("metrics")],
@@ -66,7 +68,7 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("failure"), "spec.test.ts", transportTest("RetryPolicy")],
   },
   throttle: {
-    sources: ["gate", "line", "monotonic", "throttle"].map(transport),
+    sources: ["gate", "line", "throttle"].map(transport),
     tests: ["gate", "line", "throttle"].map(transportTest),
   },
   credentials: {
@@ -88,7 +90,7 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   decisions: {
     sources: [lifecycle("rotation")],
-    tests: [lifecycleTest("rotation")],
+    tests: ["nextStep", "rotation"].map(lifecycleTest),
   },
   creating: {
     sources: [
@@ -100,18 +102,22 @@ export const areas: Readonly<Record<string, Area>> = {
       "sweepExpiredApiKeys",
       "temporaryApiKey",
     ].map(lifecycle),
-    tests: ["temporaryApiKey", "guards", "createApiKeyOnce"].map(lifecycleTest),
+    tests: ["messages", "temporaryApiKey", "logs", "createApiKeyOnce", "guards"].map(lifecycleTest),
+  },
+  acting: {
+    sources: [lifecycle("act")],
+    tests: ["rotationOutcome", "rotateApiKey"].map(lifecycleTest),
   },
   rotating: {
-    sources: [
-      "act",
-      "followingCredentials",
-      "rotate",
-      "rotateApiKey",
-      "rotateApiKeys",
-      "RotationFailed",
-      "SecretStore",
-    ].map(lifecycle),
-    tests: ["rotateApiKey", "guards", "rotateApiKeys"].map(lifecycleTest),
+    sources: ["rotate", "rotateApiKey", "RotationFailed"].map(lifecycle),
+    tests: ["messages", "rotationOutcome", "logs", "rotateApiKey"].map(lifecycleTest),
+  },
+  following: {
+    sources: ["followingCredentials", "SecretStore"].map(lifecycle),
+    tests: ["followingCredentials", "SecretStore", "logs"].map(lifecycleTest),
+  },
+  fleet: {
+    sources: [lifecycle("rotateApiKeys")],
+    tests: [lifecycleTest("rotateApiKeys")],
   },
 }

@@ -79,6 +79,12 @@ describe("a token that is an Effect", () => {
       expect(outcome._tag).toBe("Right")
     }))
 
+  it.effect("is not asked for again where the answer is another refusal", () =>
+    Effect.gen(function* () {
+      const { tokens } = yield* play(calls.getApiKey, renewing(), { status: 403 }, ok)
+      expect(tokens).toEqual(["token-1"])
+    }))
+
   it.effect("is asked for anew at each attempt", () =>
     Effect.gen(function* () {
       const limited = { status: 429 }

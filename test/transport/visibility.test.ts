@@ -230,7 +230,7 @@ describe("a retry", () => {
   it.effect("after a lost connection has no status, and waits for as long as the backoff", () =>
     Effect.gen(function* () {
       const { logs } = yield* watch(calls.getApiKey, "Connection", "Connection", ok)
-      expect(logs.map(([, , details]) => details)).toEqual([
+      expect(logs.map(([, , details]) => details)).toStrictEqual([
         { "error.type": "Connection", "http.request.resend_count": 1, wait: "250ms" },
         { "error.type": "Connection", "http.request.resend_count": 2, wait: "500ms" },
       ])
@@ -285,6 +285,19 @@ describe("the metric", () => {
         })),
       ))
       expect(measured.length).toBe(expected.length)
+    }))
+
+  it.effect("http.client.request.duration measures no request that is interrupted", () =>
+    Effect.gen(function* () {
+      const { client, sent } = scripted("Hang")
+      const here = Layer.merge(client, serverOfItsOwn("http://127.0.0.1:8082"))
+      const fiber = yield* Effect.fork(Effect.provide(calls.getApiKey, here))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(fiber)
+      expect(sent.length).toBe(1)
+      const measured = (yield* metric("http.client.request.duration"))
+        .filter(({ tags }) => tags["server.port"] === "8082")
+      expect(measured).toEqual([])
     }))
 
   it.effect("crdb.api_keys.retries counts what is sent again, by operation and reason", () =>

@@ -1,0 +1,144 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/TestClock"
+import { withAttemptTimeout } from "../../src/transport/attemptTimeout.ts"
+import { AttemptWait, type AttemptWaitService } from "../../src/transport/AttemptWait.ts"
+
+const seconds = (count: number) => Effect.sleep(Duration.seconds(count))
+
+/** What a client does before it sends. */
+const waiting = <A, E>(wait: Effect.Effect<A, E>) =>
+  Effect.flatMap(AttemptWait, (attemptWait) => attemptWait(wait))
+const wait = (count: number) => waiting(seconds(count))
+
+/** What was told of an attempt: in which second, what, and how many seconds of it counted. */
+type Told = readonly [second: number, what: string, counted?: number]
+
+const outcomeOf = Exit.match({
+  onSuccess: () => "success",
+  onFailure: (cause: Cause.Cause<unknown>) =>
+    Cause.isInterruptedOnly(cause) ? "interrupted" : String(Cause.squash(cause)),
+})
+
+/** Plays an attempt that may take 30 seconds, until it ends or is interrupted. */
+const play = (attempt: Effect.Effect<unknown, string>, interruptedAfter = 600) =>
+  Effect.gen(function* () {
+    // No clock that counts begins at zero.
+    yield* TestClock.setTime(1_000_000)
+    const clock = yield* Effect.clock
+    const now = () => (clock.unsafeCurrentTimeMillis() - 1_000_000) / 1000
+    const told: Array<Told> = []
+    const fiber = yield* Effect.fork(withAttemptTimeout(attempt, {
+      context: Context.empty(),
+      duration: Duration.seconds(30),
+      onTimeout: () => "too slow",
+      onWait: (isWaiting) => told.push([now(), isWaiting ? "waits" : "is sent"]),
+      onEnd: (exit, millis) =>
+        Effect.sync(() => told.push([now(), outcomeOf(exit), millis / 1000])),
+    }))
+    yield* TestClock.adjust(Duration.seconds(interruptedAfter))
+    const exit = yield* Fiber.interrupt(fiber)
+    return { exit, told }
+  })
+
+describe("an attempt", () => {
+  it.effect.each<readonly [string, Effect.Effect<unknown, string>, ReadonlyArray<Told>]>([
+    ["ends in its time", seconds(20), [[20, "success", 20]]],
+    ["fails of itself in its time", Effect.zipRight(seconds(20), Effect.fail("refused")), [
+      [20, "refused", 20],
+    ]],
+    ["fails when its time is over", Effect.never, [[30, "too slow", 30]]],
+    [
+      "has all of its time after a wait",
+      Effect.zipRight(wait(50), seconds(29)),
+      [[0, "waits"], [50, "is sent"], [79, "success", 29]],
+    ],
+    [
+      "fails when its time before and after a wait is over",
+      Effect.zipRight(Effect.zipRight(seconds(10), wait(50)), Effect.never),
+      [[10, "waits"], [60, "is sent"], [80, "too slow", 30]],
+    ],
+    [
+      "of a client that waits twice counts neither wait, and was sent before the second",
+      Effect.all([wait(10), seconds(5), wait(20), seconds(24)], { discard: true }),
+      [[0, "waits"], [10, "is sent"], [59, "success", 29]],
+    ],
+    [
+      "of a client that waits twice fails when its time between and after the waits is over",
+      Effect.all([seconds(2), wait(10), seconds(5), wait(20), Effect.never], { discard: true }),
+      [[2, "waits"], [12, "is sent"], [60, "too slow", 30]],
+    ],
+    [
+      "of a client that gives its wait up and waits again is sent after the second wait",
+      Effect.all([Effect.timeoutOption(wait(10), "5 seconds"), wait(4), Effect.never], {
+        discard: true,
+      }),
+      [[0, "waits"], [9, "is sent"], [39, "too slow", 30]],
+    ],
+    [
+      "of a client that gives its wait up and goes on without counts as sent",
+      Effect.all([Effect.timeoutOption(wait(10), "5 seconds"), Effect.never], { discard: true }),
+      [[0, "waits"], [35, "is sent"], [35, "too slow", 30]],
+    ],
+    [
+      "of a client that gives its wait up and fails otherwise counts as sent",
+      Effect.zipRight(Effect.timeoutOption(wait(10), "5 seconds"), Effect.fail("reset")),
+      [[0, "waits"], [5, "is sent"], [5, "reset", 0]],
+    ],
+    [
+      "whose wait fails is not sent, and that time does not count",
+      Effect.zipRight(seconds(2), waiting(Effect.zipRight(seconds(10), Effect.fail("closed")))),
+      [[2, "waits"], [12, "closed", 2]],
+    ],
+  ])("%s", ([, attempt, expected]) =>
+    Effect.gen(function* () {
+      expect((yield* play(attempt)).told).toEqual(expected)
+    }))
+
+  it.effect("that a finalizer makes fails when its time is over", () =>
+    Effect.gen(function* () {
+      const { told } = yield* Effect.uninterruptible(play(Effect.never))
+      expect(told).toEqual([[30, "too slow", 30]])
+    }))
+
+  it.effect("that is interrupted is no failure, and stops", () =>
+    Effect.gen(function* () {
+      let isStopped = false
+      const attempt = Effect.onInterrupt(Effect.never, () => Effect.sync(() => isStopped = true))
+      const { exit, told } = yield* play(attempt, 5)
+      expect(told).toEqual([[5, "interrupted", 5]])
+      expect(Exit.isInterrupted(exit)).toBe(true)
+      expect(isStopped).toBe(true)
+    }))
+
+  it.effect("that is interrupted while it waits was not sent, and that time does not count", () =>
+    Effect.gen(function* () {
+      const { told } = yield* play(Effect.zipRight(seconds(2), wait(10)), 5)
+      expect(told).toEqual([[2, "waits"], [5, "interrupted", 2]])
+    }))
+})
+
+describe("a client's wait", () => {
+  it.effect("outside a call is a wait and nothing else", () =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.fork(Effect.as(wait(10), "waited"))
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* Fiber.join(fiber)).toBe("waited")
+    }))
+
+  it.effect("in a client of another copy of this module does not count either", () =>
+    Effect.gen(function* () {
+      const other = Context.GenericTag<never, AttemptWaitService>("@effect-crdb/AttemptWait")
+      const attempt = Effect.flatMap(other, (wait) => wait(seconds(50)))
+      expect((yield* play(attempt)).told).toEqual([
+        [0, "waits"],
+        [50, "is sent"],
+        [50, "success", 0],
+      ])
+    }))
+})

@@ -1,0 +1,91 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/TestClock"
+import { Credentials, RetryPolicy, throttled, withRetryPolicy } from "../../src/mod.ts"
+import { asked, type Call, callsTo } from "./retryTable.ts"
+import { credentials, key, ok, scripted, type Step } from "./scripted.ts"
+
+const { deleteApiKey, getApiKey } = callsTo({
+  id: key.id,
+  serviceAccountId: key.service_account_id,
+})
+
+const hasty = withRetryPolicy(RetryPolicy.make({ deadline: "5 seconds" }))
+
+/** The error of a call that is to end by itself. */
+const errorOf = (call: Call, layer: ReturnType<typeof scripted>["layer"]) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.fork(Effect.flip(Effect.provide(call, layer)))
+    yield* TestClock.adjust("1 minute")
+    return yield* Fiber.join(fiber)
+  })
+
+const timeout = { _tag: "TransportError", reason: "Timeout" }
+
+describe("a deadline", () => {
+  it.effect("that comes before the token does leaves no doubt: nothing was sent", () =>
+    Effect.gen(function* () {
+      const { client, sent } = scripted(ok)
+      const layer = Layer.merge(client, Credentials.layerApiKey(Effect.never))
+      const error = yield* errorOf(hasty(deleteApiKey), layer)
+      expect(error).toMatchObject({ ...timeout, attempts: 0, mayHaveApplied: false })
+      expect(sent.length).toBe(0)
+    }))
+
+  /** A throttle with one token, which has gone to a call before. */
+  const spent = (window: number, ...steps: ReadonlyArray<Step>) =>
+    Effect.gen(function* () {
+      const client = throttled({ limit: 1, window }).pipe(Layer.provide(scripted(...steps).client))
+      const layer = Layer.merge(yield* Layer.memoize(client), credentials)
+      yield* Effect.provide(getApiKey, layer)
+      return layer
+    })
+
+  it.effect("that comes while a throttle holds the request back leaves no doubt either", () =>
+    Effect.scoped(Effect.gen(function* () {
+      const error = yield* errorOf(hasty(deleteApiKey), yield* spent(20_000, ok))
+      expect(error).toMatchObject({ ...timeout, attempts: 0, mayHaveApplied: false })
+    })))
+
+  it.effect("that comes after a throttle has let the request go leaves one in doubt", () =>
+    Effect.scoped(Effect.gen(function* () {
+      const error = yield* errorOf(hasty(deleteApiKey), yield* spent(3000, ok, "Hang"))
+      expect(error).toMatchObject({ ...timeout, attempts: 1, mayHaveApplied: true })
+    })))
+
+  it.effect.each([[429, false], [503, true]] as const)(
+    "that comes in the wait after a %i leaves what that answer left",
+    ([status, mayHaveApplied]) =>
+      Effect.gen(function* () {
+        const { layer } = scripted({ status, headers: asked("20") })
+        const error = yield* errorOf(hasty(deleteApiKey), layer)
+        expect(error).toMatchObject({ ...timeout, attempts: 1, mayHaveApplied })
+      }),
+  )
+
+  it.effect("that comes in the second attempt leaves in doubt what that one was to do", () =>
+    Effect.gen(function* () {
+      const { layer } = scripted({ status: 429, headers: asked("2") }, "Hang")
+      const error = yield* errorOf(hasty(deleteApiKey), layer)
+      expect(error).toMatchObject({ ...timeout, attempts: 2, mayHaveApplied: true })
+    }))
+})
+
+describe("a token", () => {
+  // What a program that is not type-checked may give instead of a Redacted.
+  const plain = "plain" as unknown as Redacted.Redacted<string>
+  it.effect.each<readonly [string, Redacted.Redacted<string>]>([
+    ["no header can carry", Redacted.make("two words")],
+    ["is not Redacted", plain],
+  ])("that %s is refused before it is sent", ([, token]) =>
+    Effect.gen(function* () {
+      const { client, sent } = scripted(ok)
+      const layer = Layer.merge(client, Credentials.layerApiKey(Effect.succeed(token)))
+      const error = yield* errorOf(getApiKey, layer)
+      expect(error).toMatchObject({ _tag: "InvalidRequest", field: "token", attempts: 0 })
+      expect(sent.length).toBe(0)
+    }))
+})
