@@ -54,17 +54,28 @@ export const failNotCreated = (
   cause: ApiKeyError,
   leftBehind: ReadonlyArray<LeftBehind>,
 ): Effect.Effect<never, ApiKeyNotCreated, Credentials> =>
-  Effect.flatMap(redactInUse, (redact) => Effect.fail(notCreated(cause, leftBehind, redact)))
+  Effect.flatMap(
+    redactInUse(leftBehind),
+    (redact) => Effect.fail(notCreated(cause, leftBehind, redact)),
+  )
 
-/** Replaces the token in use, and what looks like a secret. */
-export const redactInUse: Effect.Effect<Redact, never, Credentials> = Effect.flatMap(
-  Credentials,
-  ({ token }) =>
-    (Effect.isEffect(token) ? token : Effect.succeed(token)).pipe(
-      Effect.map((token) => redactor([Redacted.value(token)])),
-      Effect.catchAllCause(() => Effect.succeed(redactor([]))),
-    ),
-)
+/** What replaces the token in use, and what looks like a secret, where any keys are to be told of. */
+export const redactInUse = (
+  leftBehind: ReadonlyArray<LeftBehind>,
+): Effect.Effect<Redact, never, Credentials> =>
+  Effect.flatMap(
+    Credentials,
+    ({ token }) =>
+      leftBehind.length === 0
+        ? Effect.succeed(redactor([]))
+        : (Effect.isEffect(token) ? token : Effect.succeed(token)).pipe(
+          Effect.map((token) => redactor([Redacted.value(token)])),
+          // A failure is told all the same where the token cannot be had any more.
+          Effect.interruptible,
+          Effect.timeout("10 seconds"),
+          Effect.catchAllCause(() => Effect.succeed(redactor([]))),
+        ),
+  )
 
 /**
  * A key as errors and logs may show it: its id and its name can come from a server, which can put
@@ -92,7 +103,7 @@ export const warnOfLeftBehind = (
   message: string,
   key: LeftBehind,
 ): Effect.Effect<void, never, Credentials> =>
-  Effect.flatMap(redactInUse, (redact) => {
+  Effect.flatMap(redactInUse([key]), (redact) => {
     const { id, name } = redactKey(key, redact)
     return Effect.annotateLogs(Effect.logWarning(message), {
       id: Option.getOrElse(id, () => "unknown"),

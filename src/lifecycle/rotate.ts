@@ -168,7 +168,7 @@ const fail = <E, R>(
     ]
     return yield* Effect.fail(rotationFailed<E>(
       { reason: failure.reason, cause: failure.cause, held: view.held, leftBehind },
-      yield* redactInUse,
+      yield* redactInUse(leftBehind),
       failure.what,
     ))
   })

@@ -3,6 +3,8 @@ import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
@@ -11,6 +13,7 @@ import * as TestClock from "effect/TestClock"
 import * as Emulator from "../../src/emulator/mod.ts"
 import {
   createApiKeyOnce,
+  Credentials,
   getApiKey,
   listApiKeys,
   RetryPolicy,
@@ -189,5 +192,40 @@ describe("a get that answers with another key", () => {
       expect(error).toMatchObject({ reason: "Api", cause: { _tag: "UnexpectedResponse" } })
       expect(error.message).toContain("not the one that was asked for")
       expect(sent.length).toBe(1)
+    }))
+})
+
+describe("a token that never comes", () => {
+  const hanging = Credentials.layerApiKey(Effect.never)
+  const input = { name: "billing", serviceAccountId: "1234abcd-1234-1234-abcd-12345678abcd" }
+
+  it.effect("does not keep a create from failing at its deadline", () =>
+    Effect.gen(function* () {
+      const fiber = yield* createApiKeyOnce(input).pipe(
+        withRetryPolicy(RetryPolicy.make({ deadline: "5 seconds" })),
+        Effect.provide(Layer.merge(scripted(ok).client, hanging)),
+        Effect.flip,
+        Effect.fork,
+      )
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.poll(fiber)).toMatchObject({ value: { value: { leftBehind: [] } } })
+    }))
+
+  it.effect("does not keep a create from telling what it left behind", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const once = Credentials.layerApiKey(
+        Effect.suspend(() =>
+          asked++ === 0 ? Effect.succeed(Redacted.make("a-token")) : Effect.never
+        ),
+      )
+      const fiber = yield* createApiKeyOnce(input).pipe(
+        withRetryPolicy(RetryPolicy.make({ deadline: "5 seconds" })),
+        Effect.provide(Layer.merge(scripted("Connection").client, once)),
+        Effect.flip,
+        Effect.fork,
+      )
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.poll(fiber)).toMatchObject({ value: { value: { leftBehind: [{}] } } })
     }))
 })
