@@ -91,7 +91,11 @@ export class NotFound extends NotFoundBase {}
 const RateLimitedBase: TaggedErrorClass<"RateLimited", RetryAfterFields> = Data.TaggedError(
   "RateLimited",
 )
-/** Too many requests (429), also after the retries, or with a wait longer than the policy allows. */
+/**
+ * Too many requests, also after the retries, or with a wait longer than the policy allows: a 429, or
+ * any 4xx or 5xx with a `Retry-After` and a message that says "rate limit exceeded", which is how the
+ * API's documentation describes the limit.
+ */
 export class RateLimited extends RateLimitedBase {}
 
 const ServerErrorBase: TaggedErrorClass<"ServerError", RetryAfterFields> = Data.TaggedError(

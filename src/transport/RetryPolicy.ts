@@ -173,7 +173,7 @@ export const mayRepeat = (
 const leastWait: (retryAfter: Option.Option<Duration.Duration>) => Duration.Duration = Option
   .getOrElse(() => Duration.zero)
 
-// No idempotency key exists: nothing but a 429 proves that a create made no key.
+// No idempotency key exists: nothing but the rate limit proves that a create made no key.
 const isSafeToRepeat = (
   policy: RetryPolicyService,
   operation: Operation,

@@ -87,7 +87,7 @@ export const mismatched = (state: CallState, status: number, what: string): Fail
 export const describeMismatch = ({ actual, expected, path }: Mismatch): string =>
   `${path === "" ? "its body" : `${path} in its body`} should be ${expected} and is ${actual}`
 
-/** A status that is not a success: its tag is decided by the status alone, whatever the body. */
+/** A status that is not a success: its tag is decided by the status, and by the signs of the limit. */
 export const failedStatus = (
   state: CallState,
   answer: Answer,
@@ -100,10 +100,11 @@ export const failedStatus = (
   const { code, details, message } = readStatus(answer.body, token)
   // Of a redirect it says when to look at the new place, where nothing is sent.
   const retryAfter = status < 400 ? Option.none() : parseRetryAfter(answer.headers, now)
+  const isRateLimited = isRateLimit(status, retryAfter, message)
   const said = message === undefined ? "" : `: ${message}`
   const fields = {
     ...state,
-    mayHaveApplied: state.mayHaveApplied || leavesOpen(operation, status),
+    mayHaveApplied: state.mayHaveApplied || !isRateLimited && leavesOpen(operation, status),
     status,
     code,
     details,
@@ -115,6 +116,13 @@ export const failedStatus = (
     onSome: (duration) => `Try again in ${Duration.format(duration)}`,
   })
   const error = (): Failure.ApiKeyError => {
+    if (isRateLimited) {
+      return new Failure.RateLimited({
+        ...fields,
+        retryAfter,
+        message: explain("too many requests", `${wait}, and send fewer: see throttled`),
+      })
+    }
     switch (status) {
       case 400:
         return new Failure.InvalidRequest({
@@ -143,12 +151,6 @@ export const failedStatus = (
           ...fields,
           message: explain(`there is no such ${subject}`, `Check the ${subject} id`),
         })
-      case 429:
-        return new Failure.RateLimited({
-          ...fields,
-          retryAfter,
-          message: explain("too many requests", `${wait}, and send fewer: see throttled`),
-        })
     }
     return status >= 500 && status < 600
       ? new Failure.ServerError({ ...fields, retryAfter, message: explain("the API failed", wait) })
@@ -164,6 +166,16 @@ export const failedStatus = (
   }
   return { error: error(), retryAfter }
 }
+
+// The API's documentation describes the limit by the header and the message, and leaves the status open.
+const isRateLimit = (
+  status: number,
+  retryAfter: Option.Option<Duration.Duration>,
+  message: string | undefined,
+): boolean =>
+  status === 429 ||
+  status >= 400 && status < 600 && Option.isSome(retryAfter) &&
+    message !== undefined && /rate limit exceeded/i.test(message)
 
 // Below 500 the API refuses; but a proxy that gives up (408, 499) knows nothing of what it passed on.
 const leavesOpen = (operation: Failure.Operation, status: number): boolean =>

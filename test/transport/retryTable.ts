@@ -60,6 +60,12 @@ const forEver = (
   open: boolean,
 ): Row => ({ failure, step, tag, waits, createWaits, open })
 
+/** The body of the limit as the API's documentation describes it. */
+const limitBody = (message = "rate limit exceeded"): string =>
+  JSON.stringify({ code: 8, message, details: [] })
+
+const sevenTimesFour = [7000, 7000, 7000, 7000]
+
 const timeouts = backoff.map((wait) => 30_000 + wait)
 export const asked = (value: string): Record<string, string> => ({ "retry-after": value })
 
@@ -183,5 +189,72 @@ export const rows: ReadonlyArray<Row> = [
     [3000, 3000, 3000, 3000],
     [],
     false,
+  ),
+  // The documentation leaves the limit's status open.
+  ...[400, 401, 403, 404, 409, 429, 499, 500, 501, 503, 599].map((status) =>
+    forEver(
+      `the documented limit under ${status}`,
+      { status, headers: asked("7"), body: limitBody() },
+      "RateLimited",
+      sevenTimesFour,
+      sevenTimesFour,
+      false,
+    )
+  ),
+  forEver(
+    "the documented limit in other letters, within a sentence",
+    { status: 403, headers: asked("7"), body: limitBody("Rate Limit EXCEEDED for this user") },
+    "RateLimited",
+    sevenTimesFour,
+    sevenTimesFour,
+    false,
+  ),
+  forEver(
+    "the documented limit with a longer Retry-After",
+    { status: 503, headers: asked("61"), body: limitBody() },
+    "RateLimited",
+    [],
+    [],
+    false,
+  ),
+  forEver(
+    "the limit's message under 403 without Retry-After",
+    { status: 403, body: limitBody() },
+    "Forbidden",
+    [],
+    [],
+    false,
+  ),
+  forEver(
+    "the limit's message under 503 with a malformed Retry-After",
+    { status: 503, headers: asked("soon"), body: limitBody() },
+    "ServerError",
+    backoff,
+    [],
+    true,
+  ),
+  forEver(
+    "503 with Retry-After and another message",
+    { status: 503, headers: asked("7"), body: limitBody("rate limit service is down") },
+    "ServerError",
+    sevenTimesFour,
+    [],
+    true,
+  ),
+  forEver(
+    "503 with Retry-After and the limit's words in a body that is no Status",
+    { status: 503, headers: asked("7"), body: "<h1>rate limit exceeded</h1>" },
+    "ServerError",
+    sevenTimesFour,
+    [],
+    true,
+  ),
+  forEver(
+    "302 with both signs of the limit",
+    { status: 302, headers: { location: "/elsewhere", ...asked("7") }, body: limitBody() },
+    "UnexpectedResponse",
+    [],
+    [],
+    true,
   ),
 ]
