@@ -66,9 +66,13 @@ export interface CreatedApiKeyEncoded {
 export interface ApiKeyPageEncoded {
   /** The keys, sorted by `created_at`. */
   readonly api_keys: ReadonlyArray<ApiKeyEncoded>
-  /** Absent, or without `next_page`, or with an empty one: the last page. */
+  /** Absent or null, or with a `next_page` that is absent, null or empty: the last page. */
   readonly pagination?:
-    | { readonly next_page?: string | undefined; readonly previous_page?: string | undefined }
+    | {
+      readonly next_page?: string | null | undefined
+      readonly previous_page?: string | null | undefined
+    }
+    | null
     | undefined
 }
 
@@ -108,12 +112,12 @@ export const CreatedApiKey: Schema.Schema<CreatedApiKey, CreatedApiKeyEncoded> =
 export const ApiKeyPage: Schema.Schema<ApiKeyPage, ApiKeyPageEncoded> = Schema.transform(
   Schema.Struct({
     api_keys: Schema.Array(ApiKey),
-    pagination: Schema.optional(
+    pagination: Schema.optional(Schema.NullOr(
       Schema.Struct({
-        next_page: Schema.optional(Schema.String),
-        previous_page: Schema.optional(Schema.String),
+        next_page: Schema.optional(Schema.NullOr(Schema.String)),
+        previous_page: Schema.optional(Schema.NullOr(Schema.String)),
       }),
-    ),
+    )),
   }),
   Schema.Struct({
     apiKeys: Schema.Array(Schema.typeSchema(ApiKey)),

@@ -69,10 +69,11 @@ const apiKeyPage = (body: unknown): Model.ApiKeyPage | undefined => {
     if (key === undefined) return undefined
     apiKeys.push(key)
   }
-  const { pagination = {} } = body
+  // protobuf's JSON may write an unset field as null.
+  const pagination = body["pagination"] ?? {}
   if (!isRecord(pagination)) return undefined
   const { next_page, previous_page } = pagination
-  if (!isStringOrUndefined(next_page) || !isStringOrUndefined(previous_page)) return undefined
+  if (!isStringOrAbsent(next_page) || !isStringOrAbsent(previous_page)) return undefined
   return {
     apiKeys,
     nextPage: pageToken(next_page),
@@ -80,8 +81,8 @@ const apiKeyPage = (body: unknown): Model.ApiKeyPage | undefined => {
   }
 }
 
-const isStringOrUndefined = (value: unknown): value is string | undefined =>
-  value === undefined || typeof value === "string"
+const isStringOrAbsent = (value: unknown): value is string | null | undefined =>
+  value === undefined || value === null || typeof value === "string"
 
 // What follows runs for a body that does not fit, and finds the first place where it does not.
 
@@ -108,7 +109,7 @@ const explainApiKeyPage = (body: unknown): Mismatch => {
   const index = api_keys.findIndex((item) => apiKey(item) === undefined)
   if (index >= 0) return explainApiKey(api_keys[index], `api_keys[${index}]`)
   if (!isRecord(pagination)) return mismatch("pagination", "an object", pagination)
-  const field = isStringOrUndefined(pagination["next_page"]) ? "previous_page" : "next_page"
+  const field = isStringOrAbsent(pagination["next_page"]) ? "previous_page" : "next_page"
   return mismatch(`pagination.${field}`, "a string", pagination[field])
 }
 

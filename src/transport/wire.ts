@@ -54,6 +54,6 @@ const offset = (text: string): number => {
   return (text[at] === "-" ? -minutes : minutes) * 60_000
 }
 
-/** Reads a page token: the API ends a list with an absent token or with an empty one. */
-export const pageToken = (token: string | undefined): Option.Option<string> =>
-  token === undefined || token === "" ? Option.none() : Option.some(token)
+/** Reads a page token: the API ends a list with an absent token, a null or an empty one. */
+export const pageToken = (token: string | null | undefined): Option.Option<string> =>
+  token === undefined || token === null || token === "" ? Option.none() : Option.some(token)

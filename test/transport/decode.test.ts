@@ -73,11 +73,16 @@ const mismatches: ReadonlyArray<
     actual: "a string",
   }],
   [
-    "a token of the page before that is null",
+    "a token of the page before that is a number",
     decodeApiKeyPage,
-    { api_keys: [], pagination: { next_page: "n", previous_page: null } },
-    { path: "pagination.previous_page", expected: "a string", actual: "null" },
+    { api_keys: [], pagination: { next_page: "n", previous_page: 7 } },
+    { path: "pagination.previous_page", expected: "a string", actual: "a number" },
   ],
+  ["a list of keys that is null", decodeApiKeyPage, { api_keys: null }, {
+    path: "api_keys",
+    expected: "an array",
+    actual: "null",
+  }],
   ["a new key without its secret", decodeCreatedApiKey, { api_key: key }, {
     path: "secret",
     expected: "a string",
@@ -205,11 +210,23 @@ describe("decode", () => {
     expect(Redacted.value(created.secret)).toBe(secret)
   })
 
-  it("takes an absent and an empty page token for the end of the list", () => {
-    for (const pagination of [undefined, {}, { next_page: "", previous_page: "" }]) {
-      const page = Either.getOrThrow(decodeApiKeyPage({ api_keys: [], pagination }))
-      expect([page.nextPage._tag, page.previousPage._tag]).toEqual(["None", "None"])
-    }
+  it.each([
+    ["no pagination", undefined],
+    ["a pagination that is null", null],
+    ["a pagination without tokens", {}],
+    ["empty tokens", { next_page: "", previous_page: "" }],
+    ["tokens that are null", { next_page: null, previous_page: null }],
+  ])("takes %s for the end of the list", (_, pagination) => {
+    const body = { api_keys: [key], pagination }
+    const page = Either.getOrThrow(decodeApiKeyPage(body))
+    expect([page.nextPage._tag, page.previousPage._tag]).toEqual(["None", "None"])
+    expect(page).toEqual(Schema.decodeUnknownSync(Model.ApiKeyPage)(body))
+  })
+
+  it("reads the token beside one that is null", () => {
+    const pagination = { next_page: "n", previous_page: null }
+    const page = Either.getOrThrow(decodeApiKeyPage({ api_keys: [], pagination }))
+    expect([page.nextPage, page.previousPage]).toEqual([Option.some("n"), Option.none()])
   })
 })
 
