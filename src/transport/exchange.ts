@@ -3,23 +3,24 @@
  *
  * @module
  */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import { isRecord } from "effect/Predicate"
-import * as Tracer from "effect/Tracer"
-import { type CallState, lost, mismatched } from "./failure.ts"
+import { type CallState, lost, mismatched, refusedSending } from "./failure.ts"
 import { type Gate, shutAsAsked } from "./gate.ts"
-import { interpret, MaxResponseBytes, readBody } from "./response.ts"
+import { interpret, MaxResponseBytes, platformResponse, readBody } from "./response.ts"
 import { type Redact, redactor } from "./redact.ts"
 import type { Call } from "./request.ts"
 import type { FailedAttempt } from "./RetryPolicy.ts"
+import { isOf, type Sendings } from "./sendings.ts"
 import { shielded } from "./shield.ts"
 
 /** What an exchange needs besides its request. */
@@ -29,6 +30,7 @@ export interface ExchangeOptions<A> {
   readonly token: string
   readonly gate: Gate | undefined
   readonly state: () => CallState
+  readonly sendings: Sendings
 }
 
 /** A model, and the status of the answer that it came in. */
@@ -37,42 +39,60 @@ export interface Received<A> {
   readonly model: A
 }
 
-/** What an attempt needs, with what the HttpClient finds in it: no redirects, and its span's parent. */
-export const contextOfAttempt = <R>(
-  context: Context.Context<R>,
-  span: Tracer.Span,
-): Context.Context<R> =>
-  context.pipe(
-    // A redirect would carry the token to another place.
-    Context.add(FetchHttpClient.RequestInit, {
-      ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
-      redirect: "manual",
-    }),
-    Context.add(Tracer.ParentSpan, span),
-  )
-
 /** Sends a request, reads its answer and decides what it means; in a fiber of its own. */
 export const exchange = <A>(
   request: HttpClientRequest.HttpClientRequest,
   context: Context.Context<HttpClient.HttpClient>,
   options: ExchangeOptions<A>,
 ): Effect.Effect<Received<A>, FailedAttempt> => {
-  const redact = redactor([options.token])
-  return shielded(
-    // Under the shield from the first: a client may fail before it has made an Effect.
-    Effect.suspend(() => Context.get(context, HttpClient.HttpClient).execute(request)).pipe(
-      Effect.catchTag("ResponseError", answerOfFilteringClient),
-      Effect.mapError((error) => lost(options.state(), "Connection", describeLoss(error, redact))),
-      Effect.flatMap((response) => {
-        const received = receive(response, Context.get(context, MaxResponseBytes), options, redact)
-        return options.gate === undefined
-          ? received
-          : Effect.zipRight(shutAsAsked(options.gate, response), received)
-      }),
+  const { gate, sendings, state, token } = options
+  const redact = redactor([token])
+  const failed = (error: HttpClientError.HttpClientError): FailedAttempt =>
+    lost(state(), "Connection", describeLoss(error, redact))
+  // Under the shield from the first: a client may fail before it has made an Effect.
+  const answered = Effect.suspend(() =>
+    Context.get(context, HttpClient.HttpClient).execute(request)
+  ).pipe(
+    Effect.catchTag("ResponseError", answerOfFilteringClient),
+    Effect.catchAllCause((cause) =>
+      sendings.refused === undefined || Cause.isInterruptedOnly(cause)
+        ? Effect.failCause(Cause.map(cause, failed))
+        : Effect.fail(refusedSending(state(), sendings.refused, sendings.status))
     ),
-    redact,
+  )
+  const received = Effect.flatMap(answered, (response) => {
+    if (isElsewhere(response, sendings.origin)) {
+      return Effect.fail(mismatched(state(), response.status, elsewhere))
+    }
+    const received = receive(response, Context.get(context, MaxResponseBytes), options, redact)
+    return gate === undefined ? received : Effect.zipRight(shutAsAsked(gate, response), received)
+  })
+  return Effect.zipRight(
+    // What is set in a fiber of its own need not be set back.
+    FiberRef.update(HttpClient.currentTracerDisabledWhen, sendings.tracerDisabledWhen),
+    shielded(received, redact, (status) => {
+      sendings.status = status
+    }),
   )
 }
+
+const elsewhere =
+  "its answer is of another origin than the base URL: the HttpClient beneath followed a " +
+  "redirect, and the token may have gone there. Replace the token, and let no client follow redirects"
+
+// A client that is not made with HttpClient.make can have followed a redirect all the same, and so can
+// a fetch of the user's.
+const isElsewhere = (
+  response: HttpClientResponse.HttpClientResponse,
+  origin: string,
+): boolean => {
+  const source = platformResponse(response)
+  return !isOf(origin, response.request.url) ||
+    source !== undefined && source.redirected && !isOf(origin, source.url)
+}
+
+// No failure of the API's is near as long. Of a longer one nothing is used but its status.
+const maxFailureBytes = 256 * 1024
 
 const receive = <A>(
   response: HttpClientResponse.HttpClientResponse,
@@ -82,7 +102,7 @@ const receive = <A>(
 ): Effect.Effect<Received<A>, FailedAttempt> => {
   const { headers, status } = response
   const isSuccess = status >= 200 && status <= 299
-  return readBody(response, maxBytes).pipe(
+  return readBody(response, isSuccess ? maxBytes : Math.min(maxBytes, maxFailureBytes)).pipe(
     // What is not a success keeps the tag of its status, whether its body can be read or not.
     Effect.catchAll((error) =>
       isSuccess

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type { HttpClient } from "@effect/platform/HttpClient"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -14,11 +15,11 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type * as Tracer from "effect/Tracer"
+import * as Tracer from "effect/Tracer"
 import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
 import { Credentials, type Token } from "../Credentials.ts"
 import { withAttemptTimeout } from "./attemptTimeout.ts"
-import { contextOfAttempt, exchange, type Received } from "./exchange.ts"
+import { exchange, type Received } from "./exchange.ts"
 import { type CallState, lost, refused } from "./failure.ts"
 import {
   errorType,
@@ -36,6 +37,7 @@ import {
   type RetryPolicyService,
   retrySchedule,
 } from "./RetryPolicy.ts"
+import { makeSendings } from "./sendings.ts"
 import { withRedactedDefects } from "./shield.ts"
 
 /** Carries out a call, or fails with the refusal of its input before anything is sent. */
@@ -102,7 +104,7 @@ const attempt = <A>(
 ): Effect.Effect<A, FailedAttempt> => {
   const credentials = Context.get(context, Credentials)
   const { gate } = credentials
-  const own = contextOfAttempt(context, progress.span)
+  const own = Context.add(context, Tracer.ParentSpan, progress.span)
 
   const markSent = (isSent: boolean): void => {
     progress.isSent = isSent
@@ -114,13 +116,22 @@ const attempt = <A>(
     const request = makeRequest(progress.operation, call, credentials, token)
     if (Either.isLeft(request)) return Effect.fail(refused(stateOf(progress), request.left))
     const server = progress.server ??= serverAttributes(request.right.url)
+    const sendings = makeSendings({
+      origin: new URL(request.right.url).origin,
+      mayRepeat: operations[progress.operation].idempotent,
+      requestInit: Option.getOrUndefined(Context.getOption(own, FetchHttpClient.RequestInit)),
+      onAgain: () => {
+        progress.attempts++
+      },
+    })
     const sent = Effect.suspend(() => {
       markSent(true)
       progress.status = undefined
-      return exchange(request.right, own, { call, token, gate, state: () => stateOf(progress) })
+      const state = () => stateOf(progress)
+      return exchange(request.right, own, { call, token, gate, state, sendings })
     })
     const timed = withAttemptTimeout(sent, {
-      context: own,
+      context: Context.add(own, FetchHttpClient.RequestInit, sendings.requestInit),
       duration: attemptTimeout,
       onTimeout: () => {
         const what = `no whole answer within ${Duration.format(attemptTimeout)}`

@@ -13,6 +13,7 @@ import { redactor, secretsIn, showDetails, showText } from "./redact.ts"
 import type { Refusal } from "./request.ts"
 import type { FailedAttempt } from "./RetryPolicy.ts"
 import { parseRetryAfter } from "./retryAfter.ts"
+import type { SendingRefused } from "./sendings.ts"
 
 /** Where a call stands when an attempt fails. */
 export interface CallState {
@@ -81,6 +82,30 @@ export const mismatched = (state: CallState, status: number, what: string): Fail
       }`,
     }),
   )
+}
+
+/** A request that the HttpClient beneath was about to send again, or to another place, by itself. */
+export const refusedSending = (
+  state: CallState,
+  why: SendingRefused,
+  status: number | undefined,
+): FailedAttempt => {
+  if (why === "Origin") {
+    return refused({ ...state, attempts: state.attempts - 1 }, {
+      field: "baseUrl",
+      reason: "has another origin than the one that the HttpClient beneath sends to: give the " +
+        "credentials the base URL that is meant",
+    })
+  }
+  const what = why === "Repeat"
+    ? "the HttpClient beneath was about to send it again by itself, which could make a second key"
+    : "the HttpClient beneath was about to follow a redirect"
+  return status === undefined
+    ? lost(state, "Connection", what)
+    : status >= 200 && status <= 299
+    ? mismatched(state, status, what)
+    // What the client kept to itself of the answer is not known.
+    : failedStatus(state, { status, headers: {}, body: "" }, "", 0)
 }
 
 /** Says what is wrong with a body, without what stands in it. */

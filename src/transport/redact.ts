@@ -15,7 +15,10 @@ const maxDetailsDepth = 8
 /** Of all details together this many values are shown. */
 const maxDetailsValues = 500
 
-// To its very end: of two secrets in one, the second must not be what is left.
+// Nothing that the API says has 40 letters or digits in a row but a secret, whatever stands before
+// them. What has a secret's form goes to its very end: of two secrets in one, the second must not be
+// what is left.
+const secretForms = /(?<![A-Za-z0-9])[A-Za-z0-9]{40,}|CCDB1_[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+/g
 const secretForm = /CCDB1_[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+/g
 
 /** So many characters of a secret in a row give it away. */
@@ -24,32 +27,40 @@ const revealing = 8
 /** An answer that holds more secrets than this is no answer of the API. */
 const maxSecrets = 100
 
-/** Replaces what a text must not show. */
+/** A longer secret of an answer is known by its beginning: a server can make up one of any length. */
+const maxSecretLength = 1024
+
+/** Replaces what a text must not show, in time that grows as the text. */
 export type Redact = (text: string) => string
 
 /**
- * Replaces each of the given secrets, any eight characters in a row of its secret part, and all
- * that has the form of a secret.
+ * Replaces each of the given secrets, any eight characters in a row of its secret part, all that
+ * has the form of a secret, and every 40 letters or digits in a row.
  */
 export const redactor = (secrets: ReadonlyArray<string>): Redact => {
   let hidden: Hidden | undefined
   return (text) => {
     hidden ??= hide(secrets)
-    let shown = text.replace(secretForm, redacted)
-    for (const secret of hidden.whole) shown = shown.replaceAll(secret, redacted)
+    let shown = text.replace(secretForms, redacted)
+    for (const secret of hidden.short) shown = shown.replaceAll(secret, redacted)
     return replaceRuns(shown, hidden.parts)
   }
 }
 
 interface Hidden {
-  readonly whole: ReadonlySet<string>
+  /** The secrets that are too short to be told by {@link parts}. */
+  readonly short: ReadonlyArray<string>
   /** Every {@link revealing} characters in a row. */
   readonly parts: ReadonlySet<string>
 }
 
 const hide = (secrets: ReadonlyArray<string>): Hidden => {
-  const whole = new Set(secrets.map(secretPart).filter((part) => part !== "").flatMap(spellingsOf))
-  return { whole, parts: partsOf(whole) }
+  const known = secrets.map(secretPart).filter((part) => part !== "")
+  const spellings = [...new Set(known.flatMap(spellingsOf))]
+  return {
+    short: spellings.filter(({ length }) => length < revealing),
+    parts: partsOf(spellings),
+  }
 }
 
 // In a URL and in JSON some characters are written in other ways.
@@ -101,7 +112,7 @@ export const holdsSecret = (text: string, token: string): boolean =>
 export const secretsIn = (text: string): ReadonlyArray<string> | undefined => {
   const secrets = new Set<string>()
   for (const [secret] of text.matchAll(secretForm)) {
-    secrets.add(secret)
+    secrets.add(secret.slice(0, maxSecretLength))
     if (secrets.size > maxSecrets) return undefined
   }
   return [...secrets]
@@ -118,8 +129,16 @@ export const escapeText = (text: string): string => {
 
 /** Text from outside, fit to be shown. */
 export const showText = (text: string, redact: Redact): string =>
-  // A secret that is cut here has lost its end, not its form.
-  escapeText(redact(text.slice(0, 8 * maxTextLength)))
+  escapeText(redactStart(text, 8 * maxTextLength, redact))
+
+/** The beginning of a text from outside, redacted; no more of the text is looked at. */
+export const redactStart = (text: string, maxLength: number, redact: Redact): string => {
+  if (text.length <= maxLength) return redact(text)
+  // A secret that is cut has lost its form: it goes altogether.
+  let end = maxLength
+  while (end > 0 && /[A-Za-z0-9_]/.test(text.charAt(end - 1))) end--
+  return `${redact(text.slice(0, end))}…`
+}
 
 /** JSON from outside, fit to be shown: every key and string in it, to a bounded depth and size. */
 export const showDetails = (

@@ -3,12 +3,14 @@
  *
  * @module
  */
-import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import { isRecord } from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import {
   type Answer,
@@ -73,44 +75,116 @@ const isJson = (contentType: string | undefined): boolean =>
 const parseJson = (body: string): Either.Either<unknown, unknown> =>
   Either.try(() => JSON.parse(body))
 
-/** Reads a body of at most `maxBytes`; a longer one is cut off, thrown away, and None. */
+/** Reads a body of at most `maxBytes`; of a longer one no more is read, and it is None. */
 export const readBody = (
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number,
 ): Effect.Effect<Option.Option<string>, HttpClientError.ResponseError> => {
-  // With a length and no compression the HTTP client itself stops reading where it should.
+  const source = platformResponse(response)
+  // A client of the user's may have read it already, and then has its text.
+  if (source !== undefined && !source.bodyUsed) return readSource(response, source, maxBytes)
   const { headers } = response
   const length = headers["content-length"]
-  if (
-    length !== undefined && /^\d+$/.test(length) && Number(length) <= maxBytes &&
-    headers["content-encoding"] === undefined &&
-    // Where a server sends both, Deno and Bun believe the chunks.
-    headers["transfer-encoding"] === undefined
-  ) {
-    return Effect.map(response.text, Option.some)
-  }
-  return Effect.scoped(Effect.flatMap(Stream.toPull(response.stream), (pull) => {
-    const decoder = new TextDecoder()
-    let read = 0
-    let text = ""
+  return source !== undefined ||
+      length !== undefined && /^\d+$/.test(length) && Number(length) <= maxBytes &&
+        headers["content-encoding"] === undefined && headers["transfer-encoding"] === undefined
+    ? Effect.map(
+      response.text,
+      (text) => isLonger(text, maxBytes) ? Option.none() : Option.some(text),
+    )
+    : readStream(response, maxBytes)
+}
+
+// What the length in a header promises, a client of the user's need not keep.
+const isLonger = (text: string, maxBytes: number): boolean =>
+  text.length > maxBytes ||
+  // A character has three bytes at the most.
+  text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes
+
+/**
+ * The platform's own Response, which `FetchHttpClient` keeps within its answer: to read it takes a
+ * tenth of what its Stream takes. Undefined where another client has none, or keeps it elsewhere.
+ */
+export const platformResponse = (
+  response: HttpClientResponse.HttpClientResponse,
+): Response | undefined => {
+  const original = within(response, "original") ?? response
+  const source = within(original, "source")
+  return source instanceof Response ? source : undefined
+}
+
+// Its own property alone: what stands in for an answer may have another body than what it is made of.
+const within = (holder: unknown, key: string): unknown =>
+  isRecord(holder) && Object.hasOwn(holder, key) ? holder[key] : undefined
+
+const readSource = (
+  response: HttpClientResponse.HttpClientResponse,
+  { body }: Response,
+  maxBytes: number,
+): Effect.Effect<Option.Option<string>, HttpClientError.ResponseError> =>
+  body === null ? Effect.succeedSome("") : Effect.async((resume) => {
+    const reader = body.getReader()
+    const text = makeText(maxBytes)
+    const readOn = (): Promise<Option.Option<string>> =>
+      reader.read().then(({ done, value }) => {
+        if (done) return Option.some(text.end())
+        if (text.isWithin(value)) return readOn()
+        leave()
+        return Option.none()
+      })
+    // Whether the rest can be refused, nobody needs to know.
+    const leave = (): void => void reader.cancel().catch(() => {})
+    readOn().then(
+      (read) => resume(Effect.succeed(read)),
+      (cause) =>
+        resume(Effect.fail(
+          new HttpClientError.ResponseError({
+            request: response.request,
+            response,
+            reason: "Decode",
+            cause,
+          }),
+        )),
+    )
+    return Effect.sync(leave)
+  })
+
+const readStream = (
+  response: HttpClientResponse.HttpClientResponse,
+  maxBytes: number,
+): Effect.Effect<Option.Option<string>, HttpClientError.ResponseError> =>
+  Effect.scoped(Effect.flatMap(Stream.toPull(response.stream), (pull) => {
+    const text = makeText(maxBytes)
     const readOn: Effect.Effect<
       Option.Option<string>,
       Option.Option<HttpClientError.ResponseError>
-    > = Effect.flatMap(pull, (chunks) => {
-      for (const chunk of chunks) {
-        read += chunk.length
-        if (read > maxBytes) return Effect.succeedNone
-        text += decoder.decode(chunk, { stream: true })
-      }
-      return readOn
-    })
+    > = Effect.flatMap(
+      pull,
+      (chunks) => Chunk.every(chunks, text.isWithin) ? readOn : Effect.succeedNone,
+    )
     return Effect.catchAll(
       readOn,
       Option.match({
-        onNone: () => Effect.succeedSome(text + decoder.decode()),
+        onNone: () => Effect.succeedSome(text.end()),
         onSome: (error) =>
           error.reason === "EmptyBody" ? Effect.succeedSome("") : Effect.fail(error),
       }),
     )
   }))
+
+// A text that comes in pieces.
+const makeText = (maxBytes: number) => {
+  const decoder = new TextDecoder()
+  let read = 0
+  let text = ""
+  return {
+    /** Takes a piece; false where it is one too many. */
+    isWithin: (piece: Uint8Array): boolean => {
+      read += piece.length
+      if (read > maxBytes) return false
+      text += decoder.decode(piece, { stream: true })
+      return true
+    },
+    end: (): string => text + decoder.decode(),
+  }
 }

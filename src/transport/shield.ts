@@ -13,30 +13,36 @@ import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
-import { identity } from "effect/Function"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
-import type { Redact } from "./redact.ts"
+import { type Redact, redactStart } from "./redact.ts"
 
 /**
  * Runs what an HttpClient does, in a fiber of its own: its spans show no secret, its fibers log no
- * failure, and its defects hold nothing but redacted text.
+ * failure, and its defects hold nothing but redacted text. `onStatus` is told the status of each
+ * answer that one of its spans tells of.
  */
 export const shielded = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   redact: Redact,
+  onStatus: (status: number) => void,
 ): Effect.Effect<A, E, R> =>
   Effect.tracerWith((tracer) =>
     // A client that logs requests and answers: a server can put a secret into any header.
     FiberRef.set(Headers.currentRedactedNames, [/(?:)/]).pipe(
       // A fiber of the client's that fails would be logged with all that its failure holds.
       Effect.zipRight(FiberRef.set(FiberRef.unhandledErrorLogLevel, Option.none())),
-      // What the default tracer keeps, none but the client itself can see.
-      tracer === defaultTracer ? identity : Effect.zipRight(
+      Effect.zipRight(
         FiberRef.update(
           DefaultServices.currentServices,
-          Context.add(Tracer.Tracer, redactingTracer(tracer, redact)),
+          Context.add(
+            Tracer.Tracer,
+            // What the default tracer keeps, none but the client itself can see.
+            tracer === defaultTracer
+              ? watchingTracer(tracer, onStatus)
+              : redactingTracer(watchingTracer(tracer, onStatus), redact),
+          ),
         ),
       ),
       Effect.zipRight(withRedactedDefects(redact)(effect)),
@@ -64,12 +70,16 @@ const mapCause = <E, E2>(
     onParallel: Cause.parallel,
   })
 
+// A client's error can hold a whole answer.
+const maxLength = 16 * 1024
+
 /** An error that says what another says, without what it holds. */
 const describe = (thrown: unknown, redact: Redact, depth: number = 5): Error => {
   const { cause, message, name, stack } = read(thrown)
-  const described = new Error(redact(message))
-  described.stack = redact(stack)
-  Object.defineProperty(described, "name", { value: redact(name) })
+  const show = (text: string) => redactStart(text, maxLength, redact)
+  const described = new Error(show(message))
+  described.stack = show(stack)
+  Object.defineProperty(described, "name", { value: show(name) })
   if (cause !== undefined && depth > 1) {
     Object.defineProperty(described, "cause", { value: describe(cause, redact, depth - 1) })
   }
@@ -93,6 +103,24 @@ const read = (thrown: unknown) => {
   const message = typeof thrown === "string" ? thrown : `the HttpClient threw ${typeof thrown}`
   return { name: "Error", message, stack: `Error: ${message}`, cause: undefined }
 }
+
+const watchingTracer = (
+  tracer: Tracer.Tracer,
+  onStatus: (status: number) => void,
+): Tracer.Tracer =>
+  Tracer.make({
+    span: (...how) => {
+      const span = tracer.span(...how)
+      const watching: Pick<Tracer.Span, "attribute"> = {
+        attribute: (key, value) => {
+          if (key === "http.response.status_code" && typeof value === "number") onStatus(value)
+          span.attribute(key, value)
+        },
+      }
+      return Object.assign(Object.create(span), watching)
+    },
+    context: (execution, fiber) => tracer.context(execution, fiber),
+  })
 
 const redactingTracer = (tracer: Tracer.Tracer, redact: Redact): Tracer.Tracer =>
   Tracer.make({
@@ -132,7 +160,7 @@ const isHeader = (key: string): boolean => /^http\.(?:request|response)\.header\
 const redactAttribute = (value: unknown, redact: Redact): unknown =>
   typeof value === "number" || typeof value === "boolean"
     ? value
-    : redact(Inspectable.toStringUnknown(value))
+    : redactStart(Inspectable.toStringUnknown(value), maxLength, redact)
 
 const redactAttributes = (
   attributes: Readonly<Record<string, unknown>>,

@@ -13,6 +13,7 @@ import {
   listApiKeyPages,
   listApiKeys,
   listApiKeysPage,
+  type Operation,
   RetryPolicy,
   rotateApiKey,
   rotateApiKeys,
@@ -25,7 +26,7 @@ import {
 } from "@effect-crdb/api-keys"
 import type { FaultPlan, FaultRule, SeenRequest } from "@effect-crdb/api-keys/emulator"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import type { HttpClient } from "@effect/platform/HttpClient"
+import { HttpClient } from "@effect/platform/HttpClient"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
@@ -39,6 +40,7 @@ import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import { beneathRows, expectedOf } from "../transport/clientsBeneath.ts"
 
 /** Where the emulator is, and who may call it. Plain JSON: it travels to other processes. */
 export interface Setting {
@@ -314,6 +316,36 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
         Chunk.some(made, ({ id }) => id === apiKey.id),
         made,
       )
+    }),
+
+    "sends what it may, whatever the client beneath does by itself": Effect.gen(function* () {
+      const before = (yield* ofAccount).length
+      for (const row of beneathRows(setting.baseUrl)) {
+        yield* order([])
+        const { apiKey } = yield* create
+        const calls: ReadonlyArray<readonly [Operation, Parameters<typeof failing>[0]]> = [
+          ["getApiKey", getApiKey(apiKey.id)],
+          ["listApiKeys", listApiKeysPage()],
+          ["updateApiKey", updateApiKey(apiKey.id, { name })],
+          ["createApiKey", create],
+          ["deleteApiKey", deleteApiKey(apiKey.id)],
+        ]
+        for (const [operation, call] of calls) {
+          const what = `${operation} through ${row.client} after ${row.failure}`
+          const { open, sent, tag } = expectedOf(row, operation)
+          yield* order([{ fault: row.fault }])
+          const error = yield* failing(Effect.updateService(once(call), HttpClient, row.wrap))
+          yield* checkEqual(what, tagOf(error), [tag, sent, open])
+          // Some runtimes send by themselves again what breaks, but no create.
+          if (row.breaks === undefined || operation === "createApiKey") {
+            yield* checkEqual(`${what}, seen`, (yield* seen).length, sent)
+          }
+        }
+        yield* order([])
+        const made = (yield* ofAccount).slice(before)
+        yield* check(`at most one key of a create through ${row.client}`, made.length <= 2, made)
+        yield* Effect.forEach(made, ({ id }) => deleteApiKey(id))
+      }
     }),
 
     "aborts the request when it is interrupted": Effect.gen(function* () {

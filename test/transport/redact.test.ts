@@ -38,6 +38,14 @@ describe("redaction", () => {
     ["x CCDB1_other_secret y CCDB1_a_b z", "x <redacted> y <redacted> z"],
     ["CCDB1_a_bCCDB1_c_d_e f", "<redacted> f"],
     ["CCDB1_id_", "CCDB1_id_"],
+    // Nothing that the API says has 40 letters or digits in a row but a secret.
+    ["x".repeat(39), "x".repeat(39)],
+    ["x".repeat(40), "<redacted>"],
+    ["x".repeat(41), "<redacted>"],
+    [`a-${"0aZ".repeat(500)}-b ${"y".repeat(40)}`, "a-<redacted>-b <redacted>"],
+    [`CCDB1_damaged\u00f1id_${"x".repeat(40)}`, "CCDB1_damaged\u00f1id_<redacted>"],
+    [`_${"x".repeat(40)}_${"y".repeat(39)}_`, `_<redacted>_${"y".repeat(39)}_`],
+    ["1234abcd-1234-1234-abcd-12345678abcd", "1234abcd-1234-1234-abcd-12345678abcd"],
   ])("of %j is %j", (text, shown) => {
     expect(redact(text)).toBe(shown)
   })
@@ -113,6 +121,10 @@ describe("the secrets of an answer", () => {
     expect(secretsIn("none")).toEqual([])
   })
 
+  it("are known by their first 1,024 characters", () => {
+    expect(secretsIn(`CCDB1_a_${"b".repeat(8_000_000)}`)).toEqual([`CCDB1_a_${"b".repeat(1016)}`])
+  })
+
   it("are not looked for where there are more than a hundred", () => {
     const secrets = (n: number) => Array.from({ length: n }, (_, i) => `CCDB1_a_${i}`).join()
     expect(secretsIn(secrets(100))?.length).toBe(100)
@@ -143,9 +155,29 @@ describe("text that is shown", () => {
   })
 
   it("has its secrets hidden before it is cut", () => {
-    expect(showText("x".repeat(480) + token, redact)).toBe(`${"x".repeat(480)}<redacted>`)
-    expect(showText("x".repeat(3970) + token, redact)).toBe(`${"x".repeat(500)}…`)
-    expect(showText(`${token} ${"y".repeat(5000)}`, redact)).toBe(`<redacted> ${"y".repeat(489)}…`)
+    expect(showText("x ".repeat(240) + token, redact)).toBe(`${"x ".repeat(240)}<redacted>`)
+    expect(showText("x ".repeat(1985) + token, redact)).toBe(`${"x ".repeat(250)}…`)
+    expect(showText(`${token} ${"y ".repeat(2500)}`, redact)).toBe(
+      `<redacted> ${"y ".repeat(244)}y…`,
+    )
+  })
+
+  it("has no beginning of a secret where it is cut", () => {
+    const other = `CCDB1_${"a".repeat(22)}_${"b".repeat(40)}`
+    // Each run is shown as ten characters, so that what stands at the cut comes into view.
+    for (let before = 3900; before < 4000; before++) {
+      const shown = showText(`${"c".repeat(before)} ${other}`, redact)
+      expect(shown.replaceAll("<redacted>", "")).not.toMatch(/[abc]{8}/)
+    }
+  })
+
+  it("is not looked at beyond what can be shown", () => {
+    let looked = 0
+    showText("y ".repeat(4_000_000), (text) => {
+      looked += text.length
+      return text
+    })
+    expect(looked).toBeLessThanOrEqual(4000)
   })
 })
 

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Emulator from "../../src/emulator/mod.ts"
-import { getApiKey, RetryPolicy, throttled, withRetryPolicy } from "../../src/mod.ts"
+import { Credentials, getApiKey, RetryPolicy, throttled, withRetryPolicy } from "../../src/mod.ts"
 import { servedEmulator } from "../servedEmulator.ts"
+import { beneathRows, expectedOf } from "./clientsBeneath.ts"
 import { callsTo, mutations, operations, type Row, rows } from "./retryTable.ts"
 import type { Step } from "./scripted.ts"
 
@@ -90,6 +92,36 @@ describe.concurrent("over real sockets", () => {
             },
           })
         }).pipe(Effect.provide(servedEmulator({ faults: [rule], rateLimit: "none" }))))
+    }
+
+    for (const row of beneathRows("http://127.0.0.1")) {
+      const { sent } = expectedOf(row, operation)
+      it.live(`${operation} through ${row.client} after ${row.failure}: ${sent} in all`, ({ expect }) =>
+        Effect.gen(function* () {
+          const calls = yield* callsHere
+          const { baseUrl } = yield* Credentials
+          // The row that speaks of this server.
+          const { breaks, fault, wrap } = beneathRows(baseUrl).find(({ client, failure }) =>
+            client === row.client && failure === row.failure
+          ) ?? row
+          const emulator = yield* Emulator.Emulator
+          yield* emulator.setFaults([{ fault }])
+          const before = (yield* emulator.apiKeys).length
+          const error = yield* calls[operation].pipe(
+            withRetryPolicy(RetryPolicy.none),
+            Effect.updateService(HttpClient.HttpClient, wrap),
+            Effect.flip,
+          )
+          const { open, tag } = expectedOf(row, operation)
+          expect([error.attempts, error.mayHaveApplied]).toEqual([sent, open])
+          expect(error._tag).toBe(tag)
+          const seen = (yield* emulator.requests).length
+          if (breaks === undefined || operation === "createApiKey") {
+            expect(seen).toBe(sent)
+          }
+          const made = (yield* emulator.apiKeys).length - before
+          expect(made).toBeLessThanOrEqual(operation === "createApiKey" ? 1 : 0)
+        }).pipe(Effect.provide(servedEmulator({ rateLimit: "none" }))))
     }
 
     it.live(`${operation} succeeds when the fifth request does`, ({ expect }) =>

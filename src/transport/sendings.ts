@@ -1,0 +1,105 @@
+/**
+ * Watches over what leaves the process in one attempt, whatever the HttpClient beneath does by itself.
+ *
+ * Programs give their client retries and redirects for everything that it sends
+ * (`HttpClient.retryTransient`, `HttpClient.followRedirects`). Here a repeated create makes a second
+ * live key, and a redirect takes the token to another place. Two things are asked of a client's
+ * surroundings at each sending: whether to trace it, by every client that is made with
+ * `HttpClient.make`, and the `RequestInit`, by `FetchHttpClient`, traced or not. Both answer here.
+ *
+ * @module
+ */
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as UrlParams from "@effect/platform/UrlParams"
+import type * as Predicate from "effect/Predicate"
+
+/** Why a sending was refused. */
+export type SendingRefused =
+  /** The request would leave a second time. */
+  | "Repeat"
+  /** The request was sent, and would then go to another URL: a redirect is followed. */
+  | "Redirect"
+  /** The request would go to another origin than the call's. */
+  | "Origin"
+
+/** One attempt's sendings. */
+export interface Sendings {
+  /** Of the URL that the call's request goes to. */
+  readonly origin: string
+  /** The status of the latest answer, where the client's span tells it. */
+  status: number | undefined
+  /** Why the latest sending was refused, if one was. */
+  refused: SendingRefused | undefined
+  /** Takes the place of the user's `RequestInit`, with what is in it. */
+  readonly requestInit: RequestInit
+  /** Takes the place of the user's `HttpClient.currentTracerDisabledWhen`, and decides as that does. */
+  readonly tracerDisabledWhen: (
+    own: Predicate.Predicate<HttpClientRequest.HttpClientRequest>,
+  ) => Predicate.Predicate<HttpClientRequest.HttpClientRequest>
+}
+
+/** What an attempt may send. */
+export interface SendingsOptions {
+  /** As in {@link Sendings}. */
+  readonly origin: string
+  /** Whether the request may leave more than once. */
+  readonly mayRepeat: boolean
+  readonly requestInit: RequestInit | undefined
+  /** Told when the request leaves once more. */
+  readonly onAgain: () => void
+}
+
+/**
+ * Watches over the sendings of one attempt. One that is refused throws where that is a defect, so that
+ * no retry of the client's comes after it.
+ */
+export const makeSendings = (
+  { mayRepeat, onAgain, origin, requestInit }: SendingsOptions,
+): Sendings => {
+  let asked = 0
+  let fetched = 0
+  let first: HttpClientRequest.HttpClientRequest | undefined
+
+  const refuse = (why: SendingRefused): never => {
+    sendings.refused = why
+    throw new Error(`a sending was refused: ${why}`)
+  }
+  const refuseRepeat = (before: number): void => {
+    if (before > 0 && !mayRepeat) refuse("Repeat")
+  }
+  // One sending is asked for twice where a client asks both questions.
+  const count = (times: number, timesOther: number): void => {
+    if (times > 1 && times > timesOther) onAgain()
+  }
+
+  const sendings: Sendings = {
+    origin,
+    status: undefined,
+    refused: undefined,
+    requestInit: {
+      ...requestInit,
+      // FetchHttpClient reads it once, as the last before it sends. It makes a failure of what is thrown.
+      get redirect(): "manual" {
+        refuseRepeat(fetched)
+        count(++fetched, asked)
+        return "manual"
+      },
+    },
+    tracerDisabledWhen: (own) => (request) => {
+      first ??= request
+      if (first !== request && urlOf(first) !== urlOf(request)) refuse("Redirect")
+      if (!isOf(origin, request.url)) refuse("Origin")
+      refuseRepeat(asked)
+      count(++asked, fetched)
+      return own(request)
+    },
+  }
+  return sendings
+}
+
+const urlOf = ({ url, urlParams }: HttpClientRequest.HttpClientRequest): string =>
+  `${url}?${UrlParams.toString(urlParams)}`
+
+/** Decides whether a URL is of an origin. */
+export const isOf = (origin: string, url: string): boolean =>
+  url.startsWith(`${origin}/`) || URL.canParse(url) && new URL(url).origin === origin

@@ -1,0 +1,458 @@
+import { describe, expect, it } from "@effect/vitest"
+import {
+  createApiKey,
+  getApiKey,
+  MaxResponseBytes,
+  RetryPolicy,
+  updateApiKey,
+  withRetryPolicy,
+} from "@effect-crdb/api-keys"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import { answers, type Call, calls, everyOperation, id, serviceAccountId } from "../calls.ts"
+import { anyone, json } from "../recordingClient.ts"
+
+type Wrap = (client: HttpClient.HttpClient) => HttpClient.HttpClient
+
+const create = createApiKey({ name: "n", serviceAccountId })
+
+/** A call through `FetchHttpClient` and a client around it, on a fetch that answers in turn. */
+const play = (
+  call: Call,
+  wrap: Wrap,
+  ...answer: ReadonlyArray<() => Response | Promise<Response>>
+) =>
+  Effect.gen(function* () {
+    const urls: Array<string> = []
+    const fetch: typeof globalThis.fetch = (url) => {
+      urls.push(String(url))
+      const next = answer[Math.min(urls.length, answer.length) - 1]
+      return new Promise((resolve) => resolve(next?.() ?? json({})))
+    }
+    const client = FetchHttpClient.layer.pipe(
+      Layer.provide(Layer.succeed(FetchHttpClient.Fetch, fetch)),
+    )
+    const fiber = yield* call.pipe(
+      withRetryPolicy(RetryPolicy.none),
+      Effect.updateService(HttpClient.HttpClient, wrap),
+      Effect.provide(Layer.merge(client, anyone)),
+      Effect.either,
+      Effect.fork,
+    )
+    // Answers come through promises; what waits for the clock comes after them.
+    for (let i = 0; i < 20; i++) {
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      yield* TestClock.adjust("1 second")
+    }
+    return { result: yield* Fiber.join(fiber), urls }
+  })
+
+const status = (status: number, headers: Record<string, string> = {}) => () =>
+  new Response("{}", { status, headers })
+
+const transient: Wrap = HttpClient.retryTransient({ times: 3 })
+const untraced: Wrap = HttpClient.withTracerDisabledWhen(() => true)
+
+describe("a create", () => {
+  it.effect.each<readonly [string, Wrap, number]>([
+    ["repeats what is transient", transient, 503],
+    ["repeats for ever", HttpClient.retryTransient({}), 503],
+    [
+      "repeats what its owner takes for a failure",
+      (client) => HttpClient.retry(HttpClient.filterStatusOk(client), { times: 3 }),
+      501,
+    ],
+    ["repeats with its span turned off", (client) => untraced(transient(client)), 503],
+    [
+      "repeats with the spans of its inside turned off",
+      (client) => transient(untraced(client)),
+      503,
+    ],
+    ["sends two at once", HttpClient.transform((send) => Effect.race(send, send)), 500],
+    [
+      "sends the next one before it has read the last",
+      HttpClient.transform((send) => Effect.zipRight(send, send)),
+      500,
+    ],
+  ])(
+    "leaves the process once through a client that %s",
+    ([, wrap, code]) =>
+      Effect.gen(function* () {
+        const { result, urls } = yield* play(create, wrap, status(code))
+        expect(urls.length).toBe(1)
+        expect(result).toMatchObject({ left: { attempts: 1, mayHaveApplied: true } })
+      }),
+  )
+
+  it.effect("is sent again by the policy where the client's own repeat met the limit", () =>
+    Effect.gen(function* () {
+      const { result, urls } = yield* play(
+        withRetryPolicy(RetryPolicy.make())(create),
+        transient,
+        status(429),
+        status(429),
+        () => json(answers.createApiKey),
+      )
+      expect(urls.length).toBe(3)
+      expect(result).toMatchObject({ right: { apiKey: { id } } })
+    }))
+
+  it.effect("whose client repeats it unseen says what stood in its way", () =>
+    Effect.gen(function* () {
+      const { result } = yield* play(create, (client) => untraced(transient(client)), status(503))
+      expect(result).toMatchObject({
+        left: {
+          _tag: "TransportError",
+          message:
+            "createApiKey: the HttpClient beneath was about to send it again by itself, which " +
+            "could make a second key. The change may have been made: look before asking for it again",
+        },
+      })
+    }))
+
+  it.effect("that succeeded is not sent again by a client that does not like its answer", () =>
+    Effect.gen(function* () {
+      const picky: Wrap = HttpClient.transformResponse((send) =>
+        Effect.retry(Effect.flatMap(send, () => Effect.fail("no" as never)), { times: 3 })
+      )
+      const { result, urls } = yield* play(create, picky, () => json(answers.createApiKey))
+      expect(urls.length).toBe(1)
+      expect(result).toMatchObject({
+        left: {
+          _tag: "UnexpectedResponse",
+          status: 200,
+          attempts: 1,
+          mayHaveApplied: true,
+          message: expect.stringContaining("was about to send it again by itself"),
+        },
+      })
+    }))
+})
+
+describe("the attempts of a call", () => {
+  it.effect.each(["getApiKey", "updateApiKey", "deleteApiKey", "listApiKeys"] as const)(
+    "are all that its client sent: %s",
+    (operation) =>
+      Effect.gen(function* () {
+        const { result, urls } = yield* play(calls[operation], transient, status(503))
+        expect(urls.length).toBe(4)
+        expect(result).toMatchObject({ left: { _tag: "ServerError", attempts: 4 } })
+      }),
+  )
+
+  it.effect("are all that its client sent with its spans turned off", () =>
+    Effect.gen(function* () {
+      const { result } = yield* play(
+        calls.getApiKey,
+        (client) => untraced(transient(client)),
+        status(503),
+      )
+      expect(result).toMatchObject({ left: { attempts: 4 } })
+    }))
+
+  it.effect("are those of each attempt together", () =>
+    Effect.gen(function* () {
+      const policy = RetryPolicy.make({ schedule: RetryPolicy.backoff({ attempts: 2 }) })
+      const { result, urls } = yield* play(
+        withRetryPolicy(policy)(calls.getApiKey),
+        transient,
+        status(503),
+      )
+      expect(urls.length).toBe(8)
+      expect(result).toMatchObject({ left: { attempts: 8 } })
+    }))
+})
+
+describe("a redirect", () => {
+  const follow: Wrap = HttpClient.followRedirects()
+  for (
+    const [where, location] of [
+      ["to another origin", "https://evil.test/api/v1/api-keys"],
+      ["to another port", "https://cockroachlabs.cloud:8443/api/v1/api-keys"],
+      ["to a host that begins like it", "https://cockroachlabs.cloud.evil.test/api/v1/api-keys"],
+      ["to plain http", "http://cockroachlabs.cloud/api/v1/api-keys"],
+      ["within the origin", "/elsewhere"],
+    ] as const
+  ) {
+    for (const { call, operation } of everyOperation) {
+      it.effect(`${where} is not followed by ${operation}, and the token stays`, () =>
+        Effect.gen(function* () {
+          const { result, urls } = yield* play(call, follow, status(307, { location }))
+          expect(urls.length).toBe(1)
+          expect(result).toMatchObject({
+            left: { _tag: "UnexpectedResponse", status: 307, attempts: 1 },
+          })
+        }))
+    }
+  }
+
+  it.effect("that a fetch followed by itself is told, and nothing of its answer is used", () =>
+    Effect.gen(function* () {
+      const followed = () =>
+        Object.defineProperties(json({ ...answers.getApiKey, message: "evil words" }), {
+          redirected: { value: true },
+          url: { value: "https://evil.test/" },
+        })
+      const { result } = yield* play(calls.getApiKey, (client) => client, followed)
+      expect(result).toMatchObject({
+        left: {
+          _tag: "UnexpectedResponse",
+          status: 200,
+          details: [],
+          message:
+            "getApiKey: the API answered 200, but its answer is of another origin than the base " +
+            "URL: the HttpClient beneath followed a redirect, and the token may have gone there. " +
+            "Replace the token, and let no client follow redirects",
+        },
+      })
+    }))
+
+  it.effect.each([200, 403, 429, 503])(
+    "that a client of another make followed is told (%i), and shuts no gate",
+    (status) =>
+      Effect.gen(function* () {
+        const client = HttpClient.makeWith<never, never, never, never>(
+          Effect.map((request) =>
+            HttpClientResponse.fromWeb(
+              HttpClientRequest.setUrl(request, "https://evil.test/api/v1/api-keys"),
+              json({ ...answers.createApiKey, message: "evil words" }, {
+                status,
+                headers: { "retry-after": "50" },
+              }),
+            )
+          ),
+          Effect.succeed,
+        )
+        const fail = create.pipe(Effect.flip, Effect.provideService(HttpClient.HttpClient, client))
+        // Under a clock that stands still: a second call would wait for a gate.
+        const [error] = yield* Effect.all([fail, fail]).pipe(Effect.provide(anyone))
+        expect(error).toMatchObject({
+          _tag: "UnexpectedResponse",
+          status,
+          attempts: 1,
+          mayHaveApplied: true,
+        })
+        expect(error.message).toContain("the token may have gone there")
+        expect(error.message).not.toContain("evil")
+      }),
+  )
+})
+
+describe("a client that sends to another place from the first", () => {
+  it.effect("is refused, and nothing is sent", () =>
+    Effect.gen(function* () {
+      const wrap: Wrap = HttpClient.mapRequest(HttpClientRequest.setUrl("https://proxy.test/x"))
+      const { result, urls } = yield* play(create, wrap, () => json(answers.createApiKey))
+      expect(urls).toEqual([])
+      expect(result).toMatchObject({
+        left: { _tag: "InvalidRequest", field: "baseUrl", attempts: 0, mayHaveApplied: false },
+      })
+    }))
+
+  it.effect("within the origin is let through", () =>
+    Effect.gen(function* () {
+      const wrap: Wrap = HttpClient.mapRequest(HttpClientRequest.setUrlParam("trace", "1"))
+      const { result, urls } = yield* play(calls.getApiKey, wrap, () => json(answers.getApiKey))
+      expect(urls).toEqual([`https://cockroachlabs.cloud/api/v1/api-keys/${id}?trace=1`])
+      expect(result).toMatchObject({ right: { id } })
+    }))
+})
+
+describe("what the program set", () => {
+  it.effect("decides still whether a client is traced", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      yield* play(
+        Effect.locally(calls.getApiKey, HttpClient.currentTracerDisabledWhen, ({ url }) => {
+          asked.push(url)
+          return false
+        }),
+        (client) => client,
+        () => json(answers.getApiKey),
+      )
+      expect(asked).toEqual([`https://cockroachlabs.cloud/api/v1/api-keys/${id}`])
+    }))
+})
+
+describe("a body", () => {
+  const readBy = (
+    response: () => Response,
+    wrap: Wrap = (client) => client,
+    call = calls.getApiKey,
+  ) => Effect.map(play(call, wrap, response), ({ result }) => result)
+
+  it.effect("is read from the platform's own Response, not through a Stream", () =>
+    Effect.gen(function* () {
+      let streams = 0
+      const counting: Wrap = HttpClient.transformResponse(
+        Effect.map((response) =>
+          new Proxy(response, {
+            get: (target, key) => {
+              if (key === "stream") streams++
+              return Reflect.get(target, key)
+            },
+          })
+        ),
+      )
+      expect(yield* readBy(() => json(answers.getApiKey), counting)).toMatchObject({
+        right: { id },
+      })
+      expect(streams).toBe(0)
+    }))
+
+  it.effect("that a client of the program's has read already is still there", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const logging: Wrap = HttpClient.transformResponse(
+        Effect.tap((response) => Effect.map(response.text, (text) => seen.push(text))),
+      )
+      for (const operation of ["getApiKey", "createApiKey"] as const) {
+        const body = json(answers[operation])
+        const result = yield* readBy(() => body, logging, calls[operation])
+        expect(result._tag).toBe("Right")
+      }
+      expect(seen.length).toBe(2)
+    }))
+
+  it.effect("that a client made anew is the one that counts", () =>
+    Effect.gen(function* () {
+      const replaced: Wrap = HttpClient.transformResponse(Effect.map((response) =>
+        HttpClientResponse.fromWeb(response.request, json({ ...answers.getApiKey, name: "new" }))
+      ))
+      const result = yield* readBy(() =>
+        json(answers.getApiKey), replaced)
+      expect(result).toMatchObject({ right: { name: "new" } })
+    }))
+
+  it.effect("that stands in for another is the one that counts", () =>
+    Effect.gen(function* () {
+      const text = new TextEncoder().encode(JSON.stringify({ ...answers.getApiKey, name: "new" }))
+      const replaced: Wrap = HttpClient.transformResponse(
+        Effect.map((response) => Object.create(response, { stream: { value: Stream.make(text) } })),
+      )
+      const result = yield* readBy(() => json(answers.getApiKey), replaced)
+      expect(result).toMatchObject({ right: { name: "new" } })
+    }))
+
+  for (const [how, chunk] of [["one piece", 4096], ["many pieces", 7]] as const) {
+    it.effect.each<readonly [string, Record<string, string>]>([
+      ["with a length that is too small", { "content-length": "3" }],
+      ["without a length", {}],
+    ])(`in ${how} that is too long is not used, %s`, ([, headers]) =>
+      Effect.gen(function* () {
+        let cancelled = false
+        const bytes = new TextEncoder().encode(JSON.stringify({ ...answers.getApiKey, x: "é€" }))
+        const stream = () => {
+          let at = 0
+          return new ReadableStream({
+            pull: (controller) => {
+              controller.enqueue(bytes.slice(at, at += chunk))
+              if (at >= bytes.length) controller.close()
+            },
+            cancel: () => {
+              cancelled = true
+            },
+          }, { highWaterMark: 0 })
+        }
+        const answer = () =>
+          new Response(stream(), { headers: { "content-type": "application/json", ...headers } })
+        const limited = (limit: number) =>
+          readBy(
+            answer,
+            (client) => client,
+            Effect.provideService(calls.getApiKey, MaxResponseBytes, limit),
+          )
+        expect(yield* limited(bytes.length)).toMatchObject({ right: { id } })
+        for (const limit of [bytes.length - 1, 20]) {
+          expect(yield* limited(limit)).toMatchObject({ left: { _tag: "UnexpectedResponse" } })
+        }
+        // Nothing is left to be read of one piece.
+        expect(cancelled).toBe(how === "many pieces")
+      }))
+  }
+
+  it.effect("of another client whose length is too small is not used", () =>
+    Effect.gen(function* () {
+      const body = JSON.stringify({ ...answers.getApiKey, x: "€".repeat(100) })
+      const client = HttpClient.make((request) =>
+        Effect.succeed({
+          request,
+          status: 200,
+          headers: { "content-length": "20", "content-type": "application/json" },
+          text: Effect.succeed(body),
+          // All that the module reads of it.
+        } as unknown as HttpClientResponse.HttpClientResponse)
+      )
+      const limited = (limit: number) =>
+        calls.getApiKey.pipe(
+          Effect.provideService(MaxResponseBytes, limit),
+          Effect.provideService(HttpClient.HttpClient, client),
+          Effect.provide(anyone),
+          Effect.either,
+        )
+      const { length } = new TextEncoder().encode(body)
+      expect(yield* limited(length)).toMatchObject({ right: { id } })
+      for (const limit of [length - 1, 100]) {
+        expect(yield* limited(limit)).toMatchObject({ left: { _tag: "UnexpectedResponse" } })
+      }
+    }))
+
+  it.effect("of a failure is not used beyond 256 KiB", () =>
+    Effect.gen(function* () {
+      const failure = (length: number) => () =>
+        json({ message: "said", x: "x ".repeat(length / 2) }, { status: 404 })
+      const short = yield* readBy(failure(250_000))
+      const long = yield* readBy(failure(300_000))
+      expect(short).toMatchObject({ left: { message: expect.stringContaining("404: said") } })
+      expect(long).toMatchObject({ left: { _tag: "NotFound" } })
+      expect(long).not.toMatchObject({ left: { message: expect.stringContaining("said") } })
+    }))
+
+  it.effect("that breaks says so", () =>
+    Effect.gen(function* () {
+      const broken = () =>
+        new Response(
+          new ReadableStream({
+            start: (controller) => {
+              controller.error(Object.assign(new Error("no"), { code: "ECONNRESET" }))
+            },
+          }),
+          { headers: { "content-type": "application/json" } },
+        )
+      expect(yield* readBy(broken, (client) => client, updateApiKey(id, {}))).toMatchObject({
+        left: {
+          _tag: "TransportError",
+          mayHaveApplied: true,
+          message: expect.stringContaining("the answer was cut off (ECONNRESET)"),
+        },
+      })
+    }))
+
+  it.effect("that is being read is left where the call is interrupted", () =>
+    Effect.gen(function* () {
+      let cancelled = false
+      const endless = () =>
+        new Response(
+          new ReadableStream({
+            cancel: () => {
+              cancelled = true
+            },
+          }),
+          { headers: { "content-type": "application/json" } },
+        )
+      const call = getApiKey(id).pipe(
+        Effect.timeout("5 seconds"),
+        Effect.ignore,
+        Effect.zipRight(calls.getApiKey),
+      )
+      yield* play(call, (client) => client, endless, () => json(answers.getApiKey))
+      expect(cancelled).toBe(true)
+    }))
+})
