@@ -70,9 +70,7 @@ export const exchange = <A>(
   return Effect.zipRight(
     // What is set in a fiber of its own need not be set back.
     FiberRef.update(HttpClient.currentTracerDisabledWhen, sendings.tracerDisabledWhen),
-    shielded(received, redact, (status) => {
-      sendings.status = status
-    }),
+    shielded(received, redact, sendings.tracer),
   )
 }
 

@@ -3,15 +3,17 @@
  *
  * Programs give their client retries and redirects for everything that it sends
  * (`HttpClient.retryTransient`, `HttpClient.followRedirects`). Here a repeated create makes a second
- * live key, and a redirect takes the token to another place. Two things are asked of a client's
- * surroundings at each sending: whether to trace it, by every client that is made with
- * `HttpClient.make`, and the `RequestInit`, by `FetchHttpClient`, traced or not. Both answer here.
+ * live key, and a redirect takes the token to another place. A sending can be seen in two ways: each
+ * client that is made with `HttpClient.make` asks whether to trace it and begins a span, and
+ * `FetchHttpClient`, traced or not, reads `RequestInit`.
  *
  * @module
  */
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as UrlParams from "@effect/platform/UrlParams"
+import * as Option from "effect/Option"
 import type * as Predicate from "effect/Predicate"
+import * as Tracer from "effect/Tracer"
 
 /** Why a sending was refused. */
 export type SendingRefused =
@@ -36,6 +38,8 @@ export interface Sendings {
   readonly tracerDisabledWhen: (
     own: Predicate.Predicate<HttpClientRequest.HttpClientRequest>,
   ) => Predicate.Predicate<HttpClientRequest.HttpClientRequest>
+  /** Takes the place of the tracer, and hands everything on to it. */
+  readonly tracer: (own: Tracer.Tracer) => Tracer.Tracer
 }
 
 /** What an attempt may send. */
@@ -50,15 +54,17 @@ export interface SendingsOptions {
 }
 
 /**
- * Watches over the sendings of one attempt. One that is refused throws where that is a defect, so that
- * no retry of the client's comes after it.
+ * Watches over the sendings of one attempt. Where a span would begin, one that is refused is a defect,
+ * so that no retry of the client's comes after it.
  */
 export const makeSendings = (
   { mayRepeat, onAgain, origin, requestInit }: SendingsOptions,
 ): Sendings => {
-  let asked = 0
+  let traced = 0
   let fetched = 0
+  let asking: HttpClientRequest.HttpClientRequest | undefined
   let first: HttpClientRequest.HttpClientRequest | undefined
+  const spans = new Set<unknown>()
 
   const refuse = (why: SendingRefused): never => {
     sendings.refused = why
@@ -67,10 +73,25 @@ export const makeSendings = (
   const refuseRepeat = (before: number): void => {
     if (before > 0 && !mayRepeat) refuse("Repeat")
   }
-  // One sending is asked for twice where a client asks both questions.
+  // One sending is seen twice where a client shows it in both ways.
   const count = (times: number, timesOther: number): void => {
     if (times > 1 && times > timesOther) onAgain()
   }
+
+  const beginTraced = (request: HttpClientRequest.HttpClientRequest): void => {
+    first ??= request
+    if (first !== request && urlOf(first) !== urlOf(request)) refuse("Redirect")
+    if (!isOf(origin, request.url)) refuse("Origin")
+    refuseRepeat(traced)
+    count(++traced, fetched)
+  }
+
+  // A client that is made of another one shows one sending as two spans, one within the other.
+  const isWithinOne = (parent: Option.Option<Tracer.AnySpan>): boolean =>
+    Option.exists(
+      parent,
+      (span) => spans.has(span) || span._tag === "Span" && isWithinOne(span.parent),
+    )
 
   const sendings: Sendings = {
     origin,
@@ -81,18 +102,35 @@ export const makeSendings = (
       // FetchHttpClient reads it once, as the last before it sends. It makes a failure of what is thrown.
       get redirect(): "manual" {
         refuseRepeat(fetched)
-        count(++fetched, asked)
+        count(++fetched, traced)
         return "manual"
       },
     },
     tracerDisabledWhen: (own) => (request) => {
-      first ??= request
-      if (first !== request && urlOf(first) !== urlOf(request)) refuse("Redirect")
-      if (!isOf(origin, request.url)) refuse("Origin")
-      refuseRepeat(asked)
-      count(++asked, fetched)
+      asking = request
       return own(request)
     },
+    tracer: (own) =>
+      Tracer.make({
+        span: (name, parent, context, links, startTime, kind, options) => {
+          const request = kind === "client" ? asking : undefined
+          asking = undefined
+          if (request !== undefined && !isWithinOne(parent)) beginTraced(request)
+          const span = own.span(name, parent, context, links, startTime, kind, options)
+          if (request === undefined) return span
+          const watched: Tracer.Span = Object.assign(Object.create(span), {
+            attribute: (key: string, value: unknown) => {
+              if (key === "http.response.status_code" && typeof value === "number") {
+                sendings.status = value
+              }
+              span.attribute(key, value)
+            },
+          })
+          spans.add(watched)
+          return watched
+        },
+        context: (execution, fiber) => own.context(execution, fiber),
+      }),
   }
   return sendings
 }

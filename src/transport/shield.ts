@@ -20,13 +20,13 @@ import { type Redact, redactStart } from "./redact.ts"
 
 /**
  * Runs what an HttpClient does, in a fiber of its own: its spans show no secret, its fibers log no
- * failure, and its defects hold nothing but redacted text. `onStatus` is told the status of each
- * answer that one of its spans tells of.
+ * failure, and its defects hold nothing but redacted text. `watched` sees the spans before they are
+ * redacted.
  */
 export const shielded = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   redact: Redact,
-  onStatus: (status: number) => void,
+  watched: (tracer: Tracer.Tracer) => Tracer.Tracer,
 ): Effect.Effect<A, E, R> =>
   Effect.tracerWith((tracer) =>
     // A client that logs requests and answers: a server can put a secret into any header.
@@ -39,9 +39,7 @@ export const shielded = <A, E, R>(
           Context.add(
             Tracer.Tracer,
             // What the default tracer keeps, none but the client itself can see.
-            tracer === defaultTracer
-              ? watchingTracer(tracer, onStatus)
-              : redactingTracer(watchingTracer(tracer, onStatus), redact),
+            watched(tracer === defaultTracer ? tracer : redactingTracer(tracer, redact)),
           ),
         ),
       ),
@@ -103,24 +101,6 @@ const read = (thrown: unknown) => {
   const message = typeof thrown === "string" ? thrown : `the HttpClient threw ${typeof thrown}`
   return { name: "Error", message, stack: `Error: ${message}`, cause: undefined }
 }
-
-const watchingTracer = (
-  tracer: Tracer.Tracer,
-  onStatus: (status: number) => void,
-): Tracer.Tracer =>
-  Tracer.make({
-    span: (...how) => {
-      const span = tracer.span(...how)
-      const watching: Pick<Tracer.Span, "attribute"> = {
-        attribute: (key, value) => {
-          if (key === "http.response.status_code" && typeof value === "number") onStatus(value)
-          span.attribute(key, value)
-        },
-      }
-      return Object.assign(Object.create(span), watching)
-    },
-    context: (execution, fiber) => tracer.context(execution, fiber),
-  })
 
 const redactingTracer = (tracer: Tracer.Tracer, redact: Redact): Tracer.Tracer =>
   Tracer.make({
