@@ -16,7 +16,8 @@ const maxDetailsDepth = 8
 const maxDetailsValues = 500
 
 // To its very end: of two secrets in one, the second must not be what is left.
-const secretForm = /CCDB1_[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+/g
+// Without a repeated group: a RegExp remembers each round of one, and a long text has too many.
+const secretForm = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9][A-Za-z0-9_]*/g
 
 /** So many characters of a secret in a row give it away. */
 const revealing = 8
