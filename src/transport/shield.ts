@@ -130,9 +130,16 @@ const redactingSpan = (span: Tracer.Span, redact: Redact): Tracer.Span => {
 const isHeader = (key: string): boolean => /^http\.(?:request|response)\.header\./.test(key)
 
 const redactAttribute = (value: unknown, redact: Redact): unknown =>
-  typeof value === "number" || typeof value === "boolean"
-    ? value
-    : redact(Inspectable.toStringUnknown(value))
+  typeof value === "number" || typeof value === "boolean" ? value : redact(textOf(value))
+
+// What throws when text is made of it, or is nested deeper than the stack reaches, has none.
+const textOf = (value: unknown): string => {
+  try {
+    return Inspectable.toStringUnknown(value)
+  } catch {
+    return `an unreadable ${typeof value}`
+  }
+}
 
 const redactAttributes = (
   attributes: Readonly<Record<string, unknown>>,
