@@ -52,7 +52,7 @@ export interface CreateBody {
 
 /** The body of an update. */
 export interface UpdateBody {
-  readonly name?: string | undefined
+  readonly name?: string
 }
 
 /** The path of the operations on one key. */
@@ -83,11 +83,16 @@ interface ListAnswer {
   readonly pagination?: PaginationAnswer | undefined
 }
 
-const Name = Schema.String.pipe(
+// Effect's own messages show what was there, which may be nested deeper than the stack reaches.
+const Text = Schema.String.annotations({ message: () => "must be a string" })
+
+const mustBeAnObject = () => "the body must be an object"
+
+const Name = Text.pipe(
   Schema.minLength(1, { message: () => "must not be empty", jsonSchema: {} }),
 )
 
-const Uuid = Schema.String.pipe(
+const Uuid = Text.pipe(
   Schema.pattern(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, {
     message: () => "must be a UUID",
     jsonSchema: { format: "uuid" },
@@ -160,7 +165,7 @@ export const createApiKey: HttpApiEndpoint.HttpApiEndpoint<
 > = HttpApiEndpoint.post("createApiKey", "/api/v1/api-keys")
   .setPayload(
     Schema.Struct({ name: Name, service_account_id: Uuid })
-      .annotations({ identifier: "CreateApiKeyRequest" }),
+      .annotations({ identifier: "CreateApiKeyRequest", message: mustBeAnObject }),
   )
   .addSuccess(CreateAnswer)
   .annotate(OpenApi.Identifier, "CockroachCloud_CreateApiKey")
@@ -191,8 +196,8 @@ export const updateApiKey: HttpApiEndpoint.HttpApiEndpoint<
 > = HttpApiEndpoint.patch("updateApiKey", "/api/v1/api-keys/:id")
   .setPath(KeyPath)
   .setPayload(
-    Schema.Struct({ name: Schema.optional(Name) })
-      .annotations({ identifier: "UpdateApiKeySpecification" }),
+    Schema.Struct({ name: Schema.optionalWith(Name, { exact: true }) })
+      .annotations({ identifier: "UpdateApiKeySpecification", message: mustBeAnObject }),
   )
   .addSuccess(ApiKeyAnswer)
   .annotate(OpenApi.Identifier, "CockroachCloud_UpdateApiKey")

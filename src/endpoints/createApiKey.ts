@@ -29,9 +29,14 @@ export interface CreateApiKeyInput {
 /**
  * Makes a key for a service account. Its secret is shown here and never again.
  *
- * Needs the role ORG_ADMIN. The API has no idempotency key, so that a repeated request would make
- * another live key: it is sent again after a 429 alone. An error with `mayHaveApplied` leaves open
+ * Needs the role ORG_ADMIN. The API has no idempotency key, so a repeated request would make another
+ * live key: it is sent again after `RateLimited` alone. An error with `mayHaveApplied` leaves open
  * whether a key was made. Fails with `NotFound` where there is no such service account.
+ *
+ * A client that repeats by itself (`HttpClient.retryTransient`) does not repeat a create: an attempt
+ * leaves the process once through `FetchHttpClient`, and through any client made with
+ * `HttpClient.make` while that client's spans are on. Other clients, and a `fetch` of your own that
+ * repeats, can send it twice: give this module one that does not.
  *
  * @example
  * ```ts

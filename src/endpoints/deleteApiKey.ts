@@ -19,7 +19,7 @@ export type DeleteApiKeyError = ApiKeyError
 /**
  * Deletes a key and answers what it was. Its secret stops working.
  *
- * Needs the role ORG_ADMIN. Sent again after 429, 500, 502, 503, 504, lost connections and
+ * Needs the role ORG_ADMIN. Sent again after the limit, 500, 502, 503, 504, lost connections and
  * timeouts, so that a `NotFound` with `mayHaveApplied` can mean that an earlier attempt deleted it.
  * On Deno and Bun take any `NotFound` for that: their fetch sends a request again by itself when a
  * kept-alive connection breaks, and tells nobody.

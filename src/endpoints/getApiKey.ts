@@ -19,7 +19,7 @@ export type GetApiKeyError = ApiKeyError
 /**
  * Gets one key by its id.
  *
- * Needs the role ORG_ADMIN or CLUSTER_ADMIN. Sent again after 429, 500, 502, 503, 504, lost
+ * Needs the role ORG_ADMIN or CLUSTER_ADMIN. Sent again after the limit, 500, 502, 503, 504, lost
  * connections and timeouts. Fails with `NotFound` where there is no such key, and with
  * `InvalidRequest` where the id is empty, a dot segment, or a secret.
  *

@@ -45,7 +45,7 @@ export interface ListApiKeysOptions extends ListApiKeysPageOptions {
 /**
  * Gets one page of keys, sorted by `createdAt`, and the tokens of its neighbours.
  *
- * Needs the role ORG_ADMIN or CLUSTER_ADMIN. Sent again after 429, 500, 502, 503, 504, lost
+ * Needs the role ORG_ADMIN or CLUSTER_ADMIN. Sent again after the limit, 500, 502, 503, 504, lost
  * connections and timeouts.
  *
  * @example

@@ -26,7 +26,7 @@ export interface UpdateApiKeyInput {
 /**
  * Renames a key and answers what it is now.
  *
- * Needs the role ORG_ADMIN. Sent again after 429, 500, 502, 503, 504, lost connections and
+ * Needs the role ORG_ADMIN. Sent again after the limit, 500, 502, 503, 504, lost connections and
  * timeouts. Fails with `NotFound` where there is no such key.
  *
  * @example

@@ -225,11 +225,9 @@ const nothing: Status = { code: undefined, message: undefined, details: [] }
 const readStatus = (body: string, token: string): Status => {
   const json = Option.getOrUndefined(parseJson(body))
   if (!isRecord(json)) return nothing
-  // In JSON any character can be written as an escape, which hides a secret from those who search.
-  const meant = body.includes("\\") ? stringifyJson(json) : Option.some("")
-  const secrets = Option.flatMapNullable(meant, (text) => secretsIn(`${body}\n${text}`))
-  if (Option.isNone(secrets)) return nothing
-  const redact = redactor([token, ...secrets.value])
+  const secrets = secretsIn(unescapeJson(body))
+  if (secrets === undefined) return nothing
+  const redact = redactor([token, ...secrets])
   const { code, details, message } = json
   return {
     code: Number.isSafeInteger(code) && typeof code === "number" ? code : undefined,
@@ -240,7 +238,11 @@ const readStatus = (body: string, token: string): Status => {
 
 const parseJson: (body: string) => Option.Option<unknown> = Option.liftThrowable(JSON.parse)
 
-// What is nested deeper than the stack reaches can be read, but not written.
-const stringifyJson: (json: unknown) => Option.Option<string> = Option.liftThrowable(
-  JSON.stringify,
-)
+// In JSON any character can be written as an escape, which hides a secret from those who search.
+// What is nested deeper than the stack reaches can be parsed, but not written anew without them.
+const unescapeJson = (json: string): string =>
+  json.replace(
+    /\\(?:u([0-9A-Fa-f]{4})|.)/g,
+    (escape, code?: string) =>
+      code === undefined ? escape : String.fromCharCode(Number.parseInt(code, 16)),
+  )

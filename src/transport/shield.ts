@@ -140,7 +140,16 @@ const isHeader = (key: string): boolean => /^http\.(?:request|response)\.header\
 const redactAttribute = (value: unknown, redact: Redact): unknown =>
   typeof value === "number" || typeof value === "boolean"
     ? value
-    : redactStart(Inspectable.toStringUnknown(value), maxLength, redact)
+    : redactStart(textOf(value), maxLength, redact)
+
+// What throws when text is made of it, or is nested deeper than the stack reaches, has none.
+const textOf = (value: unknown): string => {
+  try {
+    return Inspectable.toStringUnknown(value)
+  } catch {
+    return `an unreadable ${typeof value}`
+  }
+}
 
 const redactAttributes = (
   attributes: Readonly<Record<string, unknown>>,

@@ -116,23 +116,47 @@ describe("bad requests", () => {
       }))
   }
 
-  it.effect("a body that is not JSON is refused", () =>
+  const account = "00000000-0000-4000-8000-000000000000"
+  // Deeper than the stack of any runtime reaches.
+  const deep = "[".repeat(1e6) + "]".repeat(1e6)
+  it.effect.each<readonly [method: string, what: string, body: string, message: string]>([
+    ["POST", "that is not JSON", '{"name":', "the body must be JSON"],
+    ["POST", "that is an array", "[]", "the body must be an object"],
+    ["PATCH", "that is a text", '"x"', "the body must be an object"],
+    ["POST", "nested deep", deep, "the body must be an object"],
+    ["PATCH", "nested deep", deep, "the body must be an object"],
+    ["POST", "with a name nested deep", `{"name":${deep}}`, "name: must be a string"],
+    ["PATCH", "with a name nested deep", `{"name":${deep}}`, "name: must be a string"],
+    [
+      "POST",
+      "with an account nested deep",
+      `{"name":"ci","service_account_id":${deep}}`,
+      "service_account_id: must be a string",
+    ],
+    [
+      "POST",
+      "with more that is nested deep",
+      `{"name":"","service_account_id":"${account}","more":${deep}}`,
+      "name: must not be empty",
+    ],
+  ])("a %s with a body %s is refused", ([method, , body, message]) =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
+      const path = method === "POST" ? keys : `${keys}/${emulator.admin.apiKeyId}`
       const answer = yield* Effect.promise(() =>
         emulator.webHandler(
-          new Request(`https://emulator.invalid${keys}`, {
-            method: "POST",
+          new Request(`https://emulator.invalid${path}`, {
+            method,
             headers: {
               authorization: `Bearer ${tokenOf(emulator)}`,
               "content-type": "application/json",
             },
-            body: '{"name":',
+            body,
           }),
         )
       )
       expect(answer.status).toBe(400)
-      expect(yield* Effect.promise(() => answer.json())).toMatchObject({ code: 3 })
+      expect(yield* Effect.promise(() => answer.json())).toMatchObject({ code: 3, message })
     }))
 
   for (const contentType of ["text/plain", ""]) {

@@ -34,15 +34,15 @@ const redact = redactor(["the-token-in-use"])
 
 describe("an error says what may be left behind", () => {
   it("without a secret that a server put into it, and of a long name its end", () => {
-    const name = `${"x".repeat(200)} the-token-in-use [once 1a2b3c4d]`
+    const name = `${"x ".repeat(100)} the-token-in-use [once 1a2b3c4d]`
     const id = Option.some(ApiKeyId("CCDB1_a_bCCDB1_c_d"))
     const error = notCreated(cause, [{ id: Option.none(), name }, { id, name: "n" }], redact)
     expect(error.leftBehind).toEqual([
-      { id: Option.none(), name: `${"x".repeat(200)} <redacted> [once 1a2b3c4d]` },
+      { id: Option.none(), name: `${"x ".repeat(100)} <redacted> [once 1a2b3c4d]` },
       { id: Option.some("<redacted>"), name: "n" },
     ])
     expect(error.message).toContain(
-      `to be deleted: "…${"x".repeat(73)} <redacted> [once 1a2b3c4d]", <redacted>`,
+      `to be deleted: "…${" x".repeat(36)}  <redacted> [once 1a2b3c4d]", <redacted>`,
     )
   })
 

@@ -17,8 +17,14 @@ import { type RawAnswer, rawAnswers, serveRaw } from "./rawAnswers.ts"
 import { leakIn, newSecret, tokens } from "./secrets.ts"
 
 // `npm run fuzz` asks for many more.
-const wanted = Number(process.env["FUZZ_ANSWERS"] ?? 400)
-const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31)
+const wanted = Number(process.env["FUZZ_ANSWERS"] ?? 200)
+// The same answers each time, so that a run of the suite never fails by chance; `npm run fuzz` draws new
+// ones. With the first seed, a secret came into view behind an id that was damaged.
+const seeds = process.env["FUZZ_SEED"] !== undefined
+  ? [Number(process.env["FUZZ_SEED"])]
+  : process.env["FUZZ_ANSWERS"] !== undefined
+  ? [Date.now() % 2 ** 31]
+  : [280815019, 20261125]
 const together = 40
 
 const documented = new Set(tags)
@@ -74,7 +80,7 @@ const outcomeOf = async (answer: RawAnswer, operation: string): Promise<string> 
   return String(_tag)
 }
 
-it(`${wanted} raw answers do no harm`, async () => {
+it.each(seeds)(`${wanted} raw answers do no harm: seed %i`, async (seed) => {
   const counts: Record<string, number> = {}
   const started = performance.now()
   let done = 0

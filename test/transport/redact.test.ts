@@ -62,6 +62,15 @@ describe("redaction", () => {
     expect(redactor([secret])(text)).toBe("x <redacted> y")
   })
 
+  it.each([
+    ["underscores", "_a".repeat(2 ** 22)],
+    ["letters", `_${"a".repeat(2 ** 23)}`],
+    ["other secrets", `_${"CCDB1_a".repeat(2 ** 20)}`],
+  ])("knows a secret of eight MiB, full of %s", (_, rest) => {
+    expect(redact(`x CCDB1_a${rest} y`)).toBe("x <redacted> y")
+    expect(secretsIn(`x CCDB1_a${rest} y`)).toHaveLength(1)
+  })
+
   it("knows a secret by the form of its beginning alone", () => {
     expect(redactor(["x-CCDB1_a_0123456789"])("x-CCDB1_a")).toBe("<redacted>")
     expect(redactor(["CCDB1_abcdefghi_0123456789"])("abcdefghi 0123456789")).toBe(
@@ -210,13 +219,19 @@ describe("details that are shown", () => {
   })
 
   it("end at a depth of eight", () => {
-    const nested = (depth: number): unknown => depth === 0 ? 1 : [nested(depth - 1)]
-    expect(showDetails([nested(7)], redact)).toEqual([nested(7)])
-    expect(JSON.stringify(showDetails([nested(8)], redact))).toBe('[[[[[[[["…"]]]]]]]]')
-    const objects = (depth: number): unknown => depth === 0 ? 1 : { a: objects(depth - 1) }
+    const nested = (depth: number, within: (value: unknown) => unknown): unknown => {
+      let value: unknown = 1
+      for (let at = 0; at < depth; at++) value = within(value)
+      return value
+    }
+    const arrays = (depth: number) => nested(depth, (value) => [value])
+    expect(showDetails([arrays(7)], redact)).toEqual([arrays(7)])
+    expect(JSON.stringify(showDetails([arrays(8)], redact))).toBe('[[[[[[[["…"]]]]]]]]')
+    const objects = (depth: number) => nested(depth, (a) => ({ a }))
     expect(showDetails([objects(7)], redact)).toEqual([objects(7)])
     expect(JSON.stringify(showDetails([objects(8)], redact))).toContain('"…"')
-    expect(JSON.stringify(showDetails([nested(9000)], redact))).toBe('[[[[[[[["…"]]]]]]]]')
+    // Deeper than the stack of any runtime reaches.
+    expect(JSON.stringify(showDetails([arrays(1e6)], redact))).toBe('[[[[[[[["…"]]]]]]]]')
   })
 
   it("are at most 500 values together", () => {

@@ -262,6 +262,36 @@ describe("an error body", () => {
       })
     }))
 
+  it.effect("is told however deep it is nested, in escapes too", () =>
+    Effect.gen(function* () {
+      const details = `${"[".repeat(1e5)}"CCDB1\\u005Fabc_0123456789abcdef"${"]".repeat(1e5)}`
+      const body = `{"code":3,"message":"a \\u0022b\\u0022 0123456789","details":${details}}`
+      const { result } = yield* callOnce(calls.getApiKey, () => new Response(body, { status: 400 }))
+      expect(Either.flip(result)).toMatchObject({
+        right: { code: 3, message: expect.stringContaining('(HTTP 400: a "b" <redacted>)') },
+      })
+    }))
+
+  it.effect("that is one endless secret does no harm", () =>
+    Effect.gen(function* () {
+      const body = `{"message":"m","x":"CCDB1_a${"_a".repeat(1e5)}"}`
+      const { result } = yield* callOnce(calls.getApiKey, () => new Response(body, { status: 400 }))
+      expect(Either.flip(result)).toMatchObject({ right: { _tag: "InvalidRequest" } })
+    }))
+
+  it.effect.each<readonly [what: string, text: string, said: string]>([
+    ["an escape makes a secret", "CCDB1_abc_\\u00301234567", "<redacted>89"],
+    ["a backslash is escaped", "\\\\u0043CDB1_abc_0123456789", "0123456789"],
+    ["an escape ends what could be one", "CCDB1_abc_\\n0123456789", "0123456789"],
+  ])("in which %s", ([, text, said]) =>
+    Effect.gen(function* () {
+      const body = `{"x":"${text}","message":"0123456789"}`
+      const { result } = yield* callOnce(calls.getApiKey, () => new Response(body, { status: 400 }))
+      expect(Either.flip(result)).toMatchObject({
+        right: { message: expect.stringContaining(`(HTTP 400: ${said})`) },
+      })
+    }))
+
   it.effect("hides parts of a secret that stands elsewhere in it, in escapes", () =>
     Effect.gen(function* () {
       const body = `{"x":"CCDB1\\u005fabc_0123456789abcdef","message":"0123456789"}`

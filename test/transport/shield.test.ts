@@ -105,6 +105,24 @@ describe("a span under the shield", () => {
       expect(contexts).toBeGreaterThan(0)
     }))
 
+  it.effect("has attributes of which no text can be made", () =>
+    Effect.gen(function* () {
+      let deep: unknown = token
+      for (let at = 0; at < 1e5; at++) deep = [deep]
+      const { exit, told } = yield* runWithTracer(
+        Effect.flatMap(Effect.orDie(Effect.currentSpan), (span) => {
+          span.attribute("deep", deep)
+          span.attribute("bare", Object.assign(Object.create(null), { n: 1n }))
+          return Effect.void
+        }).pipe(Effect.withSpan("span")),
+      )
+      expect(exit).toEqual(Exit.void)
+      expect(told?.attributes).toEqual({
+        deep: "an unreadable object",
+        bare: "an unreadable object",
+      })
+    }))
+
   it.effect("is otherwise the tracer's own", () =>
     Effect.gen(function* () {
       const { exit } = yield* runWithTracer(
