@@ -6,12 +6,12 @@
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Tracer from "effect/Tracer"
 import { type Gate, makeGate } from "./transport/gate.ts"
 
 /** A token, or an Effect that yields the current one each time that it is asked. */
@@ -40,6 +40,11 @@ export interface CredentialsService {
 export interface CredentialsOptions {
   /** Where the API lives; `https://cockroachlabs.cloud` by default. */
   readonly baseUrl?: string | undefined
+  /**
+   * Requests a second that the API allows you, above 0; 10 by default, as documented. After an answer
+   * with `Retry-After`, those who waited go on at this rate.
+   */
+  readonly limit?: number | undefined
 }
 
 /** A JWT from an issuer that is configured for the organization, and what must go with it. */
@@ -55,7 +60,7 @@ export interface JwtOptions<R = never> {
 const defaultBaseUrl = "https://cockroachlabs.cloud"
 
 // The API's documentation allows 10 requests a second to each user.
-const allowedSpacing = Duration.millis(100)
+const documentedLimit = 10
 
 const CredentialsTag: Context.TagClass<
   Credentials,
@@ -73,6 +78,7 @@ const CredentialsTag: Context.TagClass<
  * ```ts
  * import { Credentials } from "@effect-crdb/api-keys"
  * import * as Redacted from "effect/Redacted"
+import * as Tracer from "effect/Tracer"
  *
  * const live = Credentials.layerConfig
  * const local = Credentials.layerApiKey(Redacted.make("…"), { baseUrl: "http://127.0.0.1:8080" })
@@ -85,15 +91,16 @@ export class Credentials extends CredentialsTag {
     readonly vanityName?: string | undefined
     readonly username?: string | undefined
     readonly baseUrl?: string | undefined
+    readonly limit?: number | undefined
   }): CredentialsService {
-    const { token } = options
+    const { limit = documentedLimit, token } = options
     return {
       // An Effect prints the values that it is made of, and a vault's among them may be secret.
       token: Effect.isEffect(token) ? Effect.suspend(() => token) : token,
       vanityName: Option.fromNullable(options.vanityName),
       username: Option.fromNullable(options.username),
       baseUrl: options.baseUrl ?? defaultBaseUrl,
-      gate: makeGate(allowedSpacing),
+      gate: makeGate(limit > 0 ? limit : documentedLimit),
     }
   }
 
@@ -137,8 +144,24 @@ export class Credentials extends CredentialsTag {
 
 const withContext = <R>(token: Token<R>): Effect.Effect<Token, never, R> =>
   Effect.isEffect(token)
-    ? Effect.map(Effect.context<R>(), (context) => Effect.provide(token, context))
+    ? Effect.map(
+      Effect.context<R>(),
+      (built) =>
+        Effect.contextWithEffect((asking: Context.Context<never>) =>
+          Effect.provide(token, withSpanOf(asking, built))
+        ),
+    )
     : Effect.succeed(token)
+
+// What a token does belongs to the call that asks for it, not to whoever built the layer.
+const withSpanOf = <R>(
+  asking: Context.Context<never>,
+  built: Context.Context<R>,
+): Context.Context<R> =>
+  Option.match(Context.getOption(asking, Tracer.ParentSpan), {
+    onNone: () => built,
+    onSome: (span) => Context.add(built, Tracer.ParentSpan, span),
+  })
 
 /**
  * Decides whether a base URL may receive a token: https, or http on a loopback address, and

@@ -28,7 +28,7 @@ export const servedEmulator = (
       const baseUrl = yield* HttpServer.addressFormattedWith(Effect.succeed)
       const credentials = Credentials.make({ token: emulator.admin.secret, baseUrl })
       return Context.make(Emulator.Emulator, emulator).pipe(
-        Context.add(Credentials, { ...credentials, gate: makeGate(spacingOf(options)) }),
+        Context.add(Credentials, { ...credentials, gate: makeGate(limitOf(options)) }),
       )
     })).pipe(
       Layer.provide(NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" })),
@@ -39,7 +39,7 @@ export const servedEmulator = (
 
 // The gate of the credentials lets in 10 a second, as the service does; here it is to fit the limit
 // of the emulator.
-const spacingOf = ({ rateLimit = {} }: Emulator.EmulatorOptions = {}): Duration.Duration =>
+const limitOf = ({ rateLimit = {} }: Emulator.EmulatorOptions = {}): number =>
   rateLimit === "none"
-    ? Duration.zero
-    : Duration.unsafeDivide(rateLimit.window ?? "1 second", rateLimit.limit ?? 10)
+    ? Infinity
+    : (rateLimit.limit ?? 10) / Duration.toSeconds(rateLimit.window ?? "1 second")

@@ -89,7 +89,8 @@ export const listApiKeyPages = (
   }
   return prefetch === 0 ? walk(options, Effect.void) : Stream.unwrap(
     Effect.map(Effect.makeSemaphore(prefetch), (ahead) =>
-      walk(options, ahead.take(1)).pipe(
+      // In a finalizer, and wherever else nothing may be interrupted, an early end must still end it.
+      walk(options, Effect.interruptible(ahead.take(1))).pipe(
         Stream.buffer({ capacity: "unbounded" }),
         Stream.tap(() => ahead.release(1)),
       )),

@@ -75,7 +75,6 @@ export const credentialsFromStore = <E = never, R = never>(
   options?: CredentialsOptions,
 ): Layer.Layer<Credentials, E | SecretStoreEmpty, R> =>
   Layer.unwrapEffect(Effect.gen(function* () {
-    const context = yield* Effect.context<R>()
     const first = yield* Effect.flatMap(
       store.read,
       Option.match({
@@ -99,5 +98,5 @@ export const credentialsFromStore = <E = never, R = never>(
         )
       ),
     )
-    return Credentials.layerApiKey(Effect.provide(current, context), options)
+    return Credentials.layerApiKey(current, options)
   }))

@@ -11,7 +11,7 @@ import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
-import { AttemptWait } from "./AttemptWait.ts"
+import { AttemptWait, type AttemptWaitService } from "./AttemptWait.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
 /** How an attempt is bounded, and who is told of it. */
@@ -20,6 +20,10 @@ export interface AttemptOptions<A, E, R> {
   readonly context: Context.Context<R>
   readonly duration: Duration.Duration
   readonly onTimeout: () => E
+  /** What becomes of an attempt that interrupts itself, as a client of the user's may. */
+  readonly onSelfInterrupt: () => E
+  /** What a client that holds its requests back is told of them. */
+  readonly held: Omit<AttemptWaitService, "holdBack">
   /** Told when a wait in {@link AttemptWait} begins and when it ends. */
   readonly onWait: (isWaiting: boolean) => void
   /** Told, unless the attempt is interrupted, how many milliseconds counted. */
@@ -32,21 +36,38 @@ export interface AttemptOptions<A, E, R> {
  */
 export const withAttemptTimeout = <A, E, R>(
   attempt: Effect.Effect<A, E, R>,
-  { context, duration, onEnd, onTimeout, onWait }: AttemptOptions<A, E, R>,
+  { context, duration, held, onEnd, onSelfInterrupt, onTimeout, onWait }: AttemptOptions<A, E, R>,
 ): Effect.Effect<A, E> =>
   Effect.clockWith((clock) => {
     const startedAt = monotonicMillis(clock)
-    let waited = 0
-    let waitsSince: number | undefined
+    // A client can have several requests of its own under way: an attempt is held back while some of
+    // them wait and none is sent.
+    let waiting = 0
+    let sent = 0
+    let heldSince: number | undefined
+    let heldMillis = 0
     let isHeldBack = false
     let isSent = false
     let cutOff: Cause.Cause<unknown> | undefined
 
+    const heldUntil = (now: number): number =>
+      heldMillis + (heldSince === undefined ? 0 : now - heldSince)
+
     const active = (): number => {
       const now = monotonicMillis(clock)
-      return now - startedAt - waited - (waitsSince === undefined ? 0 : now - waitsSince)
+      return now - startedAt - heldUntil(now)
     }
 
+    const change = (waitingBy: number, sentBy: number): void => {
+      const now = monotonicMillis(clock)
+      heldMillis = heldUntil(now)
+      waiting += waitingBy
+      sent += sentBy
+      heldSince = waiting > 0 && sent === 0 ? now : undefined
+    }
+
+    let isOver = false
+    let isInterrupted = false
     let isTimedOut = false
     const endAfter = (
       millis: number,
@@ -59,22 +80,28 @@ export const withAttemptTimeout = <A, E, R>(
         return Fiber.interruptFork(work)
       })
 
-    const attemptWait = <B, E2, R2>(wait: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> =>
+    const holdBack: AttemptWaitService["holdBack"] = (wait, send) =>
       Effect.suspend(() => {
-        const since = monotonicMillis(clock)
-        waitsSince = since
+        change(1, 0)
         // A client that repeats by itself waits again with a request behind it that was sent.
         if (!isSent && !isHeldBack) {
           isHeldBack = true
           onWait(true)
         }
-        return Effect.onExit(wait, (exit) =>
+        const waited = Effect.onExit(wait, (exit) =>
           Effect.sync(() => {
-            waited += monotonicMillis(clock) - since
-            waitsSince = undefined
-            if (Exit.isFailure(exit)) cutOff = exit.cause
-            else release()
+            if (Exit.isFailure(exit)) {
+              change(-1, 0)
+              cutOff = exit.cause
+            } else {
+              change(-1, 1)
+              release()
+            }
           }))
+        return Effect.flatMap(
+          waited,
+          (value) => Effect.ensuring(send(value), Effect.sync(() => change(0, -1))),
+        )
       })
 
     const release = (): void => {
@@ -91,7 +118,10 @@ export const withAttemptTimeout = <A, E, R>(
 
     // What is set in a fiber of its own need not be set back, which would cost as much as a timer.
     const own = Effect.zipRight(
-      FiberRef.set(FiberRef.currentContext, Context.add(context, AttemptWait, attemptWait)),
+      FiberRef.set(
+        FiberRef.currentContext,
+        Context.add(context, AttemptWait, { ...held, holdBack }),
+      ),
       // All that it needs is in its fiber's context by then.
       attempt as Effect.Effect<A, E>,
     )
@@ -108,15 +138,21 @@ export const withAttemptTimeout = <A, E, R>(
             (timer) =>
               Effect.flatMap(
                 Effect.exit(restore(Effect.async<A, E>((resume) => {
-                  work.addObserver(resume)
-                  return Fiber.interruptAll([timer, work])
+                  work.addObserver((exit) => {
+                    isOver = true
+                    resume(exit)
+                  })
+                  return Effect.suspend(() => {
+                    isInterrupted = !isOver
+                    return Fiber.interruptAll([timer, work])
+                  })
                 }))),
                 (exit) => {
                   timer.unsafeInterruptAsFork(timer.id())
                   if (wentOn(exit)) release()
-                  const outcome = isTimedOut && Exit.isInterrupted(exit)
-                    ? Exit.fail(onTimeout())
-                    : exit
+                  const outcome = isInterrupted || !Exit.isInterrupted(exit)
+                    ? exit
+                    : Exit.fail(isTimedOut ? onTimeout() : onSelfInterrupt())
                   return Effect.zipRight(onEnd(outcome, active()), outcome)
                 },
               ),

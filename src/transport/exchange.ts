@@ -15,9 +15,9 @@ import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import { isRecord } from "effect/Predicate"
 import { type CallState, lost, mismatched, refusedSending } from "./failure.ts"
-import { type Gate, shutAsAsked } from "./gate.ts"
+import { type Gate, hear } from "./gate.ts"
 import { interpret, MaxResponseBytes, platformResponse, readBody } from "./response.ts"
-import { type Redact, redactor } from "./redact.ts"
+import type { Redact } from "./redact.ts"
 import type { Call } from "./request.ts"
 import type { FailedAttempt } from "./RetryPolicy.ts"
 import { isOf, type Sendings } from "./sendings.ts"
@@ -26,8 +26,9 @@ import { shielded } from "./shield.ts"
 /** What an exchange needs besides its request. */
 export interface ExchangeOptions<A> {
   readonly call: Call<A>
-  /** The token in the request, which nothing that comes of the answer may show. */
-  readonly token: string
+  /** The tokens that its request has held, which nothing that comes of the answer may show. */
+  readonly tokens: ReadonlyArray<string>
+  readonly redact: Redact
   readonly gate: Gate | undefined
   readonly state: () => CallState
   readonly sendings: Sendings
@@ -45,8 +46,7 @@ export const exchange = <A>(
   context: Context.Context<HttpClient.HttpClient>,
   options: ExchangeOptions<A>,
 ): Effect.Effect<Received<A>, FailedAttempt> => {
-  const { gate, sendings, state, token } = options
-  const redact = redactor([token])
+  const { gate, redact, sendings, state } = options
   const failed = (error: HttpClientError.HttpClientError): FailedAttempt =>
     lost(state(), "Connection", describeLoss(error, redact))
   // Under the shield from the first: a client may fail before it has made an Effect.
@@ -64,8 +64,8 @@ export const exchange = <A>(
     if (isElsewhere(response, sendings.origin)) {
       return Effect.fail(mismatched(state(), response.status, elsewhere))
     }
-    const received = receive(response, Context.get(context, MaxResponseBytes), options, redact)
-    return gate === undefined ? received : Effect.zipRight(shutAsAsked(gate, response), received)
+    const received = receive(response, Context.get(context, MaxResponseBytes), options)
+    return gate === undefined ? received : Effect.zipRight(hear(gate, response), received)
   })
   return Effect.zipRight(
     // What is set in a fiber of its own need not be set back.
@@ -95,8 +95,7 @@ const maxFailureBytes = 256 * 1024
 const receive = <A>(
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number,
-  { call, state, token }: ExchangeOptions<A>,
-  redact: Redact,
+  { call, redact, state, tokens }: ExchangeOptions<A>,
 ): Effect.Effect<Received<A>, FailedAttempt> => {
   const { headers, status } = response
   const isSuccess = status >= 200 && status <= 299
@@ -117,7 +116,7 @@ const receive = <A>(
               state(),
               { status, headers, body: Option.getOrElse(body, () => "") },
               call,
-              token,
+              tokens,
               now,
             ),
         )

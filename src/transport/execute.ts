@@ -17,10 +17,11 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
 import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
-import { Credentials, type Token } from "../Credentials.ts"
+import { Credentials, isHeaderText, type Token } from "../Credentials.ts"
 import { withAttemptTimeout } from "./attemptTimeout.ts"
 import { exchange, type Received } from "./exchange.ts"
 import { type CallState, lost, refused } from "./failure.ts"
+import { entering, type Gate } from "./gate.ts"
 import {
   errorType,
   recordRequest,
@@ -30,7 +31,7 @@ import {
 } from "./metrics.ts"
 import { operations } from "./operation.ts"
 import { redactor } from "./redact.ts"
-import { type Call, makeRequest, type Refusal } from "./request.ts"
+import { type Call, makeRequest, type Refusal, withToken } from "./request.ts"
 import {
   type FailedAttempt,
   RetryPolicy,
@@ -38,7 +39,7 @@ import {
   retrySchedule,
 } from "./RetryPolicy.ts"
 import { makeSendings } from "./sendings.ts"
-import { withRedactedDefects } from "./shield.ts"
+import { redactingSpan, withRedactedDefects } from "./shield.ts"
 
 /** Carries out a call, or fails with the refusal of its input before anything is sent. */
 export const execute = <A>(
@@ -104,22 +105,27 @@ const attempt = <A>(
 ): Effect.Effect<A, FailedAttempt> => {
   const credentials = Context.get(context, Credentials)
   const { gate } = credentials
-  const own = Context.add(context, Tracer.ParentSpan, progress.span)
 
   const markSent = (isSent: boolean): void => {
     progress.isSent = isSent
     progress.attempts += isSent ? 1 : -1
   }
 
-  const send = (redacted: Redacted.Redacted<string>): Effect.Effect<Received<A>, FailedAttempt> => {
-    const token = Redacted.isRedacted(redacted) ? Redacted.value(redacted) : ""
+  const send = (
+    redacted: Redacted.Redacted<string>,
+    hadTurn: boolean,
+  ): Effect.Effect<Received<A>, FailedAttempt> => {
+    const token = tokenIn(redacted)
+    const tokens = [token]
+    const redact = redactor(tokens)
     const request = makeRequest(progress.operation, call, credentials, token)
     if (Either.isLeft(request)) return Effect.fail(refused(stateOf(progress), request.left))
     const server = progress.server ??= serverAttributes(request.right.url)
+    const state = () => stateOf(progress)
     const sendings = makeSendings({
       origin: new URL(request.right.url).origin,
       mayRepeat: operations[progress.operation].idempotent,
-      requestInit: Option.getOrUndefined(Context.getOption(own, FetchHttpClient.RequestInit)),
+      requestInit: Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
       onAgain: () => {
         progress.attempts++
       },
@@ -127,44 +133,71 @@ const attempt = <A>(
     const sent = Effect.suspend(() => {
       markSent(true)
       progress.status = undefined
-      const state = () => stateOf(progress)
-      return exchange(request.right, own, { call, token, gate, state, sendings })
+      return exchange(request.right, context, { call, tokens, redact, gate, state, sendings })
     })
-    const timed = withAttemptTimeout(sent, {
-      context: Context.add(own, FetchHttpClient.RequestInit, sendings.requestInit),
+    return withAttemptTimeout(sent, {
+      context: context.pipe(
+        Context.add(FetchHttpClient.RequestInit, sendings.requestInit),
+        // A client can write its request on the span that it finds.
+        Context.add(Tracer.ParentSpan, redactingSpan(progress.span, redact)),
+      ),
       duration: attemptTimeout,
+      held: {
+        hadTurn,
+        renewed: (request) =>
+          Effect.map(current, (redacted) => {
+            const token = tokenIn(redacted)
+            // One that no header can carry is told by the next attempt.
+            if (tokens.includes(token) || !isHeaderText(token)) return request
+            tokens.push(token)
+            return withToken(request, token)
+          }),
+      },
       onTimeout: () => {
         const what = `no whole answer within ${Duration.format(attemptTimeout)}`
         return lost(stateOf(progress), "Timeout", what)
       },
+      onSelfInterrupt: () =>
+        lost(stateOf(progress), "Connection", "the HttpClient beneath interrupted itself"),
       onWait: (isWaiting) => markSent(!isWaiting),
       onEnd: (exit, millis) => recordExit(progress, server, exit, millis),
     })
-    return gate === undefined ? timed : Effect.zipRight(gate.enter, timed)
   }
 
-  const once = Effect.tapError(
-    Effect.flatMap(currentToken(credentials.token, progress.span), send),
-    ({ error }) =>
-      Effect.sync(() => {
-        progress.isSent = false
-        progress.mayHaveApplied = error.mayHaveApplied
-      }),
-  )
+  const current = currentToken(credentials.token, progress.span)
+  // A token is asked for when its request is about to go, not while it waits.
+  const once = (hadTurn: boolean) =>
+    enter(gate, hadTurn).pipe(
+      Effect.zipRight(current),
+      Effect.flatMap((redacted) => send(redacted, hadTurn)),
+      Effect.tapError(({ error }) =>
+        Effect.sync(() => {
+          progress.isSent = false
+          progress.mayHaveApplied = error.mayHaveApplied
+        })
+      ),
+    )
   // A 401 proves that nothing was done, so that even a create may follow it.
   const renewed = Effect.catchIf(
-    once,
+    once(false),
     ({ error }) =>
       error._tag === "Unauthorized" && Effect.isEffect(credentials.token) &&
       !progress.isTokenRenewed,
     (failed) => {
       progress.isTokenRenewed = true
       const report = reportRetry(progress, failed, Duration.zero)
-      return Effect.zipRight(Effect.withParentSpan(report, progress.span), once)
+      return Effect.zipRight(Effect.withParentSpan(report, progress.span), once(true))
     },
   )
   return Effect.map(renewed, ({ model }) => model)
 }
+
+const enter = (gate: Gate | undefined, hadTurn: boolean): Effect.Effect<void> =>
+  gate === undefined ? Effect.void : Effect.flatMap(entering(hadTurn), gate.enter)
+
+// From JavaScript, anything can come.
+const tokenIn = (redacted: Redacted.Redacted<string>): string =>
+  Redacted.isRedacted(redacted) ? Redacted.value(redacted) : ""
 
 const currentToken = (
   token: Token,

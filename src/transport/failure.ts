@@ -105,7 +105,7 @@ export const refusedSending = (
     : status >= 200 && status <= 299
     ? mismatched(state, status, what)
     // What the client kept to itself of the answer is not known.
-    : failedStatus(state, { status, headers: {}, body: "" }, "", 0)
+    : failedStatus(state, { status, headers: {}, body: "" }, [], 0)
 }
 
 /** Says what is wrong with a body, without what stands in it. */
@@ -116,13 +116,13 @@ export const describeMismatch = ({ actual, expected, path }: Mismatch): string =
 export const failedStatus = (
   state: CallState,
   answer: Answer,
-  token: string,
+  tokens: ReadonlyArray<string>,
   now: number,
 ): FailedAttempt => {
   const { operation } = state
   const { roles, subject } = operations[operation]
   const { status } = answer
-  const { code, details, message } = readStatus(answer.body, token)
+  const { code, details, message } = readStatus(answer.body, tokens)
   // Of a redirect it says when to look at the new place, where nothing is sent.
   const retryAfter = status < 400 ? Option.none() : parseRetryAfter(answer.headers, now)
   const isRateLimited = isRateLimit(status, retryAfter, message)
@@ -222,12 +222,12 @@ interface Status {
 const nothing: Status = { code: undefined, message: undefined, details: [] }
 
 // The API's description promises a google.rpc.Status for some answers, and nothing for the others.
-const readStatus = (body: string, token: string): Status => {
+const readStatus = (body: string, tokens: ReadonlyArray<string>): Status => {
   const json = Option.getOrUndefined(parseJson(body))
   if (!isRecord(json)) return nothing
   const secrets = secretsIn(unescapeJson(body))
   if (secrets === undefined) return nothing
-  const redact = redactor([token, ...secrets])
+  const redact = redactor([...tokens, ...secrets])
   const { code, details, message } = json
   return {
     code: Number.isSafeInteger(code) && typeof code === "number" ? code : undefined,

@@ -5,69 +5,144 @@
  */
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import { makeLine } from "./line.ts"
-import { currentMonotonicMillis } from "./monotonic.ts"
+import { currentMonotonicMillis, type monotonicMillis } from "./monotonic.ts"
 import { RetryPolicy } from "./RetryPolicy.ts"
 import { parseRetryAfter } from "./retryAfter.ts"
 
-/** A gate that an answer's `Retry-After` shuts for all who come to it. */
+/** One that comes to a gate. */
+export interface Entering {
+  /** Until when it waits for the gate to open, by {@link monotonicMillis}. */
+  readonly latest: number
+  /** Whether it had its turn already, and goes before those who still wait for theirs. */
+  readonly hadTurn: boolean
+}
+
+/** One that waits for as long as its `RetryPolicy` says, from now on. */
+export const entering = (hadTurn: boolean): Effect.Effect<Entering> =>
+  Effect.map(
+    Effect.all([currentMonotonicMillis, RetryPolicy]),
+    ([now, { maxRetryAfter }]) => ({ latest: now + Duration.toMillis(maxRetryAfter), hadTurn }),
+  )
+
+/**
+ * A gate that an answer's `Retry-After` shuts for all who come to it. Nobody waits longer than its own
+ * policy allows, whoever stands before it: it goes at once, and fails on an answer of its own.
+ */
 export interface Gate {
-  /** Waits, first come, first served, until the gate is open. */
-  readonly enter: Effect.Effect<void>
+  /** Waits until the gate is open. */
+  readonly enter: (one: Entering) => Effect.Effect<void>
+  /** Whether it is shut for one that comes now. */
+  readonly isShut: (one: Entering) => Effect.Effect<boolean>
   /** Shuts the gate for so long, unless it is shut for longer already. */
   readonly shut: (wait: Duration.Duration) => Effect.Effect<void>
+  /** Notes an answer that does not shut it, which tells what rate the API takes. */
+  readonly pass: Effect.Effect<void>
 }
 
 /**
- * An open gate. Those who had to wait are let in one by one, `spacing` apart, so that they do not
- * meet the next refusal together.
+ * An open gate. Those who had to wait are let in one by one, so that they do not meet the next refusal
+ * together: `limit` a second, or, where the API took more than that in the second before it shut the
+ * gate, as many as it took, and a quarter more with each second, so that those who come meanwhile do
+ * not make the line longer for ever.
  */
-export const makeGate = (spacing: Duration.Duration): Gate => {
+export const makeGate = (limit: number): Gate => {
   const line = makeLine()
-  let opensAt = 0
+  const waiting = new Set<{ readonly latest: number; readonly leave: Deferred.Deferred<void> }>()
+  const taken = makeRate()
+  let shutUntil = 0
+  let nextAt = 0
   let wasShut = false
+  let rateAtFirst = limit
 
   const untilOpen: Effect.Effect<void> = Effect.flatMap(
     currentMonotonicMillis,
-    (now) =>
-      now >= opensAt
+    (now) => {
+      const opensAt = Math.max(shutUntil, nextAt)
+      return now >= opensAt
         ? Effect.sync(() => {
-          opensAt = now + Duration.toMillis(spacing)
+          nextAt = now + 1000 / rateAfter(rateAtFirst, limit, now - shutUntil)
           wasShut = line.waiting() > 0
         })
         // The gate may be shut again meanwhile.
-        : Effect.zipRight(Effect.sleep(Duration.millis(Math.ceil(opensAt - now))), untilOpen),
+        : Effect.zipRight(Effect.sleep(Duration.millis(Math.ceil(opensAt - now))), untilOpen)
+    },
   )
 
-  const enterShut = Effect.flatMap(
-    Effect.all([currentMonotonicMillis, RetryPolicy]),
-    ([now, { maxRetryAfter }]) =>
-      // Who would not wait so long is to learn it from an answer of its own, and to fail.
-      opensAt - now <= Duration.toMillis(maxRetryAfter) ? line.turn(untilOpen) : Effect.void,
-  )
+  const enterShut = ({ hadTurn, latest }: Entering): Effect.Effect<void> => {
+    const one = { latest, leave: Deferred.unsafeMake<void>(FiberId.none) }
+    return Effect.suspend(() => {
+      waiting.add(one)
+      // Also where nothing else may be interrupted, each of the two ends the other.
+      return Effect.raceFirst(
+        Effect.interruptible(line.turn(untilOpen, hadTurn)),
+        Effect.interruptible(Deferred.await(one.leave)),
+      )
+    }).pipe(Effect.ensuring(Effect.sync(() => waiting.delete(one))))
+  }
 
   return {
-    enter: Effect.suspend(() => wasShut ? enterShut : Effect.void),
+    enter: (one) =>
+      Effect.suspend(() => wasShut && shutUntil <= one.latest ? enterShut(one) : Effect.void),
+    isShut: ({ latest }) =>
+      Effect.map(currentMonotonicMillis, (now) => now < shutUntil && shutUntil <= latest),
     shut: (wait) =>
       Effect.map(currentMonotonicMillis, (now) => {
         wasShut = true
-        opensAt = Math.max(opensAt, now + Duration.toMillis(wait))
+        shutUntil = Math.max(shutUntil, now + Duration.toMillis(wait))
+        rateAtFirst = Math.max(limit, taken.perSecond(now))
+        for (const { latest, leave } of waiting) {
+          if (shutUntil > latest) Deferred.unsafeDone(leave, Effect.void)
+        }
       }),
+    pass: Effect.map(currentMonotonicMillis, taken.add),
+  }
+}
+
+/** Decides how many a second are let in so long after the gate has opened again. */
+export const rateAfter = (rateAtFirst: number, limit: number, millisOpen: number): number =>
+  rateAtFirst > limit ? rateAtFirst * (1 + Math.floor(millisOpen / 1000) / 4) : rateAtFirst
+
+// Counts by whole seconds: the one that runs, and the one before.
+const makeRate = () => {
+  let second = 0
+  let now = 0
+  let before = 0
+  const turnTo = (millis: number): void => {
+    const next = Math.floor(millis / 1000)
+    if (next === second) return
+    before = next === second + 1 ? now : 0
+    now = 0
+    second = next
+  }
+  return {
+    add: (millis: number): void => {
+      turnTo(millis)
+      now++
+    },
+    perSecond: (millis: number): number => {
+      turnTo(millis)
+      return Math.max(now, before)
+    },
   }
 }
 
 /**
- * Shuts the gate for as long as an answer asks for, unless that is longer than any call would wait:
- * then each is to learn it from an answer of its own, and to fail.
+ * Lets a gate hear an answer. It shuts for as long as the answer asks for, unless that is longer than
+ * the call would wait: then each learns it from an answer of its own, and fails.
  */
-export const shutAsAsked = (
+export const hear = (
   gate: Gate,
   response: HttpClientResponse.HttpClientResponse,
 ): Effect.Effect<void> =>
-  response.status < 400 || response.headers["retry-after"] === undefined
+  response.status < 400
+    ? gate.pass
+    : response.headers["retry-after"] === undefined
     ? Effect.void
     : Effect.flatMap(
       Effect.all([Clock.currentTimeMillis, RetryPolicy]),

@@ -91,7 +91,7 @@ export const makeRequest = <A>(
   }
   const headers: Record<string, string> = {
     accept: "application/json",
-    authorization: `Bearer ${token}`,
+    authorization: bearer(token),
     "cc-version": "2024-09-16",
     "user-agent": `effect-crdb-api-keys/${version} (@effect-crdb/api-keys)`,
   }
@@ -112,3 +112,12 @@ export const makeRequest = <A>(
     }),
   )
 }
+
+/** The same request, with another token. */
+export const withToken = (
+  request: HttpClientRequest.HttpClientRequest,
+  token: string,
+): HttpClientRequest.HttpClientRequest =>
+  HttpClientRequest.setHeader(request, "authorization", bearer(token))
+
+const bearer = (token: string): string => `Bearer ${token}`

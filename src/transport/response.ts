@@ -51,11 +51,11 @@ export const interpret = <A>(
   state: CallState,
   answer: Answer,
   { decode, forUrls = () => [] }: Call<A>,
-  token: string,
+  tokens: ReadonlyArray<string>,
   now: number,
 ): Either.Either<A, FailedAttempt> => {
   const { body, headers, status } = answer
-  if (status < 200 || status > 299) return Either.left(failedStatus(state, answer, token, now))
+  if (status < 200 || status > 299) return Either.left(failedStatus(state, answer, tokens, now))
   const unexpected = (what: string) => Either.left(mismatched(state, status, what))
   if (!isJson(headers["content-type"])) return unexpected("its Content-Type is not JSON")
   if (body === "") return unexpected("its body is empty")
@@ -63,7 +63,7 @@ export const interpret = <A>(
   if (Either.isLeft(json)) return unexpected("its body is not JSON")
   const decoded = decode(json.right)
   if (Either.isLeft(decoded)) return unexpected(describeMismatch(decoded.left))
-  return forUrls(decoded.right).some((text) => holdsSecret(text, token))
+  return forUrls(decoded.right).some((text) => tokens.some((token) => holdsSecret(text, token)))
     ? unexpected("a page token in its body holds a secret")
     : Either.right(decoded.right)
 }

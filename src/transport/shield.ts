@@ -115,8 +115,8 @@ const redactingTracer = (tracer: Tracer.Tracer, redact: Redact): Tracer.Tracer =
     context: (execution, fiber) => tracer.context(execution, fiber),
   })
 
-// Whatever else a tracer's spans have, and look for in a parent, stays as it is.
-const redactingSpan = (span: Tracer.Span, redact: Redact): Tracer.Span => {
+/** A span that redacts. Whatever else a tracer's spans have, and look for in a parent, stays as it is. */
+export const redactingSpan = (span: Tracer.Span, redact: Redact): Tracer.Span => {
   const redacting: Pick<Tracer.Span, "attribute" | "event" | "end"> = {
     attribute: (key, value) => {
       // Servers choose names and values of headers; all that could be shown is that there are some.

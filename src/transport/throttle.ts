@@ -4,13 +4,15 @@
  * @module
  */
 import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { AttemptWait } from "./AttemptWait.ts"
-import { makeGate, shutAsAsked } from "./gate.ts"
+import { type Entering, entering, hear, makeGate } from "./gate.ts"
 import { makeLine } from "./line.ts"
 import { timeThrottleWait } from "./metrics.ts"
 import { currentMonotonicMillis } from "./monotonic.ts"
@@ -159,34 +161,56 @@ export const throttledByStore = (
         limit: options.limit,
         window: Duration.decode(options.window),
       }
-      const gate = makeGate(Duration.zero)
+      const gate = makeGate(Infinity)
       const line = makeLine()
 
-      const take = (note: (taken: Taken) => void): Effect.Effect<void> =>
+      // False where the gate is shut: whoever has the turn may be one that waits longer than others do.
+      const takeToken = (one: Entering, note: (taken: Taken) => void): Effect.Effect<boolean> =>
+        Effect.if(gate.isShut(one), {
+          onTrue: () => Effect.succeed(false),
+          onFalse: () =>
+            Effect.flatMap(
+              Effect.uninterruptible(Effect.tap(store.take(bucket), note)),
+              (taken) =>
+                taken._tag === "Taken"
+                  ? Effect.succeed(true)
+                  : Effect.zipRight(Effect.sleep(taken.retryAfter), takeToken(one, note)),
+            ),
+        })
+      const waitForToken = (one: Entering, note: (taken: Taken) => void): Effect.Effect<void> =>
         Effect.flatMap(
-          Effect.zipRight(gate.enter, Effect.uninterruptible(Effect.tap(store.take(bucket), note))),
-          (taken) =>
-            taken._tag === "Taken"
-              ? Effect.void
-              : Effect.zipRight(Effect.sleep(taken.retryAfter), take(note)),
+          Effect.zipRight(gate.enter(one), line.turn(takeToken(one, note), one.hadTurn)),
+          (isTaken) => isTaken ? Effect.void : waitForToken(one, note),
         )
 
-      return HttpClient.transform(client, (send) =>
-        Effect.flatMap(AttemptWait, (attemptWait) => {
+      const send = (request: HttpClientRequest.HttpClientRequest) =>
+        Effect.flatMap(AttemptWait, ({ hadTurn, holdBack, renewed }) => {
           let last: Taken | undefined
-          const wait = attemptWait(timeThrottleWait(line.turn(take((taken) => last = taken))))
-          return Effect.zipRight(wait, send).pipe(
+          const wait = Effect.gen(function* () {
+            const start = yield* currentMonotonicMillis
+            const one = yield* entering(hadTurn)
+            yield* timeThrottleWait(waitForToken(one, (taken) => last = taken))
+            const isLate = (yield* currentMonotonicMillis) - start >= 1
+            return isLate ? yield* renewed(request) : request
+          })
+          return holdBack(wait, client.execute).pipe(
             Effect.onExit((exit) =>
               last?._tag === "Taken" ? last.answered(Exit.isSuccess(exit)) : Effect.void
             ),
             Effect.tapBoth({
               // A client of the user's may turn a status into an error, as filterStatusOk does.
               onFailure: (error) =>
-                error._tag === "ResponseError" ? shutAsAsked(gate, error.response) : Effect.void,
-              onSuccess: (response) => shutAsAsked(gate, response),
+                error._tag === "ResponseError" ? hear(gate, error.response) : Effect.void,
+              onSuccess: (response) => hear(gate, response),
             }),
           )
-        }))
+        })
+      return HttpClient.makeWith<
+        HttpClientError.HttpClientError,
+        never,
+        HttpClientError.HttpClientError,
+        never
+      >(Effect.flatMap(send), Effect.succeed)
     }),
   )
 

@@ -10,7 +10,6 @@ import { Credentials, getApiKey, listApiKeysPage, throttled } from "@effect-crdb
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -88,7 +87,7 @@ const measure = (latency: number, client: (client: Client) => Client) =>
         // The gate of the credentials lets in 10 a second, as the service does.
         Effect.provideService(Credentials, {
           ...credentials,
-          gate: makeGate(Duration.millis(1000 / limit)),
+          gate: makeGate(limit),
         }),
         Effect.orDie,
       )

@@ -11,9 +11,9 @@ import { AttemptWait, type AttemptWaitService } from "../../src/transport/Attemp
 
 const seconds = (count: number) => Effect.sleep(Duration.seconds(count))
 
-/** What a client does before it sends. */
-const waiting = <A, E>(wait: Effect.Effect<A, E>) =>
-  Effect.flatMap(AttemptWait, (attemptWait) => attemptWait(wait))
+/** What a client does before it sends, and then sends. */
+const waiting = <A, E>(wait: Effect.Effect<A, E>, send: Effect.Effect<void> = Effect.void) =>
+  Effect.flatMap(AttemptWait, ({ holdBack }) => holdBack(wait, () => send))
 const wait = (count: number) => waiting(seconds(count))
 
 /** What was told of an attempt: in which second, what, and how many seconds of it counted. */
@@ -36,7 +36,9 @@ const play = (attempt: Effect.Effect<unknown, string>, interruptedAfter = 600) =
     const fiber = yield* Effect.fork(withAttemptTimeout(attempt, {
       context: Context.empty(),
       duration: Duration.seconds(30),
+      held: { hadTurn: false, renewed: Effect.succeed },
       onTimeout: () => "too slow",
+      onSelfInterrupt: () => "interrupted itself",
       onWait: (isWaiting) => told.push([now(), isWaiting ? "waits" : "is sent"]),
       onEnd: (exit, millis) =>
         Effect.sync(() => told.push([now(), outcomeOf(exit), millis / 1000])),
@@ -91,6 +93,21 @@ describe("an attempt", () => {
       [[0, "waits"], [5, "is sent"], [5, "reset", 0]],
     ],
     [
+      "of a client that interrupts itself is a failure",
+      Effect.zipRight(seconds(2), Effect.interrupt),
+      [[2, "interrupted itself", 2]],
+    ],
+    [
+      "of a client that sends while another of its requests waits is timed",
+      Effect.all([waiting(Effect.void, Effect.never), wait(1000)], { concurrency: 2 }),
+      [[0, "waits"], [0, "is sent"], [30, "too slow", 30]],
+    ],
+    [
+      "of a client that has two requests wait is timed from the first that is sent",
+      Effect.all([wait(50), waiting(seconds(40), Effect.never)], { concurrency: 2 }),
+      [[0, "waits"], [40, "is sent"], [70, "too slow", 30]],
+    ],
+    [
       "whose wait fails is not sent, and that time does not count",
       Effect.zipRight(seconds(2), waiting(Effect.zipRight(seconds(10), Effect.fail("closed")))),
       [[2, "waits"], [12, "closed", 2]],
@@ -134,7 +151,10 @@ describe("a client's wait", () => {
   it.effect("in a client of another copy of this module does not count either", () =>
     Effect.gen(function* () {
       const other = Context.GenericTag<never, AttemptWaitService>("@effect-crdb/AttemptWait")
-      const attempt = Effect.flatMap(other, (wait) => wait(seconds(50)))
+      const attempt = Effect.flatMap(
+        other,
+        ({ holdBack }) => holdBack(seconds(50), () => Effect.void),
+      )
       expect((yield* play(attempt)).told).toEqual([
         [0, "waits"],
         [50, "is sent"],

@@ -17,7 +17,7 @@ const failed = (
   operation: Operation,
   status: number,
   answer: { readonly body?: string; readonly headers?: Record<string, string> } = {},
-) => failedStatus(state(operation), { status, headers: {}, body: "", ...answer }, "token", 0)
+) => failedStatus(state(operation), { status, headers: {}, body: "", ...answer }, ["token"], 0)
 
 const retryAfter = { "retry-after": "7" }
 
@@ -238,7 +238,7 @@ describe("a failure has", () => {
   it("the change left open by an earlier attempt", () => {
     const earlier = { ...state("deleteApiKey"), mayHaveApplied: true }
     const answer = { status: 404, headers: {}, body: "" }
-    expect(failedStatus(earlier, answer, "token", 0).error.mayHaveApplied).toBe(true)
+    expect(failedStatus(earlier, answer, ["token"], 0).error.mayHaveApplied).toBe(true)
     expect(mismatched({ ...earlier, operation: "getApiKey" }, 200, "").error.mayHaveApplied)
       .toBe(true)
   })

@@ -129,7 +129,7 @@ describe("an answer with a body that fits", () => {
     const state = { operation: "getApiKey", attempts: 1, mayHaveApplied: false } as const
     const headers = contentType === undefined ? {} : { "content-type": contentType }
     const answer = { status, headers, body: "{}" }
-    const decoded = interpret(state, answer, { decode: Either.right }, "token", 0)
+    const decoded = interpret(state, answer, { decode: Either.right }, ["token"], 0)
     return Either.match(decoded, { onLeft: ({ error }) => error.message, onRight: () => "fits" })
   }
 

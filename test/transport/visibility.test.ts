@@ -1,4 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HashMap from "effect/HashMap"
@@ -12,10 +14,16 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import * as Tracer from "effect/Tracer"
-import { Credentials, RetryPolicy, throttled, withRetryPolicy } from "../../src/mod.ts"
+import {
+  Credentials,
+  credentialsFromStore,
+  RetryPolicy,
+  throttled,
+  withRetryPolicy,
+} from "../../src/mod.ts"
 import { serverAttributes } from "../../src/transport/metrics.ts"
 import { asked, type Call, callsTo, operations } from "./retryTable.ts"
-import { key, ok, scripted, type Step, token } from "./scripted.ts"
+import { credentials, key, ok, scripted, type Step, token } from "./scripted.ts"
 
 const calls = callsTo({ id: key.id, serviceAccountId: key.service_account_id })
 
@@ -106,6 +114,8 @@ const serverOfItsOwn = (baseUrl: string) =>
 
 const limited = { status: 429, headers: asked("7") }
 
+const outside = Tracer.externalSpan({ spanId: "0", traceId: "0" })
+
 describe("a span", () => {
   for (const operation of operations) {
     it.effect(`of ${operation} has the client's own span of the request within it`, () =>
@@ -119,6 +129,57 @@ describe("a span", () => {
           .toBe(outer?.attributes["http.request.method"])
       }))
   }
+
+  it.effect.each<readonly [string, (layer: Layer.Layer<Credentials>) => Layer.Layer<Credentials>]>([
+    ["in no span", (layer) => layer],
+    ["in another span", (layer) => Layer.withSpan(layer, "building")],
+    ["in the span of a program", (layer) => layer.pipe(Layer.withParentSpan(outside))],
+  ])(
+    "of a token is within the call that asks for it, where its layer was built %s",
+    ([, built]) =>
+      Effect.gen(function* () {
+        const { spans, tracer } = recordingTracer()
+        const asking = Effect.withSpan(Effect.succeed(Redacted.make(token)), "token")
+        const layers = [
+          Credentials.layerApiKey(asking),
+          Credentials.layerJwt({ token: asking, vanityName: "v" }),
+          Layer.orDie(credentialsFromStore({ read: Effect.asSome(asking) })),
+        ]
+        for (const layer of layers) {
+          spans.length = 0
+          yield* calls.getApiKey.pipe(
+            Effect.provide(Layer.merge(scripted(ok).client, built(layer))),
+            Effect.withTracer(tracer),
+          )
+          expect(spans.findLast(({ name }) => name === "token")?.within).toBe("ApiKeys.getApiKey")
+        }
+      }),
+  )
+
+  it.effect("is redacted where a client writes its request on the span that it finds", () =>
+    Effect.gen(function* () {
+      const { spans, tracer } = recordingTracer()
+      const annotating = HttpClient.makeWith<never, never, never, never>(
+        Effect.flatMap((request) =>
+          Effect.as(
+            Effect.annotateCurrentSpan({
+              authorization: request.headers["authorization"],
+              "http.request.header.authorization": request.headers["authorization"],
+            }),
+            HttpClientResponse.fromWeb(request, Response.json(key)),
+          )
+        ),
+        Effect.succeed,
+      )
+      yield* calls.getApiKey.pipe(
+        Effect.provideService(HttpClient.HttpClient, annotating),
+        Effect.provide(credentials),
+        Effect.withTracer(tracer),
+      )
+      expect(spans.map(({ name }) => name)).toEqual(["ApiKeys.getApiKey"])
+      expect(spans[0]?.attributes).toMatchObject({ authorization: "Bearer <redacted>" })
+      expect(spans[0]?.attributes).not.toHaveProperty("http.request.header.authorization")
+    }))
 
   it.effect("says where its request went and how it was answered", () =>
     Effect.gen(function* () {
