@@ -22,8 +22,8 @@ export type Token<R = never> =
 /** What {@link Credentials} holds. */
 export interface CredentialsService {
   /**
-   * An API key's secret or a JWT. An Effect is asked anew before each attempt, retries included, and
-   * once more after a 401: let it answer from a cache. Of its time only a deadline takes account.
+   * An API key's secret or a JWT. An Effect is asked anew for each attempt, when its request is about
+   * to go, and once more after a 401: let it answer from a cache. Only a deadline counts its time.
    */
   readonly token: Token
   /** The organization's vanity name, which the API requires beside a JWT. */

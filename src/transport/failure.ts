@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import { isRecord } from "effect/Predicate"
 import * as Failure from "../ApiKeyError.ts"
 import type { Mismatch } from "./decode.ts"
+import { parseJson } from "./json.ts"
 import { operations } from "./operation.ts"
 import { redactor, secretsIn, showDetails, showText } from "./redact.ts"
 import type { Refusal } from "./request.ts"
@@ -235,8 +236,6 @@ const readStatus = (body: string, tokens: ReadonlyArray<string>): Status => {
     details: Array.isArray(details) ? showDetails(details, redact) : [],
   }
 }
-
-const parseJson: (body: string) => Option.Option<unknown> = Option.liftThrowable(JSON.parse)
 
 // In JSON any character can be written as an escape, which hides a secret from those who search.
 // What is nested deeper than the stack reaches can be parsed, but not written anew without them.

@@ -19,6 +19,7 @@ import {
   failedStatus,
   mismatched,
 } from "./failure.ts"
+import { parseJson } from "./json.ts"
 import { holdsSecret } from "./redact.ts"
 import type { Call } from "./request.ts"
 import type { FailedAttempt } from "./RetryPolicy.ts"
@@ -60,8 +61,8 @@ export const interpret = <A>(
   if (!isJson(headers["content-type"])) return unexpected("its Content-Type is not JSON")
   if (body === "") return unexpected("its body is empty")
   const json = parseJson(body)
-  if (Either.isLeft(json)) return unexpected("its body is not JSON")
-  const decoded = decode(json.right)
+  if (Option.isNone(json)) return unexpected("its body is not JSON")
+  const decoded = decode(json.value)
   if (Either.isLeft(decoded)) return unexpected(describeMismatch(decoded.left))
   return forUrls(decoded.right).some((text) => tokens.some((token) => holdsSecret(text, token)))
     ? unexpected("a page token in its body holds a secret")
@@ -71,9 +72,6 @@ export const interpret = <A>(
 // An absent type is no ground to throw away an answer whose secret is shown only once.
 const isJson = (contentType: string | undefined): boolean =>
   contentType === undefined || /^\s*[\w.-]+\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType)
-
-const parseJson = (body: string): Either.Either<unknown, unknown> =>
-  Either.try(() => JSON.parse(body))
 
 /** Reads a body of at most `maxBytes`; of a longer one no more is read, and it is None. */
 export const readBody = (
