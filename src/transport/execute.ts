@@ -39,7 +39,7 @@ import {
   retrySchedule,
 } from "./RetryPolicy.ts"
 import { makeSendings } from "./sendings.ts"
-import { redactingSpan, withRedactedDefects } from "./shield.ts"
+import { withRedactedDefects } from "./shield.ts"
 
 /** Carries out a call, or fails with the refusal of its input before anything is sent. */
 export const execute = <A>(
@@ -66,6 +66,7 @@ export const execute = <A>(
           isSent: false,
           isTokenRenewed: false,
           server: undefined,
+          origin: undefined,
           status: undefined,
         }
         const call = Either.isLeft(input)
@@ -87,6 +88,8 @@ interface Progress {
   isSent: boolean
   isTokenRenewed: boolean
   server: ServerAttributes | undefined
+  /** Of the URL that it goes to. */
+  origin: string | undefined
   /** Of the answer to the latest request; undefined where there is none. */
   status: number | undefined
 }
@@ -123,7 +126,7 @@ const attempt = <A>(
     const server = progress.server ??= serverAttributes(request.right.url)
     const state = () => stateOf(progress)
     const sendings = makeSendings({
-      origin: new URL(request.right.url).origin,
+      origin: progress.origin ??= new URL(request.right.url).origin,
       mayRepeat: operations[progress.operation].idempotent,
       requestInit: Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
       onAgain: () => {
@@ -138,8 +141,7 @@ const attempt = <A>(
     return withAttemptTimeout(sent, {
       context: context.pipe(
         Context.add(FetchHttpClient.RequestInit, sendings.requestInit),
-        // A client can write its request on the span that it finds.
-        Context.add(Tracer.ParentSpan, redactingSpan(progress.span, redact)),
+        Context.add(Tracer.ParentSpan, progress.span),
       ),
       duration: attemptTimeout,
       held: {
@@ -193,7 +195,7 @@ const attempt = <A>(
 }
 
 const enter = (gate: Gate | undefined, hadTurn: boolean): Effect.Effect<void> =>
-  gate === undefined ? Effect.void : Effect.flatMap(entering(hadTurn), gate.enter)
+  gate === undefined ? Effect.void : gate.enter(entering(hadTurn))
 
 // From JavaScript, anything can come.
 const tokenIn = (redacted: Redacted.Redacted<string>): string =>

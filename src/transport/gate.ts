@@ -35,8 +35,8 @@ export const entering = (hadTurn: boolean): Effect.Effect<Entering> =>
  * policy allows, whoever stands before it: it goes at once, and fails on an answer of its own.
  */
 export interface Gate {
-  /** Waits until the gate is open. */
-  readonly enter: (one: Entering) => Effect.Effect<void>
+  /** Waits until the gate is open, where it is not. */
+  readonly enter: (one: Effect.Effect<Entering>) => Effect.Effect<void>
   /** Whether it is shut for one that comes now. */
   readonly isShut: (one: Entering) => Effect.Effect<boolean>
   /** Shuts the gate for so long, unless it is shut for longer already. */
@@ -88,7 +88,11 @@ export const makeGate = (limit: number): Gate => {
 
   return {
     enter: (one) =>
-      Effect.suspend(() => wasShut && shutUntil <= one.latest ? enterShut(one) : Effect.void),
+      Effect.suspend(() =>
+        wasShut
+          ? Effect.flatMap(one, (one) => shutUntil <= one.latest ? enterShut(one) : Effect.void)
+          : Effect.void
+      ),
     isShut: ({ latest }) =>
       Effect.map(currentMonotonicMillis, (now) => now < shutUntil && shutUntil <= latest),
     shut: (wait) =>

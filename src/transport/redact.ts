@@ -39,11 +39,11 @@ export type Redact = (text: string) => string
  * has the form of a secret, and every 40 letters or digits in a row.
  */
 export const redactor = (secrets: ReadonlyArray<string>): Redact => {
-  let hidden = hide([])
+  let hidden: Hidden | undefined
   let known = 0
   return (text) => {
     // A token that is renewed while a request waits comes to those before it.
-    if (known < secrets.length) hidden = hide(secrets)
+    if (hidden === undefined || known < secrets.length) hidden = hide(secrets)
     known = secrets.length
     let shown = text.replace(secretForms, redacted)
     for (const secret of hidden.short) shown = shown.replaceAll(secret, redacted)

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as Headers from "@effect/platform/Headers"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
@@ -78,19 +79,23 @@ export const readBody = (
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number,
 ): Effect.Effect<Option.Option<string>, HttpClientError.ResponseError> => {
-  const source = platformResponse(response)
-  // A client of the user's may have read it already, and then has its text.
-  if (source !== undefined && !source.bodyUsed) return readSource(response, source, maxBytes)
-  const { headers } = response
+  if (!isLengthKept(response.headers, maxBytes)) {
+    const source = platformResponse(response)
+    if (source === undefined) return readStream(response, maxBytes)
+    boundText(source, maxBytes)
+  }
+  return response.text.pipe(
+    Effect.map((text) => isLonger(text, maxBytes) ? Option.none() : Option.some(text)),
+    Effect.catchIf(({ cause }) => cause instanceof TooLong, () => Effect.succeedNone),
+  )
+}
+
+// With a length and no compression the HTTP client itself stops reading where it should. Where a server
+// sends both a length and chunks, Deno and Bun believe the chunks.
+const isLengthKept = (headers: Headers.Headers, maxBytes: number): boolean => {
   const length = headers["content-length"]
-  return source !== undefined ||
-      length !== undefined && /^\d+$/.test(length) && Number(length) <= maxBytes &&
-        headers["content-encoding"] === undefined && headers["transfer-encoding"] === undefined
-    ? Effect.map(
-      response.text,
-      (text) => isLonger(text, maxBytes) ? Option.none() : Option.some(text),
-    )
-    : readStream(response, maxBytes)
+  return length !== undefined && /^\d+$/.test(length) && Number(length) <= maxBytes &&
+    headers["content-encoding"] === undefined && headers["transfer-encoding"] === undefined
 }
 
 // What the length in a header promises, a client of the user's need not keep.
@@ -100,8 +105,8 @@ const isLonger = (text: string, maxBytes: number): boolean =>
   text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes
 
 /**
- * The platform's own Response, which `FetchHttpClient` keeps within its answer: to read it takes a
- * tenth of what its Stream takes. Undefined where another client has none, or keeps it elsewhere.
+ * The platform's own Response, which `FetchHttpClient` keeps within its answer. Undefined where another
+ * client has none, or keeps it elsewhere.
  */
 export const platformResponse = (
   response: HttpClientResponse.HttpClientResponse,
@@ -115,37 +120,26 @@ export const platformResponse = (
 const within = (holder: unknown, key: string): unknown =>
   isRecord(holder) && Object.hasOwn(holder, key) ? holder[key] : undefined
 
-const readSource = (
-  response: HttpClientResponse.HttpClientResponse,
-  { body }: Response,
-  maxBytes: number,
-): Effect.Effect<Option.Option<string>, HttpClientError.ResponseError> =>
-  body === null ? Effect.succeedSome("") : Effect.async((resume) => {
-    const reader = body.getReader()
-    const text = makeText(maxBytes)
-    const readOn = (): Promise<Option.Option<string>> =>
-      reader.read().then(({ done, value }) => {
-        if (done) return Option.some(text.end())
-        if (text.isWithin(value)) return readOn()
-        leave()
-        return Option.none()
-      })
+class TooLong extends Error {}
+
+// To read it so takes a tenth of what its Stream takes, and leaves it to the HttpClient to abort it.
+const boundText = (source: Response, maxBytes: number): void => {
+  Object.defineProperty(source, "text", { value: () => readText(source, maxBytes) })
+}
+
+const readText = async ({ body }: Response, maxBytes: number): Promise<string> => {
+  if (body === null) return ""
+  const reader = body.getReader()
+  const text = makeText(maxBytes)
+  while (true) {
+    const { done, value } = await reader.read()
+    if (done) return text.end()
+    if (text.isWithin(value)) continue
     // Whether the rest can be refused, nobody needs to know.
-    const leave = (): void => void reader.cancel().catch(() => {})
-    readOn().then(
-      (read) => resume(Effect.succeed(read)),
-      (cause) =>
-        resume(Effect.fail(
-          new HttpClientError.ResponseError({
-            request: response.request,
-            response,
-            reason: "Decode",
-            cause,
-          }),
-        )),
-    )
-    return Effect.sync(leave)
-  })
+    reader.cancel().catch(() => {})
+    throw new TooLong()
+  }
+}
 
 const readStream = (
   response: HttpClientResponse.HttpClientResponse,

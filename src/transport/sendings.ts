@@ -118,16 +118,18 @@ export const makeSendings = (
           if (request !== undefined && !isWithinOne(parent)) beginTraced(request)
           const span = own.span(name, parent, context, links, startTime, kind, options)
           if (request === undefined) return span
-          const watched: Tracer.Span = Object.assign(Object.create(span), {
+          // Made for this client alone, so that nobody else is told.
+          const attribute = span.attribute.bind(span)
+          Object.assign(span, {
             attribute: (key: string, value: unknown) => {
               if (key === "http.response.status_code" && typeof value === "number") {
                 sendings.status = value
               }
-              span.attribute(key, value)
+              attribute(key, value)
             },
           })
-          spans.add(watched)
-          return watched
+          spans.add(span)
+          return span
         },
         context: (execution, fiber) => own.context(execution, fiber),
       }),

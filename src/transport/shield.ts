@@ -13,6 +13,7 @@ import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
+import { identity } from "effect/Function"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
@@ -38,14 +39,28 @@ export const shielded = <A, E, R>(
           DefaultServices.currentServices,
           Context.add(
             Tracer.Tracer,
-            // What the default tracer keeps, none but the client itself can see.
             watched(tracer === defaultTracer ? tracer : redactingTracer(tracer, redact)),
           ),
         ),
       ),
+      // What the default tracer keeps, none but the client itself can see.
+      tracer === defaultTracer ? identity : Effect.zipRight(
+        // A client can write its request on the span that it finds.
+        FiberRef.update(FiberRef.currentContext, withRedactingSpan(redact)),
+      ),
       Effect.zipRight(withRedactedDefects(redact)(effect)),
     )
   )
+
+const withRedactingSpan =
+  (redact: Redact) => (context: Context.Context<never>): Context.Context<never> =>
+    Option.match(Context.getOption(context, Tracer.ParentSpan), {
+      onNone: () => context,
+      onSome: (span) =>
+        span._tag === "Span"
+          ? Context.add(context, Tracer.ParentSpan, redactingSpan(span, redact))
+          : context,
+    })
 
 const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
@@ -115,8 +130,8 @@ const redactingTracer = (tracer: Tracer.Tracer, redact: Redact): Tracer.Tracer =
     context: (execution, fiber) => tracer.context(execution, fiber),
   })
 
-/** A span that redacts. Whatever else a tracer's spans have, and look for in a parent, stays as it is. */
-export const redactingSpan = (span: Tracer.Span, redact: Redact): Tracer.Span => {
+// Whatever else a tracer's spans have, and look for in a parent, stays as it is.
+const redactingSpan = (span: Tracer.Span, redact: Redact): Tracer.Span => {
   const redacting: Pick<Tracer.Span, "attribute" | "event" | "end"> = {
     attribute: (key, value) => {
       // Servers choose names and values of headers; all that could be shown is that there are some.

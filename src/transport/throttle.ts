@@ -179,7 +179,10 @@ export const throttledByStore = (
         })
       const waitForToken = (one: Entering, note: (taken: Taken) => void): Effect.Effect<void> =>
         Effect.flatMap(
-          Effect.zipRight(gate.enter(one), line.turn(takeToken(one, note), one.hadTurn)),
+          Effect.zipRight(
+            gate.enter(Effect.succeed(one)),
+            line.turn(takeToken(one, note), one.hadTurn),
+          ),
           (isTaken) => isTaken ? Effect.void : waitForToken(one, note),
         )
 

@@ -8,7 +8,7 @@ import * as TestClock from "effect/TestClock"
 import { RetryPolicy, withRetryPolicy } from "../../src/mod.ts"
 import { entering, type Gate, hear, makeGate, rateAfter } from "../../src/transport/gate.ts"
 
-const enter = (gate: Gate, hadTurn = false) => Effect.flatMap(entering(hadTurn), gate.enter)
+const enter = (gate: Gate, hadTurn = false) => gate.enter(entering(hadTurn))
 
 /** Lets so many come to a gate at once, and tells, as they are let in, when that was. */
 const come = (gate: Gate, count: number, policy = RetryPolicy.make()) =>
