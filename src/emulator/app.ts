@@ -162,9 +162,8 @@ const makeAdmit = (options: RateLimit.RateLimitOptions | "none") => {
       admitted.set(identity.id, verdict.admitted)
       return Either.void
     }
-    return Either.left(Reply.failure(
+    return Either.left(Reply.rateLimited(
       rateLimit.status,
-      "rate limit exceeded",
       RateLimit.retryAfter(rateLimit.retryAfter, verdict.waitMillis, nowMillis),
     ))
   }
