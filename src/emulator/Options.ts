@@ -61,6 +61,12 @@ export interface EmulatorOptions {
    * a role. They come besides the three that the accounts just named call with; lists show all.
    */
   readonly keys?: number | ReadonlyArray<ApiKeyOptions> | undefined
+  /**
+   * The age of the oldest key, from a second to 36,500 days, like `"400 days"`: the ages of all are
+   * spread evenly from there to now, in the order of `keys`; the keys of the three accounts are the
+   * youngest. By default keys are of the last seconds.
+   */
+  readonly oldest?: Duration.DurationInput | undefined
   /** JWTs to accept besides the keys' secrets; by default none. */
   readonly jwts?: ReadonlyArray<JwtOptions> | undefined
   /** The organization's name, which a JWT must come with; `emulator` by default. */
