@@ -8,6 +8,7 @@ import * as TestClock from "effect/TestClock"
 import { Credentials } from "../../src/Credentials.ts"
 import * as Emulator from "../../src/emulator/mod.ts"
 import { call, callAnything, keys, send } from "./call.ts"
+import { refusal } from "./refusal.ts"
 
 describe("the layer", () => {
   it.effect("gives a client, the admin's credentials and the inspection side", () =>
@@ -145,6 +146,67 @@ describe("the ages of keys", () => {
           return { ids: new Map(ids), secret: Redacted.value(emulator.admin.secret) }
         })
       expect(yield* names({ oldest: "400 days" })).toEqual(yield* names({}))
+    }))
+})
+
+describe("an option out of its bounds is refused by its name", () => {
+  const count = "a whole number from 0 to 1000000 or a list"
+  const status = "a whole number from 400 to 599"
+  const window = 'a duration from "1 millis" to "36500 days"'
+  const oldest = 'a duration from "1 second" to "36500 days"'
+  const latency = 'a duration like "250 millis" or "2 seconds"'
+  // JavaScript gives what the types do not permit.
+  const rows: ReadonlyArray<readonly [path: string, options: unknown, problem: string]> = [
+    ...[-1, 1.5, NaN, 1_000_001, "3", null].flatMap((wrong) => [
+      ["keys", { keys: wrong }, `must be ${count}`] as const,
+      ["serviceAccounts", { serviceAccounts: wrong }, `must be ${count}`] as const,
+    ]),
+    ...[200, 399, 600, 429.5, NaN, "429", null].map((wrong) =>
+      ["rateLimit.status", { rateLimit: { status: wrong } }, `must be ${status}`] as const
+    ),
+    ...[-1, 2.5, NaN, "10"].map((wrong) =>
+      [
+        "rateLimit.limit",
+        { rateLimit: { limit: wrong } },
+        "must be a whole number from 0 or Infinity",
+      ] as const
+    ),
+    ...[0, -1, "soon", Infinity].map((wrong) =>
+      ["rateLimit.window", { rateLimit: { window: wrong } }, `must be ${window}`] as const
+    ),
+    [
+      "rateLimit.algorithm",
+      { rateLimit: { algorithm: "leaky" } },
+      'must be "sliding", "fixed", or "token-bucket"',
+    ],
+    [
+      "rateLimit.retryAfter",
+      { rateLimit: { retryAfter: "date" } },
+      'must be "seconds", "http-date", or "none"',
+    ],
+    [
+      "rateLimit.Status",
+      { rateLimit: { Status: 503 } },
+      "is unknown; allowed: limit, window, algorithm, status, retryAfter",
+    ],
+    ["rateLimit", { rateLimit: "off" }, 'must be an object or "none"'],
+    ...["400", 400, "0 days", "-1 days", "36501 days", Duration.infinity].map((wrong) =>
+      ["oldest", { oldest: wrong }, `must be ${oldest}`] as const
+    ),
+    ...["soon", -1, "-1 seconds", NaN].map((wrong) =>
+      ["latency", { latency: wrong }, `must be ${latency}`] as const
+    ),
+    ["logSize", { logSize: -1 }, "must be a whole number from 0 or Infinity"],
+    ["defaultPageSize", { defaultPageSize: 0 }, "must be a whole number from 1"],
+    ["maxPageSize", { maxPageSize: 0.5 }, "must be a whole number from 1 or Infinity"],
+    ["faults[1].fault", { faults: [{}, { fault: 1 }] }, 'must be an object with "_tag"'],
+  ]
+
+  it.effect.each(rows)("%s: %o", ([path, options, problem]) =>
+    Effect.gen(function* () {
+      // A program in JavaScript is not held back by the type.
+      expect(yield* refusal(Emulator.make(options as Emulator.EmulatorOptions)))
+        .toBe(`options.${path} ${problem}`)
     }))
 })
 
