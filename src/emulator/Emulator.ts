@@ -7,12 +7,13 @@ import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { PCGRandom } from "effect/Utils"
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import type * as DateTime from "effect/DateTime"
 import { type ApiKey, ApiKeyId, type CreatedApiKey, ServiceAccountId } from "../ApiKey.ts"
 import { Credentials, type CredentialsService } from "../Credentials.ts"
@@ -21,6 +22,7 @@ import * as Connections from "./connections.ts"
 import * as FaultPlan from "./FaultPlan.ts"
 import * as Identifiers from "./Identifiers.ts"
 import * as Microseconds from "./microseconds.ts"
+import * as Options from "./Options.ts"
 import type { ApiKeyOptions, EmulatorOptions, ServiceAccountOptions } from "./Options.ts"
 import * as Organization from "./Organization.ts"
 import * as RequestLog from "./RequestLog.ts"
@@ -85,7 +87,11 @@ export interface EmulatorService {
   ) => Effect.Effect<Organization.ServiceAccount>
   /** Adds a key, which by default is of the account without a role. Not part of `history`. */
   readonly addApiKey: (options?: ApiKeyOptions) => Effect.Effect<CreatedApiKey>
-  /** Replaces the fault plan; calls are counted anew. */
+  /**
+   * Replaces the fault plan; calls are counted anew. A plan that is wrong is a mistake in the
+   * program: the Effect dies of an `IllegalArgumentException`, which names the rule, its field and
+   * what is allowed there, and the plan before it stays in force.
+   */
   readonly setFaults: (plan: FaultPlan.FaultPlan) => Effect.Effect<void>
 
   /** The service accounts, those of the emulator's own callers among them. */
@@ -117,6 +123,9 @@ export class Emulator extends EmulatorTag {}
  * Time is Effect's Clock: the in-memory client uses the caller's, servers that of the fiber that
  * serves, and the web handler that of the fiber that made the emulator.
  *
+ * Options that are out of their bounds are a mistake in the program: the Effect dies of an
+ * `IllegalArgumentException`, which names the option and what is allowed there.
+ *
  * @example
  * ```ts
  * import * as Emulator from "@effect-crdb/api-keys/emulator"
@@ -128,6 +137,7 @@ export class Emulator extends EmulatorTag {}
  */
 export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService> =>
   Effect.gen(function* () {
+    yield* orDie(Options.check(options))
     const identifiers = Identifiers.make(options.seed ?? "emulator")
     const chances = new PCGRandom(Hash.string(`chances of ${options.seed ?? "emulator"}`))
     const organization = Organization.make(identifiers)
@@ -198,8 +208,8 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
           secret: Redacted.make(identifiers.secretOf(key.id)),
         })),
       setFaults: (plan) =>
-        Effect.sync(() => {
-          nextFault = FaultPlan.follow(plan, chances)
+        Effect.map(Effect.suspend(() => orDie(FaultPlan.check(plan))), (checked) => {
+          nextFault = FaultPlan.follow(checked, chances)
         }),
       serviceAccounts: Effect.sync(() => [...organization.serviceAccounts.values()]),
       apiKeys: Effect.sync(() => organization.keys().map(describe)),
@@ -218,6 +228,12 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
         log.clear()
       }),
     }
+  })
+
+const orDie = <A>(checked: Either.Either<A, string>): Effect.Effect<A> =>
+  Either.match(checked, {
+    onLeft: (message) => Effect.die(new Cause.IllegalArgumentException(message)),
+    onRight: Effect.succeed,
   })
 
 const describe = (key: Organization.StoredKey): ApiKey => ({

@@ -3,10 +3,12 @@
  *
  * @module
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
+import type * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { PCGRandom } from "effect/Utils"
+import * as Check from "./check.ts"
 import { type Operation, operations } from "./definition.ts"
 
 /** A time to wait: milliseconds, or a text like `"250 millis"` or `"5 seconds"`. */
@@ -22,7 +24,7 @@ export type Fault =
     readonly headers?: Readonly<Record<string, string>> | undefined
     /** Sent as it is; empty by default. Its type is `application/json` unless `headers` differ. */
     readonly body?: string | undefined
-    /** Adds a `Retry-After` so many seconds from now, as a number or as an HTTP-date. */
+    /** Adds a `Retry-After` so many seconds (up to 1e9) from now, as a number or an HTTP-date. */
     readonly retryAfter?:
       | { readonly seconds: number; readonly form?: "seconds" | "http-date" | undefined }
       | undefined
@@ -52,7 +54,10 @@ export type Fault =
 export interface FaultRule {
   /** The operations that it is about; by default all. */
   readonly operation?: Operation | ReadonlyArray<Operation> | undefined
-  /** Which of the calls of those operations, counted from 1 for this rule; by default all. */
+  /**
+   * Which of the calls of those operations, counted from 1 for this rule; by default all. Both
+   * `from` and `to` are among them, and `to` is not below `from`.
+   */
   readonly calls?:
     | number
     | ReadonlyArray<number>
@@ -86,34 +91,52 @@ export interface FaultRule {
  */
 export type FaultPlan = ReadonlyArray<FaultRule>
 
-const isDelayText = (text: string): text is `${number} ${Duration.Unit}` =>
-  Option.isSome(Duration.decodeUnknown(text))
-
-const DelaySchema = Schema.Union(
-  Schema.NonNegative,
-  Schema.String.pipe(
-    Schema.filter(isDelayText, { message: () => 'must be like "250 millis" or "5 seconds"' }),
-  ),
+const DelaySchema: Schema.Schema<Delay> = Schema.declare(
+  (value): value is Delay =>
+    (typeof value === "number" || typeof value === "string") &&
+    Option.isSome(Check.durationOf(value)),
+  { description: 'milliseconds from 0 or a text like "250 millis" or "5 seconds"' },
 )
 
-const OperationSchema = Schema.Literal(...operations).annotations({ identifier: "Operation" })
+const Text = Schema.String.annotations({ title: "a text" })
 
-const Count = Schema.Int.pipe(Schema.positive())
+const OperationSchema = Schema.Literal(...operations)
+
+const Count = Check.wholeNumber(1)
+
+const Calls = Schema.Struct({ from: Count, to: Schema.optional(Count) }).pipe(
+  Schema.filter(({ from, to = from }) => from <= to, {
+    description: 'an object with "from" and, if need be, a "to" that is not below it',
+  }),
+)
+
+// What else is in a header breaks the server's answer, or comes to be another header.
+const isHeader = ([name, value]: readonly [string, string]): boolean =>
+  /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
+
+const HeaderFields = Schema.Record({ key: Schema.String, value: Text }).pipe(
+  Schema.filter((headers) => Object.entries(headers).every(isHeader), {
+    description: "an object of names and values that HTTP permits in a header",
+  }),
+)
+
+const RetryAfter = Schema.Struct({
+  // A date so many seconds ahead still has a year of four digits.
+  seconds: Check.numberBetween(0, 1_000_000_000),
+  form: Schema.optional(Schema.Literal("seconds", "http-date")),
+}).annotations({ description: 'an object with "seconds" and, if need be, "form"' })
 
 const FaultSchema = Schema.Union(
   Schema.TaggedStruct("Respond", {
-    status: Schema.Int.pipe(Schema.between(200, 599)),
-    headers: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
-    body: Schema.optional(Schema.String),
-    retryAfter: Schema.optional(Schema.Struct({
-      seconds: Schema.NonNegative,
-      form: Schema.optional(Schema.Literal("seconds", "http-date")),
-    })),
-    acted: Schema.optional(Schema.Boolean),
+    status: Check.wholeNumber(200, 599),
+    headers: Schema.optional(HeaderFields),
+    body: Schema.optional(Text),
+    retryAfter: Schema.optional(RetryAfter),
+    acted: Schema.optional(Schema.Boolean.annotations({ title: "true or false" })),
   }),
   Schema.TaggedStruct("DropBefore", {}),
   Schema.TaggedStruct("DropAfter", {}),
-  Schema.TaggedStruct("TruncateBody", { bytes: Schema.optional(Schema.NonNegativeInt) }),
+  Schema.TaggedStruct("TruncateBody", { bytes: Schema.optional(Check.wholeNumber(0)) }),
   Schema.TaggedStruct("MalformedJson", {}),
   Schema.TaggedStruct("DripBody", {
     bytes: Schema.optional(Count),
@@ -121,25 +144,34 @@ const FaultSchema = Schema.Union(
   }),
   Schema.TaggedStruct("RepeatPageToken", {}),
   Schema.TaggedStruct("EmptyPage", {}),
-).annotations({ identifier: "Fault" })
+).annotations({ description: 'an object with "_tag"' })
 
 const FaultRuleSchema = Schema.Struct({
-  operation: Schema.optional(Schema.Union(OperationSchema, Schema.Array(OperationSchema))),
+  operation: Schema.optional(Schema.Union(
+    OperationSchema,
+    Schema.Array(OperationSchema).annotations({ description: "a list of these" }),
+  )),
   calls: Schema.optional(Schema.Union(
     Count,
-    Schema.Array(Count),
-    Schema.Struct({ from: Count, to: Schema.optional(Count) }),
+    Schema.Array(Count).annotations({ description: "a list of such numbers" }),
+    Calls,
   )),
-  chance: Schema.optional(Schema.Number.pipe(Schema.between(0, 1))),
+  chance: Schema.optional(Check.numberBetween(0, 1)),
   delay: Schema.optional(DelaySchema),
   answerDelay: Schema.optional(DelaySchema),
   fault: Schema.optional(FaultSchema),
-}).annotations({ identifier: "FaultRule" })
+}).annotations({ description: "an object" })
 
-/** Checks a plan from elsewhere, such as a JSON file. */
-export const FaultPlan: Schema.Schema<FaultPlan> = Schema.typeSchema(
-  Schema.Array(FaultRuleSchema),
-).annotations({ identifier: "FaultPlan" })
+/**
+ * Checks a plan from elsewhere, such as a JSON file. A field that is not known is refused: a rule
+ * without what was meant by it would be about other calls.
+ */
+export const FaultPlan: Schema.Schema<FaultPlan> = Schema.typeSchema(Schema.Array(FaultRuleSchema))
+  .annotations({ description: "a list of rules", parseOptions: { onExcessProperty: "error" } })
+
+/** Checks a plan, or says which rule is wrong, in which field, and what is allowed there. */
+export const check = (plan: unknown): Either.Either<FaultPlan, string> =>
+  Check.check(FaultPlan, "faults", plan)
 
 const concerns = (rule: FaultRule, operation: Operation): boolean =>
   rule.operation === undefined || rule.operation === operation ||

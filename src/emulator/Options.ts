@@ -6,9 +6,12 @@
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type { FaultPlan } from "./FaultPlan.ts"
+import type * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import * as Check from "./check.ts"
+import { FaultPlan } from "./FaultPlan.ts"
 import type { Role } from "./Organization.ts"
-import type { RateLimitOptions } from "./RateLimit.ts"
+import { type RateLimitOptions, RateLimitOptionsSchema } from "./RateLimit.ts"
 import type { ErrorBodies } from "./Reply.ts"
 import type { SeenRequest } from "./RequestLog.ts"
 
@@ -61,6 +64,12 @@ export interface EmulatorOptions {
    * a role. They come besides the three that the accounts just named call with; lists show all.
    */
   readonly keys?: number | ReadonlyArray<ApiKeyOptions> | undefined
+  /**
+   * The age of the oldest key, from a second to 36,500 days, like `"400 days"`: the ages of all are
+   * spread evenly from there to now, in the order of `keys`; the keys of the three accounts are the
+   * youngest. By default keys are of the last seconds.
+   */
+  readonly oldest?: Duration.DurationInput | undefined
   /** JWTs to accept besides the keys' secrets; by default none. */
   readonly jwts?: ReadonlyArray<JwtOptions> | undefined
   /** The organization's name, which a JWT must come with; `emulator` by default. */
@@ -93,3 +102,32 @@ export interface EmulatorOptions {
   /** Unknown: which `Cc-Version` is accepted: any or none (the default), any, or these. */
   readonly ccVersion?: "any" | "required" | ReadonlyArray<string> | undefined
 }
+
+/** How many service accounts, or keys, an organization can begin with. */
+export const InitialCount: Schema.Schema<number> = Check.wholeNumber(0, 1_000_000)
+
+/** What {@link EmulatorOptions.oldest} can be: a key of that age has a year of four digits. */
+export const Oldest: Schema.Schema<Duration.DurationInput> = Check.durationBetween(
+  "1 second",
+  "36500 days",
+)
+
+const countOrList = Schema.optional(
+  Schema.Union(InitialCount, Schema.Array(Schema.Unknown).annotations({ description: "a list" })),
+)
+
+const CheckedOptions = Schema.Struct({
+  serviceAccounts: countOrList,
+  keys: countOrList,
+  oldest: Schema.optional(Oldest),
+  rateLimit: Schema.optional(Schema.Union(RateLimitOptionsSchema, Schema.Literal("none"))),
+  latency: Schema.optional(Check.anyDuration),
+  faults: Schema.optional(FaultPlan),
+  logSize: Schema.optional(Check.unbounded(0)),
+  defaultPageSize: Schema.optional(Check.wholeNumber(1)),
+  maxPageSize: Schema.optional(Check.unbounded(1)),
+}).annotations({ description: "an object" })
+
+/** Checks options, or says which of them is wrong and what is allowed there. */
+export const check = (options: EmulatorOptions): Either.Either<unknown, string> =>
+  Check.check(CheckedOptions, "options", options)

@@ -4,6 +4,8 @@
  * @module
  */
 import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import * as Check from "./check.ts"
 
 /** A limit on the requests of each identity. */
 export interface RateLimitOptions {
@@ -17,11 +19,26 @@ export interface RateLimitOptions {
    * from 1970 on. `token-bucket`: a full bucket of the limit, refilled evenly over a window.
    */
   readonly algorithm?: "sliding" | "fixed" | "token-bucket" | undefined
-  /** The status of a refusal, which the service's documentation leaves open; 429 by default. */
+  /**
+   * The status of a refusal, from 400 to 599, which the service's documentation leaves open; 429 by
+   * default. `Retry-After`, code 8 and the message "rate limit exceeded" come with each.
+   */
   readonly status?: number | undefined
   /** The form of `Retry-After`; `seconds`, rounded up, by default. */
   readonly retryAfter?: "seconds" | "http-date" | "none" | undefined
 }
+
+/** What the status of a refusal can be. */
+export const RefusalStatus: Schema.Schema<number> = Check.wholeNumber(400, 599)
+
+/** What a {@link RateLimitOptions} must be. */
+export const RateLimitOptionsSchema: Schema.Schema<RateLimitOptions> = Schema.Struct({
+  limit: Schema.optional(Check.unbounded(0)),
+  window: Schema.optional(Check.durationBetween("1 millis", "36500 days")),
+  algorithm: Schema.optional(Schema.Literal("sliding", "fixed", "token-bucket")),
+  status: Schema.optional(RefusalStatus),
+  retryAfter: Schema.optional(Schema.Literal("seconds", "http-date", "none")),
+}).annotations({ description: "an object", parseOptions: { onExcessProperty: "error" } })
 
 /** A {@link RateLimitOptions} with nothing left open. */
 export interface RateLimit {

@@ -30,24 +30,30 @@ const code: Readonly<Record<number, number>> = {
   403: 7,
   404: 5,
   405: 12,
-  429: 8,
   500: 13,
   501: 12,
   503: 14,
   504: 4,
 }
 
-/** Answers with a `google.rpc.Status`, whose code follows from the HTTP status. */
-export const failure = (
-  status: number,
-  message: string,
-  headers: Readonly<Record<string, string>> = {},
-): Reply => ({
+const resourceExhausted = 8
+
+const rpcStatus = (status: number, code: number, message: string): Reply => ({
   status,
-  headers,
+  headers: {},
   contentType: "application/json",
-  body: JSON.stringify({ code: code[status] ?? 2, message, details: [] }),
+  body: JSON.stringify({ code, message, details: [] }),
 })
+
+/** Answers with a `google.rpc.Status`, whose code follows from the HTTP status. */
+export const failure = (status: number, message: string): Reply =>
+  rpcStatus(status, code[status] ?? 2, message)
+
+/** Refuses for the rate limit: under whatever HTTP status, the code and the message are its own. */
+export const rateLimited = (
+  status: number,
+  headers: Readonly<Record<string, string>>,
+): Reply => ({ ...rpcStatus(status, resourceExhausted, "rate limit exceeded"), headers })
 
 /** Says the same failure in another of the forms that the API's description leaves open. */
 export const withErrorBody = (reply: Reply, form: ErrorBodies): Reply => {

@@ -19,6 +19,7 @@ import * as Microseconds from "./microseconds.ts"
 import type { EmulatorOptions } from "./Options.ts"
 import type { Organization } from "./Organization.ts"
 import * as RateLimit from "./RateLimit.ts"
+import { printable } from "./printable.ts"
 import * as Reply from "./Reply.ts"
 import * as RequestLog from "./RequestLog.ts"
 import { route } from "./route.ts"
@@ -63,7 +64,7 @@ export const make = (state: AppState): HttpApp.Default<Delivery.ConnectionDroppe
           ? Reply.withErrorBody(
             matched._tag === "Operation"
               ? answer({ matched, query, headers: request.headers, body, now, rule, entry })
-              : notAnOperation(matched),
+              : notAnOperation(matched, request.method, path),
             options.errorBodies ?? "status",
           )
           // The fault puts its own answer, or none, in the place of this one.
@@ -98,12 +99,17 @@ export const make = (state: AppState): HttpApp.Default<Delivery.ConnectionDroppe
 const pause = (duration: Duration.Duration): Effect.Effect<void> =>
   Duration.greaterThan(duration, Duration.zero) ? Effect.sleep(duration) : Effect.void
 
+// The service may know more than the emulator: a gap is not to be taken for a key that is missing.
 const notAnOperation = (
   matched: { readonly _tag: "NotFound" | "MethodNotAllowed" },
-): Reply.Reply =>
-  matched._tag === "NotFound"
-    ? Reply.failure(404, "no such path")
-    : Reply.failure(405, "no such method on this path")
+  method: string,
+  path: string,
+): Reply.Reply => {
+  const asked = `${printable(method, 20)} ${printable(path, 100)}`
+  return matched._tag === "NotFound"
+    ? Reply.failure(404, `this emulator does not know the path of ${asked}`)
+    : Reply.failure(405, `this emulator does not know the method of ${asked}`)
+}
 
 interface Question {
   readonly matched: Extract<ReturnType<typeof route>, { _tag: "Operation" }>
@@ -162,9 +168,8 @@ const makeAdmit = (options: RateLimit.RateLimitOptions | "none") => {
       admitted.set(identity.id, verdict.admitted)
       return Either.void
     }
-    return Either.left(Reply.failure(
+    return Either.left(Reply.rateLimited(
       rateLimit.status,
-      "rate limit exceeded",
       RateLimit.retryAfter(rateLimit.retryAfter, verdict.waitMillis, nowMillis),
     ))
   }

@@ -6,6 +6,7 @@
  * @module
  */
 import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
@@ -14,47 +15,94 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import { createServer } from "node:http"
 import { version } from "../version.ts"
+import * as Check from "./check.ts"
+import * as FaultPlan from "./FaultPlan.ts"
 import * as Emulator from "./mod.ts"
+import { InitialCount, Oldest } from "./Options.ts"
+import { printable } from "./printable.ts"
+import { RefusalStatus } from "./RateLimit.ts"
 
-const port = Options.integer("port").pipe(
-  Options.withDescription("The loopback port to serve on, by default 8080; 0 takes a free one."),
-  Options.withDefault(8080),
+/** A whole number within the bounds of a schema; any other text is refused with these bounds. */
+const number = (name: string, byDefault: number, schema: Schema.Schema<number>, about: string) =>
+  Options.text(name).pipe(
+    Options.withPseudoName("number"),
+    Options.withDescription(`${about}: ${schema.ast}; by default ${byDefault}.`),
+    Options.filterMap(
+      Schema.decodeUnknownOption(Schema.compose(Schema.NumberFromString, schema)),
+      `--${name} must be ${schema.ast}`,
+    ),
+    Options.withDefault(byDefault),
+  )
+
+/** A duration within the bounds of a schema; any other text is refused with these bounds. */
+const duration = (
+  name: string,
+  schema: Schema.Schema<Duration.DurationInput>,
+  about: string,
+) =>
+  Options.text(name).pipe(
+    Options.withPseudoName("duration"),
+    Options.withDescription(`${about} Takes ${schema.ast}.`),
+    Options.filterMap(Schema.decodeUnknownOption(schema), `--${name} must be ${schema.ast}`),
+    Options.optional,
+  )
+
+const port = number(
+  "port",
+  8080,
+  Check.wholeNumber(0, 65535),
+  "The loopback port to serve on, where 0 takes a free one",
 )
 
-const keys = Options.integer("keys").pipe(
-  Options.withDescription(
-    "How many keys there are to begin with, by default 100, besides the three of callers.",
-  ),
-  Options.withDefault(100),
+const keys = number(
+  "keys",
+  100,
+  InitialCount,
+  "How many keys there are to begin with, besides the three of callers",
 )
 
-const serviceAccounts = Options.integer("service-accounts").pipe(
-  Options.withDescription("How many service accounts the keys are spread over, by default 5."),
-  Options.withDefault(5),
+const oldest = duration(
+  "oldest",
+  Oldest,
+  "How old the first key is: the ages of all keys are spread evenly from there to now. By default " +
+    "all keys are of today.",
 )
 
-const limit = Options.integer("limit").pipe(
-  Options.withDescription(
-    "Requests a second that each identity may send, by default 10; 0 for no limit.",
-  ),
-  Options.withDefault(10),
+const serviceAccounts = number(
+  "service-accounts",
+  5,
+  InitialCount,
+  "How many service accounts the keys are spread over",
 )
 
-const latency = Options.text("latency").pipe(
-  Options.withDescription(
-    'A wait before every answer, like "250 millis" or "2 seconds"; by default none.',
-  ),
-  Options.filterMap(
-    Duration.decodeUnknown,
-    'Expected a duration like "250 millis" or "2 seconds" for --latency',
-  ),
-  Options.withDefault(Duration.zero),
+const limit = number(
+  "limit",
+  10,
+  Check.wholeNumber(0),
+  "Requests a second that each identity may send, where 0 is no limit",
+)
+
+const limitStatus = number(
+  "limit-status",
+  429,
+  RefusalStatus,
+  "The HTTP status that refuses what is over the limit",
+)
+
+const latency = duration(
+  "latency",
+  Check.anyDuration,
+  "A wait before every answer, by default none.",
 )
 
 const seed = Options.text("seed").pipe(
@@ -64,7 +112,20 @@ const seed = Options.text("seed").pipe(
   Options.withDefault("emulator"),
 )
 
-const faults = Options.fileSchema("faults", Emulator.FaultPlan, "json").pipe(
+const parse = (text: string): Either.Either<unknown, string> =>
+  Either.try({
+    try: (): unknown => JSON.parse(text),
+    // What is no JSON may be quoted in this, line by line.
+    catch: (error) => `must be JSON: ${printable(String(error), 200)}`,
+  })
+
+const faults = Options.fileText("faults").pipe(
+  Options.mapEffect(([path, text]) =>
+    Either.mapLeft(
+      Either.flatMap(parse(text), FaultPlan.check),
+      (problem) => ValidationError.invalidValue(HelpDoc.p(`--faults ${path}: ${problem}`)),
+    )
+  ),
   Options.withDescription(
     'A JSON file of faults to order, like [{ "operation": "createApiKey", "calls": 1, ' +
       '"fault": { "_tag": "DropAfter" } }]. A rule has operation, calls, chance, delay, ' +
@@ -125,6 +186,17 @@ const failed = Effect.sync(() => {
 
 const loopback = "127.0.0.1"
 
+/** Why a port cannot be served on, and what to do. */
+const portProblem = (port: number, cause: unknown): string => {
+  const code = Predicate.hasProperty(cause, "code") ? cause.code : undefined
+  const reason = code === "EADDRINUSE"
+    ? "it is in use"
+    : code === "EACCES"
+    ? "the system does not permit it to you"
+    : printable(String(cause), 200)
+  return `Port ${port} cannot be served on, ${reason}: --port takes another, and 0 a free one.`
+}
+
 const serverLayer = (port: number) =>
   Layer.unwrapEffect(Effect.sync(() => {
     const server = createServer()
@@ -137,16 +209,17 @@ const serverLayer = (port: number) =>
 
 const command = Command.make(
   "api-keys-emulator",
-  { faults, keys, latency, limit, port, quiet, seed, serviceAccounts },
-  ({ faults, keys, latency, limit, port, quiet, seed, serviceAccounts }) =>
+  { faults, keys, latency, limit, limitStatus, oldest, port, quiet, seed, serviceAccounts },
+  ({ faults, keys, latency, limit, limitStatus, oldest, port, quiet, seed, serviceAccounts }) =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make({
         faults,
         keys,
-        latency,
+        latency: Option.getOrUndefined(latency),
+        oldest: Option.getOrUndefined(oldest),
         seed,
         serviceAccounts,
-        rateLimit: limit === 0 ? "none" : { limit },
+        rateLimit: limit === 0 ? "none" : { limit, status: limitStatus },
         logSize: 1000,
         ...(quiet ? {} : { onRequest: (request) => Console.log(logLine(request)) }),
       })
@@ -159,24 +232,32 @@ const command = Command.make(
     }).pipe(
       Effect.scoped,
       Effect.provide(serverLayer(port)),
-      Effect.catchTag("ServeError", () =>
-        Effect.zipRight(
-          Console.error(
-            `Port ${port} cannot be served on: is it in use? --port 0 takes a free one.`,
-          ),
-          failed,
-        )),
+      Effect.catchTag(
+        "ServeError",
+        ({ cause }) => Effect.zipRight(Console.error(portProblem(port, cause)), failed),
+      ),
     ),
 ).pipe(Command.withDescription(
   "Serves the CockroachDB Cloud API Keys API from memory, on a loopback port, with no account and " +
     "no network: to develop and test against.",
 ))
 
+// What Command says of wrong arguments ends in an empty line, which is none of what it has to say.
+const withoutEmptyLines = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Console.consoleWith((console) =>
+    Console.withConsole(effect, {
+      ...console,
+      error: (...texts) =>
+        console.error(...texts.map((text) => Predicate.isString(text) ? text.trimEnd() : text)),
+    })
+  )
+
 const main = Command.run(command, { name: "API Keys emulator", version })
 
 main(process.argv).pipe(
   // Command has said by now what is wrong with the arguments.
   Effect.catchIf(ValidationError.isValidationError, () => failed),
+  withoutEmptyLines,
   Effect.provide(NodeContext.layer),
   NodeRuntime.runMain,
 )

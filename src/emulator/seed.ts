@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import type { Identifiers } from "./Identifiers.ts"
 import * as Microseconds from "./microseconds.ts"
@@ -18,7 +19,7 @@ export interface Seeded {
 
 const oneSecond = 1_000_000
 
-/** Fills an organization. Its keys are of the seconds before now, the newest a second old. */
+/** Fills an organization. Its keys are from before now, the newest a second old. */
 export const seed = (
   organization: Organization,
   identifiers: Identifiers,
@@ -36,11 +37,13 @@ export const seed = (
   }
 
   const keys: ReadonlyArray<ApiKeyOptions> = list(options.keys, {})
-  let second = now - (keys.length + 3) * oneSecond
+  const total = keys.length + 3
+  const ageOf = ages(total, options.oldest)
+  let turn = 0
   const addKey = (key: ApiKeyOptions, name: string, serviceAccountId: string): StoredKey => {
-    // Off the full second, so that a program that drops the microseconds is found out.
-    const createdAt = second + identifiers.below(oneSecond)
-    second += oneSecond
+    // Drawn whether it is used or not: the ids of a seed do not depend on its keys' ages.
+    const createdAt = now - ageOf(turn, identifiers.below(oneSecond))
+    turn += 1
     return organization.create({
       name: key.name ?? name,
       serviceAccountId: (key.serviceAccountId ?? serviceAccountId).toLowerCase(),
@@ -66,6 +69,18 @@ export const seed = (
     addKey(key, `key ${index + 1}`, account)
   }
   return seeded
+}
+
+/** How old the key of each turn is, in microseconds. The first three turns are the callers'. */
+const ages = (
+  total: number,
+  oldest: Duration.DurationInput | undefined,
+): (turn: number, fraction: number) => Microseconds.Microseconds => {
+  // Off the full second, so that a program that drops the microseconds is found out.
+  if (oldest === undefined) return (turn, fraction) => (total - turn) * oneSecond - fraction
+  const range = Duration.toMillis(oldest) * 1000 - oneSecond
+  // Callers come last here: the list begins with the oldest, which is the first of the other keys.
+  return (turn) => oneSecond + Math.round(range * (1 - ((turn + total - 3) % total) / (total - 1)))
 }
 
 const list = <A>(given: number | ReadonlyArray<A> | undefined, item: A): ReadonlyArray<A> =>

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { keys } from "./call.ts"
+import { type Json, keys } from "./call.ts"
 
 let folder = ""
 
@@ -29,6 +29,12 @@ afterAll(() => rm(folder, { recursive: true }))
 
 const start = (...options: ReadonlyArray<string>) =>
   spawn(process.execPath, [bin(), ...options], { stdio: ["ignore", "pipe", "pipe"] })
+
+/** Everything of a command that is to end by itself. */
+const outcome = async (child: ReturnType<typeof start>) => {
+  const [printed, errors] = await Promise.all([text(child.stdout), text(child.stderr)])
+  return { printed, errors, code: await finish(child) }
+}
 
 const finish = async (child: ChildProcess) => {
   const [code] = child.exitCode === null ? await once(child, "exit") : [child.exitCode]
@@ -70,7 +76,8 @@ describe("the command", () => {
     const help = await text(child.stdout)
     for (
       const option of [
-        ...["port", "keys", "service-accounts", "limit", "latency", "seed", "faults", "quiet"],
+        ...["port", "keys", "oldest", "service-accounts", "limit", "limit-status", "latency"],
+        ...["seed", "faults", "quiet"],
       ]
     ) {
       expect(help).toContain(`--${option}`)
@@ -116,21 +123,91 @@ describe("the command", () => {
     })
   }
 
-  it("says what is wrong with a fault file, and fails", async () => {
-    const faults = join(folder, "wrong.json")
-    await writeFile(faults, '[{ "operation": "explode" }]')
-    const child = start("--faults", faults)
-    const [printed, errors] = await Promise.all([text(child.stdout), text(child.stderr)])
-    expect(await finish(child)).toBe(1)
-    expect(printed + errors).toContain('Expected "createApiKey", actual "explode"')
+  it("refuses what is over the limit under the status that it is told", async () => {
+    const { ask, stop } = await serve("--limit", "1", "--limit-status", "403")
+    expect((await ask(keys)).status).toBe(200)
+    const refused = await ask(keys)
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([403, "1"])
+    expect(await refused.json()).toEqual({ code: 8, message: "rate limit exceeded", details: [] })
+    await stop()
   })
 
-  it("says that its port is taken, and fails", async () => {
-    const { lines, stop } = await serve()
-    const port = /127\.0\.0\.1:(\d+)/.exec(lines.join("\n"))?.[1] ?? ""
-    const second = start("--port", port)
-    expect(await text(second.stderr)).toContain(`Port ${port} cannot be served on`)
-    expect(await finish(second)).toBe(1)
+  it("spreads the ages of keys from the oldest to now", async () => {
+    const { ask, stop } = await serve("--keys", "38", "--oldest", "400 days")
+    const { api_keys }: Pick<Json, "api_keys"> = JSON.parse(await (await ask(keys)).text())
+    const days = api_keys.map(({ created_at }) =>
+      (Date.now() - Date.parse(created_at)) / 86_400_000
+    )
+    expect(days.map(Math.round)).toEqual(Array.from({ length: 41 }, (_, index) => 400 - index * 10))
     await stop()
+  })
+
+  describe("says in one line what is wrong, and fails", () => {
+    const count = "must be a whole number from 0 to 1000000"
+    const port = "must be a whole number from 0 to 65535"
+    const status = "must be a whole number from 400 to 599"
+    const duration = 'must be a duration like "250 millis" or "2 seconds"'
+    const oldest = 'must be a duration from "1 second" to "36500 days"'
+
+    it.each([
+      ...["-1", "1.5", "many", "1000001", "1e400", ""].map((wrong) => ["--keys", wrong, count]),
+      ["--service-accounts", "-1", count],
+      ...["-1", "65536", "99999", "http"].map((wrong) => ["--port", wrong, port]),
+      ...["-1", "0.5", "none"].map((wrong) => ["--limit", wrong, "must be a whole number from 0"]),
+      ...["200", "600", "many"].map((wrong) => ["--limit-status", wrong, status]),
+      ...["250", "-1 seconds", "a while"].map((wrong) => ["--latency", wrong, duration]),
+      ...["400", "0 days", "-1 days", "36501 days"].map((wrong) => ["--oldest", wrong, oldest]),
+    ])("%s %j", async (option = "", wrong = "", problem) => {
+      expect(await outcome(start(option, wrong)))
+        .toEqual({ printed: "", errors: `${option} ${problem}\n`, code: 1 })
+    })
+
+    it.each([
+      ['[{}, { "call": 1 }]', "faults[1].call is unknown; allowed: operation, calls, chance,"],
+      ['[{ "calls": { "first": 1 } }]', "faults[0].calls.first is unknown; allowed: from, to"],
+      ['[{ "operation": "explode" }]', 'faults[0].operation must be "createApiKey", "getApiKey",'],
+      ['{ "calls": 1 }', "faults must be a list of rules"],
+      ["[\n{,}\n\u0007]", "must be JSON: SyntaxError: "],
+    ])("a fault file of %j", async (content, problem) => {
+      const faults = join(folder, "wrong.json")
+      await writeFile(faults, content)
+      const { code, errors, printed } = await outcome(start("--faults", faults))
+      expect([printed, code]).toEqual(["", 1])
+      expect(errors).toMatch(/^[^\n]+\n$/)
+      expect(errors).toContain(`--faults ${faults}: ${problem}`)
+    })
+
+    it("a port that is in use", async () => {
+      const { lines, stop } = await serve()
+      const port = /127\.0\.0\.1:(\d+)/.exec(lines.join("\n"))?.[1] ?? ""
+      expect(await outcome(start("--port", port))).toEqual({
+        printed: "",
+        errors:
+          `Port ${port} cannot be served on, it is in use: --port takes another, and 0 a free one.\n`,
+        code: 1,
+      })
+      await stop()
+    })
+
+    it("a port that is not permitted", async () => {
+      // Who may take which port depends on the machine: the system's answer is put in its place.
+      const refusing = join(folder, "refusing.cjs")
+      await writeFile(
+        refusing,
+        `require("node:net").Server.prototype.listen = function () {
+          const refused = Object.assign(new Error("listen EACCES"), { code: "EACCES" })
+          setImmediate(() => this.emit("error", refused))
+        }`,
+      )
+      const child = spawn(process.execPath, ["--require", refusing, bin(), "--port", "80"], {
+        stdio: ["ignore", "pipe", "pipe"],
+      })
+      expect(await outcome(child)).toEqual({
+        printed: "",
+        errors: "Port 80 cannot be served on, the system does not permit it to you: " +
+          "--port takes another, and 0 a free one.\n",
+        code: 1,
+      })
+    })
   })
 })

@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
 import * as Emulator from "../../src/emulator/mod.ts"
 import { callAnything, keys } from "./call.ts"
+import { refusal } from "./refusal.ts"
 
 const under = (...faults: Emulator.FaultPlan) =>
   Effect.gen(function* () {
@@ -230,19 +231,102 @@ describe("a fault plan", () => {
     expect(Schema.decodeUnknownSync(Emulator.FaultPlan)(JSON.parse(JSON.stringify(plan))))
       .toEqual(plan)
   })
+})
 
-  for (
-    const wrong of [
-      { operation: "listKeys" },
-      { calls: 0 },
-      { chance: 2 },
-      { delay: "a while" },
-      { fault: { _tag: "Explode" } },
-      { fault: { _tag: "Respond", status: 99 } },
-    ]
-  ) {
-    it(`with ${JSON.stringify(wrong)} is refused when read`, () => {
-      expect(Schema.is(Emulator.FaultPlan)([wrong])).toBe(false)
-    })
-  }
+describe("a plan that is not one", () => {
+  const count = "a whole number from 1"
+  const calls =
+    `${count}, a list of such numbers, or an object with "from" and, if need be, a "to" that is not below it`
+  const names = '"createApiKey", "getApiKey", "updateApiKey", "deleteApiKey"'
+  const delay = 'milliseconds from 0 or a text like "250 millis" or "5 seconds"'
+  const tags =
+    '"Respond", "DropBefore", "DropAfter", "TruncateBody", "MalformedJson", "DripBody", ' +
+    '"RepeatPageToken", or "EmptyPage"'
+  const headers = "an object of names and values that HTTP permits in a header"
+  const known = "operation, calls, chance, delay, answerDelay, fault"
+  const respond = (more: object) => ({ fault: { _tag: "Respond", status: 503, ...more } })
+
+  const rules: ReadonlyArray<readonly [rule: unknown, problem: string]> = [
+    [5, " must be an object"],
+    [null, " must be an object"],
+    [[], " must be an object"],
+    [{ call: 1 }, `.call is unknown; allowed: ${known}`],
+    [{ ["call\n".repeat(50)]: 1 }, `["${"call\\u000a".repeat(8)}…"] is unknown; allowed: ${known}`],
+    [{ operation: "listKeys" }, `.operation must be ${names}, "listApiKeys", or a list of these`],
+    [{ operation: ["getApiKey", 5] }, `.operation[1] must be ${names}, or "listApiKeys"`],
+    [{ calls: 0 }, `.calls must be ${calls}`],
+    [{ calls: 1.5 }, `.calls must be ${calls}`],
+    [{ calls: "1" }, `.calls must be ${calls}`],
+    [{ calls: null }, `.calls must be ${calls}`],
+    [{ calls: [1, 0] }, `.calls[1] must be ${count}`],
+    [{ calls: { first: 1 } }, ".calls.first is unknown; allowed: from, to"],
+    [{ calls: { from: 1, until: 2 } }, ".calls.until is unknown; allowed: from, to"],
+    [{ calls: {} }, `.calls.from must be ${count}`],
+    [{ calls: { from: "1" } }, `.calls.from must be ${count}`],
+    [{ calls: { from: 1, to: 0 } }, `.calls.to must be ${count}`],
+    [{ calls: { from: 3, to: 2 } }, `.calls must be ${calls}`],
+    [{ chance: 2 }, ".chance must be a number from 0 to 1"],
+    [{ chance: NaN }, ".chance must be a number from 0 to 1"],
+    [{ delay: "a while" }, `.delay must be ${delay}`],
+    [{ delay: "-1 seconds" }, `.delay must be ${delay}`],
+    [{ answerDelay: -1 }, `.answerDelay must be ${delay}`],
+    [{ answerDelay: [1, 2] }, `.answerDelay must be ${delay}`],
+    [{ fault: "DropAfter" }, '.fault must be an object with "_tag"'],
+    [{ fault: {} }, `.fault._tag must be ${tags}`],
+    [{ fault: { _tag: "Explode" } }, `.fault._tag must be ${tags}`],
+    [{ fault: { _tag: "DropBefore", bytes: 1 } }, ".fault.bytes is unknown; allowed: _tag"],
+    [{ fault: { _tag: "TruncateBody", bytes: -1 } }, ".fault.bytes must be a whole number from 0"],
+    [{ fault: { _tag: "DripBody", bytes: 0 } }, `.fault.bytes must be ${count}`],
+    [{ fault: { _tag: "DripBody", every: "often" } }, `.fault.every must be ${delay}`],
+    [{ fault: { _tag: "Respond" } }, ".fault.status must be a whole number from 200 to 599"],
+    [respond({ status: 99 }), ".fault.status must be a whole number from 200 to 599"],
+    [respond({ body: {} }), ".fault.body must be a text"],
+    [respond({ acted: "yes" }), ".fault.acted must be true or false"],
+    [respond({ headers: { "x-a": 1 } }), '.fault.headers["x-a"] must be a text'],
+    [respond({ headers: { "x a": "1" } }), `.fault.headers must be ${headers}`],
+    [respond({ headers: { "x-a": "1\r\nx-b: 2" } }), `.fault.headers must be ${headers}`],
+    [
+      respond({ retryAfter: 5 }),
+      '.fault.retryAfter must be an object with "seconds" and, if need be, "form"',
+    ],
+    [
+      respond({ retryAfter: { second: 1 } }),
+      ".fault.retryAfter.second is unknown; allowed: seconds, form",
+    ],
+    [
+      respond({ retryAfter: { seconds: -1 } }),
+      ".fault.retryAfter.seconds must be a number from 0 to 1000000000",
+    ],
+    [
+      respond({ retryAfter: { seconds: 1, form: "date" } }),
+      '.fault.retryAfter.form must be "seconds" or "http-date"',
+    ],
+  ]
+  const plans: ReadonlyArray<readonly [plan: unknown, problem: string]> = [
+    ...[undefined, null, 5, "none", {}, { calls: 1 }].map((plan) =>
+      [plan, "faults must be a list of rules"] as const
+    ),
+    ...rules.map(([rule, problem]) => [[{ calls: 9 }, rule], `faults[1]${problem}`] as const),
+  ]
+
+  it.effect.each(plans)(
+    "%o is refused, and nothing of it takes effect: %s",
+    ([plan, problem]) =>
+      Effect.gen(function* () {
+        const { emulator, list } = yield* under({ fault: { _tag: "Respond", status: 502 } })
+        // A program in JavaScript is not held back by the type.
+        expect(yield* refusal(emulator.setFaults(plan as Emulator.FaultPlan))).toBe(problem)
+        expect((yield* list).status).toBe(502)
+        expect(Schema.is(Emulator.FaultPlan)(plan)).toBe(false)
+      }),
+  )
+
+  it.effect("a plan is checked as it was given: what is done to it later changes nothing", () =>
+    Effect.gen(function* () {
+      const rule = { calls: [1], fault: { _tag: "Respond", status: 502 } } as const
+      const { emulator, list } = yield* under()
+      yield* emulator.setFaults([rule])
+      Object.assign(rule, { calls: { first: 1 } })
+      expect([(yield* list).status, (yield* list).status]).toEqual([502, 200])
+    }))
 })

@@ -1,7 +1,12 @@
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
+import { Credentials } from "../../src/Credentials.ts"
+import { getApiKey } from "../../src/endpoints/getApiKey.ts"
 import * as Emulator from "../../src/emulator/mod.ts"
 import { call, keys } from "./call.ts"
 
@@ -202,6 +207,60 @@ describe("bad requests", () => {
       expect(yield* api("GET", `${keys}/${emulator.admin.apiKeyId}/more`)).toMatchObject(missing)
       expect(yield* api("GET", `${keys}/%zz`)).toMatchObject(missing)
     }))
+
+  describe("what the emulator does not know is told apart from what is missing", () => {
+    it.effect.each(
+      [
+        ["GET", "/api/v1/clusters", "the path of GET /api/v1/clusters"],
+        ["DELETE", "/api/v1/clusters/1?force=true", "the path of DELETE /api/v1/clusters/1"],
+        ["PUT", keys, `the method of PUT ${keys}`],
+      ] as const,
+    )("%s %s", ([method, path, what]) =>
+      Effect.gen(function* () {
+        const { api } = yield* emulatorAndApi
+        expect((yield* api(method, path)).json.message).toBe(`this emulator does not know ${what}`)
+      }))
+
+    it.effect("the path is escaped, and cut where it is long", () =>
+      Effect.gen(function* () {
+        const { emulator } = yield* emulatorAndApi
+        // As a client's bytes may come over a socket, where no URL class has encoded them.
+        const ask = (path: string) =>
+          emulator.httpApp.pipe(
+            Effect.provideService(
+              HttpServerRequest.HttpServerRequest,
+              HttpServerRequest.fromWeb(new Request("https://emulator.invalid")).modify({
+                url: path,
+              }),
+            ),
+            Effect.flatMap((answer) =>
+              Effect.promise(() => HttpServerResponse.toWeb(answer).json())
+            ),
+            Effect.map((status) => status.message),
+          )
+        expect(yield* ask("/\u001b[31m\u2028ä")).toBe(
+          "this emulator does not know the path of GET /\\u001b[31m\\u2028\\u00e4",
+        )
+        expect(yield* ask(`/${"x".repeat(5000)}`))
+          .toBe(`this emulator does not know the path of GET /${"x".repeat(99)}…`)
+      }))
+
+    it.effect("the module's own error says so", () =>
+      Effect.gen(function* () {
+        const { emulator } = yield* emulatorAndApi
+        const { token } = emulator.admin.credentials
+        const error = yield* getApiKey(emulator.admin.apiKeyId).pipe(
+          Effect.provideService(HttpClient.HttpClient, emulator.httpClient),
+          Effect.provideService(
+            Credentials,
+            Credentials.make({ token, baseUrl: "https://emulator.invalid/elsewhere" }),
+          ),
+          Effect.flip,
+        )
+        expect(error._tag).toBe("NotFound")
+        expect(error.message).toContain("this emulator does not know the path of GET /elsewhere/")
+      }))
+  })
 })
 
 const tokenOf = (emulator: Emulator.EmulatorService) => Redacted.value(emulator.admin.secret)

@@ -1,0 +1,125 @@
+/**
+ * What the values that a program or a file gives must be, and one line that says where they are not.
+ *
+ * A schema's description is a phrase that fits after "must be".
+ *
+ * @module
+ */
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import * as AST from "effect/SchemaAST"
+import { printable } from "./printable.ts"
+
+/** A whole number within bounds. */
+export const wholeNumber = (from: number, to: number = Infinity): Schema.Schema<number> =>
+  Schema.Number.pipe(
+    Schema.filter((value) => Number.isSafeInteger(value) && value >= from && value <= to, {
+      description: to === Infinity
+        ? `a whole number from ${from}`
+        : `a whole number from ${from} to ${to}`,
+    }),
+  )
+
+/** A whole number from a bound on, or `Infinity`. */
+export const unbounded = (from: number): Schema.Schema<number> =>
+  Schema.Union(wholeNumber(from), Schema.Literal(Infinity))
+
+/** A number within bounds. */
+export const numberBetween = (from: number, to: number): Schema.Schema<number> =>
+  Schema.Number.pipe(
+    Schema.filter((value) => value >= from && value <= to, {
+      description: `a number from ${from} to ${to}`,
+    }),
+  )
+
+/** Reads a duration that is not negative: Effect takes a negative one for none at all. */
+export const durationOf = (value: unknown): Option.Option<Duration.Duration> => {
+  const none = typeof value === "number" || typeof value === "bigint"
+    ? !(value >= 0)
+    : typeof value === "string" && value.startsWith("-")
+  return none ? Option.none() : Duration.decodeUnknown(value)
+}
+
+/** A duration that is not negative, in any form that Effect reads. */
+export const anyDuration: Schema.Schema<Duration.DurationInput> = Schema.declare(
+  (value): value is Duration.DurationInput => Option.isSome(durationOf(value)),
+  { description: 'a duration like "250 millis" or "2 seconds"' },
+)
+
+/** A duration within bounds, in any form that Effect reads. */
+export const durationBetween = (
+  from: `${number} ${Duration.Unit}`,
+  to: `${number} ${Duration.Unit}`,
+): Schema.Schema<Duration.DurationInput> =>
+  Schema.declare(
+    (value): value is Duration.DurationInput =>
+      Option.exists(durationOf(value), Duration.between({ minimum: from, maximum: to })),
+    { description: `a duration from "${from}" to "${to}"` },
+  )
+
+/** Checks a value, or says the first thing that is wrong: which field, and what is allowed there. */
+export const check = <A>(
+  schema: Schema.Schema<A>,
+  name: string,
+  value: unknown,
+): Either.Either<A, string> =>
+  Either.mapLeft(Schema.validateEither(schema)(value), ({ issue }) => {
+    const found = findings(issue, [], [])
+    // Of the members of a union, the one that was meant is the one that could be read furthest.
+    const depth = Math.max(...found.map(({ path }) => path.length))
+    const [first, ...others] = found.filter(({ path }) => path.length === depth)
+    if (first === undefined) return `${name} is not as it must be`
+    const field = `${name}${first.path.map(step).join("")}`
+    if (first.unknown) return `${field} is unknown; allowed: ${first.allowed}`
+    const allowed = [first, ...others].flatMap((finding) => finding.allowed.split(" | "))
+    // What may be left out may be undefined, which nobody needs to be told.
+    const told = new Set(allowed.filter((one) => one !== "undefined"))
+    return `${field} must be ${new Intl.ListFormat("en", { type: "disjunction" }).format(told)}`
+  })
+
+type Path = ReadonlyArray<PropertyKey>
+
+interface Finding {
+  readonly path: Path
+  readonly allowed: string
+  /** Whether the field itself is what is not allowed. */
+  readonly unknown?: boolean
+}
+
+const findings = (
+  issue: ParseResult.ParseIssue,
+  path: Path,
+  fields: ReadonlyArray<PropertyKey>,
+): ReadonlyArray<Finding> => {
+  switch (issue._tag) {
+    case "Pointer":
+      return findings(issue.issue, [...path, ...[issue.path].flat()], fields)
+    case "Composite":
+      return [issue.issues].flat()
+        .flatMap((one) => findings(one, path, fieldsOf(issue.ast)))
+    case "Unexpected":
+      return [{ path, allowed: fields.join(", "), unknown: true }]
+    case "Missing":
+      return [{ path, allowed: String(issue.ast.type) }]
+    case "Refinement": {
+      const within = findings(issue.issue, path, fields)
+        .filter((finding) => finding.path.length > path.length)
+      return within.length > 0 ? within : [{ path, allowed: String(issue.ast) }]
+    }
+    default:
+      return [{ path, allowed: String(issue.ast) }]
+  }
+}
+
+const fieldsOf = (ast: AST.Annotated): ReadonlyArray<PropertyKey> =>
+  ast instanceof AST.TypeLiteral ? ast.propertySignatures.map(({ name }) => name) : []
+
+const step = (key: PropertyKey): string =>
+  typeof key === "number"
+    ? `[${key}]`
+    : /^\w{1,40}$/.test(String(key))
+    ? `.${String(key)}`
+    : `["${printable(String(key), 40)}"]`
