@@ -171,3 +171,26 @@ describe("over real sockets", () => {
       }).pipe(Effect.provide(services)))
   }
 })
+
+describe.concurrent("over real sockets, past the limit", () => {
+  for (const status of [400, 403, 429, 500, 503]) {
+    for (const operation of operations) {
+      it.live(`${operation} under ${status} is RateLimited, and made when the limit allows it`, ({ expect }) =>
+        Effect.gen(function* () {
+          const calls = yield* callsHere
+          const emulator = yield* Emulator.Emulator
+          const before = (yield* emulator.apiKeys).length
+          yield* calls.getApiKey
+          const error = yield* Effect.flip(withRetryPolicy(RetryPolicy.none)(calls[operation]))
+          expect(error).toMatchObject({ _tag: "RateLimited", status, mayHaveApplied: false })
+          yield* calls[operation]
+          const made = (yield* emulator.apiKeys).length - before
+          expect(made).toBe(
+            operation === "createApiKey" ? 1 : operation === "deleteApiKey" ? -1 : 0,
+          )
+        }).pipe(
+          Effect.provide(servedEmulator({ rateLimit: { limit: 1, window: "2 seconds", status } })),
+        ))
+    }
+  }
+})
