@@ -68,8 +68,8 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("failure"), "spec.test.ts", transportTest("RetryPolicy")],
   },
   throttle: {
-    sources: ["gate", "line", "throttle"].map(transport),
-    tests: ["gate", "line", "throttle"].map(transportTest),
+    sources: ["gate", "line", "throttle", "ThrottleStore"].map(transport),
+    tests: ["gate", "line", "throttle", "ThrottleStore"].map(transportTest),
   },
   credentials: {
     sources: ["Credentials.ts"],
