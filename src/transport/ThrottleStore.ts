@@ -3,11 +3,26 @@
  *
  * @module
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { type Buckets, type Forgettable, makeBuckets } from "./buckets.ts"
 import { currentMonotonicMillis } from "./monotonic.ts"
+import {
+  comesBackAt,
+  lagOf,
+  lookAgainAt,
+  type Memory,
+  memoryWindows,
+  nothing,
+  type Token,
+  withAnswer,
+  withRefusal,
+} from "./tokenBucket.ts"
 
 /** A bucket of tokens, one for each request. */
 export interface Bucket {
@@ -23,8 +38,11 @@ export interface Bucket {
 export type Taken =
   | {
     readonly _tag: "Taken"
-    /** To be run when the answer has come, and with false when none will come. */
-    readonly answered: (isAnswer: boolean) => Effect.Effect<void>
+    /**
+     * To be run when the answer has come, and with false when none will come; `isRefused` tells an
+     * answer that says that the limit was exceeded.
+     */
+    readonly answered: (isAnswer: boolean, isRefused: boolean) => Effect.Effect<void>
   }
   | { readonly _tag: "Empty"; readonly retryAfter: Duration.Duration }
 
@@ -61,8 +79,9 @@ export class ThrottleStore extends ThrottleStoreTag {
    * is left in the bucket and what flows in meanwhile. It costs a round trip for each request, and
    * at most `limit` more in a window.
    *
-   * Where the limiter fails, requests go out unthrottled, with a warning in the log: the API's own
-   * limit still holds.
+   * Where the limiter fails, or does not answer within a second, it is left alone for 30 seconds:
+   * until then requests go out unthrottled, with one warning in the log. The API's own limit still
+   * holds.
    */
   static layerRateLimiter(limiter: RateLimiter): Layer.Layer<ThrottleStore> {
     return Layer.succeed(ThrottleStore, makeRateLimiterStore(limiter))
@@ -84,102 +103,118 @@ export interface RateLimiter {
   >
 }
 
-interface Token {
-  readonly takenAt: number
-  /** Undefined until the answer has come. */
-  comesBackAt: number | undefined
+interface MemoryBucket extends Forgettable {
+  out: Array<Token>
+  memory: Memory
 }
 
-// A server counts a request when it arrives, somewhere between its sending and its answer. So no
-// stretch of one window holds more than the limit where a token comes back a window after its answer.
-// That would waste what the way to the server and back takes: it is taken off, but for this share of
-// the window, as the fastest answer so far shows it. For that it was as fast as can be, nothing proves:
-// under load all are slow, some on the way there and some on the way back, and one refusal costs all a
-// whole wait.
-const spareShare = 0.03
-
-const makeMemoryStore = (): ThrottleStoreService => {
-  const buckets = new Map<string, Array<Token>>()
-  let fastest = Infinity
-  return {
-    take: ({ key, limit, window }) =>
-      Effect.map(currentMonotonicMillis, (now): Taken => {
-        const millis = Math.ceil(Duration.toMillis(window))
-        const out = (buckets.get(key) ?? []).filter(({ comesBackAt = Infinity }) =>
-          comesBackAt > now
+/** In memory; the buckets are given to be counted in a test. */
+export const makeMemoryStore = (
+  buckets: Buckets<MemoryBucket> = makeBuckets(() => ({ out: [], memory: nothing, idleAt: 0 })),
+): ThrottleStoreService => ({
+  take: ({ key, limit, window }) =>
+    Effect.map(currentMonotonicMillis, (now): Taken => {
+      const millis = Math.ceil(Duration.toMillis(window))
+      const bucket = buckets.of(key, now)
+      bucket.idleAt = now + memoryWindows * millis
+      bucket.out = bucket.out.filter((token) =>
+        comesBackAt(token, bucket.memory, now, millis) > now
+      )
+      if (bucket.out.length >= limit) {
+        const next = bucket.out.reduce(
+          (next, token) => Math.min(next, lookAgainAt(token, bucket.memory, now, millis)),
+          Infinity,
         )
-        buckets.set(key, out)
-        if (out.length >= limit) {
-          // When a token that is still under way comes back is not known yet: look again soon.
-          const soonest = ({ comesBackAt, takenAt }: Token) =>
-            comesBackAt ?? Math.max(takenAt + millis, now + Math.ceil(millis / 25))
-          const next = out.reduce((next, token) => Math.min(next, soonest(token)), Infinity)
-          return { _tag: "Empty", retryAfter: Duration.millis(Math.ceil(next - now)) }
-        }
-        const token: Token = { takenAt: now, comesBackAt: undefined }
-        out.push(token)
-        const answered = (isAnswer: boolean) =>
-          Effect.map(currentMonotonicMillis, (now) => {
-            if (isAnswer) fastest = Math.min(fastest, now - token.takenAt)
-            const there = isAnswer ? Math.max(0, fastest - millis * spareShare) : 0
-            token.comesBackAt = now - there + millis
-          })
-        return { _tag: "Taken", answered }
-      }),
-  }
-}
+        return { _tag: "Empty", retryAfter: Duration.millis(Math.ceil(next - now)) }
+      }
+      const token: Token = { takenAt: now, ended: undefined }
+      bucket.out.push(token)
+      const answered = (isAnswer: boolean, isRefused: boolean) =>
+        Effect.map(currentMonotonicMillis, (now) => {
+          const took = now - token.takenAt
+          if (isRefused) {
+            bucket.memory = withRefusal(bucket.memory, now, millis)
+          } else if (isAnswer) {
+            bucket.memory = withAnswer(bucket.memory, took, now, millis)
+          }
+          // A refusal costs the server no work, and says nothing of what other answers take.
+          const isTelling = isAnswer && !isRefused
+          token.ended = { took, lag: isTelling ? lagOf(bucket.memory, took) : took }
+        })
+      return { _tag: "Taken", answered }
+    }),
+})
 
 // Elsewhere the answer is not told of; so every token is out for longer, by a twenty-fifth.
 const millisOut = (window: Duration.Duration): number =>
   Math.ceil(Duration.toMillis(window)) + Math.ceil(Duration.toMillis(window) / 25)
 
-const makeRateLimiterStore = (limiter: RateLimiter): ThrottleStoreService => {
-  // Until when each token is out, as far as is known here: until then there is no use in asking.
-  const outUntil = new Map<string, number>()
+// How long a limiter may take, and how long one that has failed is left alone.
+const patience = Duration.seconds(1)
+const leftAloneFor = Duration.seconds(30)
 
-  const takeToken = (token: string, window: Duration.Duration): Effect.Effect<boolean> =>
-    limiter.consume({
-      algorithm: "fixed-window",
-      onExceeded: "fail",
-      key: token,
-      limit: 1,
-      window,
-    }).pipe(
+interface LimiterBucket extends Forgettable {
+  /** Until when each token is out, as far as is known here: until then there is no use in asking. */
+  readonly outUntil: Array<number>
+}
+
+/** In a rate limiter; the buckets are given to be counted in a test. */
+export const makeRateLimiterStore = (
+  limiter: RateLimiter,
+  buckets: Buckets<LimiterBucket> = makeBuckets(() => ({ outUntil: [], idleAt: 0 })),
+): ThrottleStoreService => {
+  let leftAloneUntil = -Infinity
+
+  const leaveAlone = Effect.flatMap(currentMonotonicMillis, (now) => {
+    // Another throttle with the same store may have said so already.
+    if (now < leftAloneUntil) return Effect.void
+    leftAloneUntil = now + Duration.toMillis(leftAloneFor)
+    return Effect.logWarning(
+      `The store of the throttle fails: sending unthrottled for ${Duration.format(leftAloneFor)}`,
+    )
+  })
+
+  /** For how long a token is out, and whether it was taken here; undefined where the limiter fails. */
+  const consume = (key: string, window: Duration.Duration) =>
+    limiter.consume({ algorithm: "fixed-window", onExceeded: "fail", key, limit: 1, window }).pipe(
       Effect.as({ isTaken: true, outFor: window }),
-      // One that hangs or breaks must not hold up whoever waits behind.
-      Effect.timeoutFail({ duration: window, onTimeout: () => storeFailure }),
-      Effect.catchAllDefect(() => Effect.fail(storeFailure)),
-      Effect.catchAll(({ reason, retryAfter }) =>
-        reason === "Exceeded" && retryAfter !== undefined
-          ? Effect.succeed({ isTaken: false, outFor: retryAfter })
-          : Effect.as(
-            Effect.logWarning("The store of the throttle fails: sending unthrottled"),
-            { isTaken: true, outFor: Duration.zero },
-          )
-      ),
-      Effect.zipWith(currentMonotonicMillis, ({ isTaken, outFor }, now) => {
-        outUntil.set(token, now + Duration.toMillis(outFor))
-        return isTaken
+      // One that hangs or breaks must not hold up whoever waits behind, even if nothing interrupts it.
+      Effect.disconnect,
+      Effect.timeoutTo({ duration: patience, onSuccess: identity, onTimeout: () => undefined }),
+      Effect.catchAllCause((cause) => {
+        const { reason, retryAfter } = Option.getOrElse(Cause.failureOption(cause), () => broken)
+        return Effect.succeed(
+          reason === "Exceeded" && retryAfter !== undefined
+            ? { isTaken: false, outFor: retryAfter }
+            : undefined,
+        )
       }),
     )
 
   return {
     take: ({ key, limit, window }) =>
       Effect.interruptible(Effect.gen(function* () {
-        const tokens = Array.from({ length: limit }, (_, index) => `${key}:${index}`)
-        const millisLeft = (token: string, now: number) => (outUntil.get(token) ?? 0) - now
         const start = yield* currentMonotonicMillis
-        for (const token of tokens.filter((token) => millisLeft(token, start) <= 0)) {
-          if (yield* takeToken(token, Duration.millis(millisOut(window)))) return unreturnable
+        if (start < leftAloneUntil) return unreturnable
+        const bucket = buckets.of(key, start)
+        const untilOf = (token: number) => bucket.outUntil[token] ?? 0
+        const tokens = Array.from({ length: limit }, (_, token) => token)
+        for (const token of tokens.filter((token) => untilOf(token) <= start)) {
+          const consumed = yield* consume(`${key}:${token}`, Duration.millis(millisOut(window)))
+          if (consumed === undefined) return yield* Effect.as(leaveAlone, unreturnable)
+          const until = (yield* currentMonotonicMillis) + Duration.toMillis(consumed.outFor)
+          bucket.outUntil[token] = until
+          bucket.idleAt = Math.max(bucket.idleAt, until)
+          if (consumed.isTaken) return unreturnable
         }
         const now = yield* currentMonotonicMillis
-        const next = Math.min(...tokens.map((token) => millisLeft(token, now)))
-        return { _tag: "Empty", retryAfter: Duration.millis(Math.max(1, Math.ceil(next))) }
+        const next = tokens.reduce((next, token) => Math.min(next, untilOf(token)), Infinity)
+        return { _tag: "Empty", retryAfter: Duration.millis(Math.max(1, Math.ceil(next - now))) }
       })),
   }
 }
 
-const storeFailure: { readonly reason: string; readonly retryAfter?: Duration.Duration } = {
+const broken: { readonly reason: string; readonly retryAfter?: Duration.Duration | undefined } = {
   reason: "StoreError",
 }
 

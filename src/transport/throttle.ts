@@ -4,10 +4,14 @@
  * @module
  */
 import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { AttemptWait } from "./AttemptWait.ts"
 import { makeGate, shutAsAsked } from "./gate.ts"
 import { makeLine } from "./line.ts"
@@ -37,6 +41,7 @@ export interface ThrottleOptions {
  * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
  * import * as Effect from "effect/Effect"
  * import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
  * import * as Stream from "effect/Stream"
  *
  * const client = Layer.provide(
@@ -60,6 +65,7 @@ export const throttled = (
  * import { throttledByStore, ThrottleStore } from "@effect-crdb/api-keys"
  * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
  * import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
  *
  * const client = throttledByStore({ limit: 10, window: "1 second" }).pipe(
  *   Layer.provide(ThrottleStore.layerMemory), // or ThrottleStore.layerRateLimiter(…)
@@ -101,7 +107,9 @@ export const throttledByStore = (
           const wait = attemptWait(timeThrottleWait(line.turn(take((taken) => last = taken))))
           return Effect.zipRight(wait, send).pipe(
             Effect.onExit((exit) =>
-              last?._tag === "Taken" ? last.answered(Exit.isSuccess(exit)) : Effect.void
+              last?._tag === "Taken"
+                ? last.answered(Exit.isSuccess(exit), isRefusal(exit))
+                : Effect.void
             ),
             Effect.tapBoth({
               // A client of the user's may turn a status into an error, as filterStatusOk does.
@@ -113,3 +121,15 @@ export const throttledByStore = (
         }))
     }),
   )
+
+const isRefusal = (
+  exit: Exit.Exit<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>,
+): boolean =>
+  Exit.match(exit, {
+    onFailure: (cause) =>
+      Option.exists(
+        Cause.failureOption(cause),
+        (error) => error._tag === "ResponseError" && error.response.status === 429,
+      ),
+    onSuccess: ({ status }) => status === 429,
+  })

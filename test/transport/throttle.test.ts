@@ -175,15 +175,23 @@ describe("throttled", () => {
       300,
       300,
     ], [0, 1030, 2060]],
-    ["later by what its answer took beyond the fastest", 1000, [100, 500, 100], [0, 1030, 2460]],
+    ["later by what its answer took beyond the fastest", 1000, [100, 150, 100], [0, 1030, 2110]],
+    // Beyond that, pacing at the sender is what keeps the limit, not the answers.
+    ["a tenth of a window later at most", 1000, [100, 500, 100], [0, 1030, 2130]],
     ["a window and three hundredths after it was sent, where its answer is the fastest", 1000, [
       500,
       100,
       0,
     ], [0, 1030, 2060]],
     ["a window after its answer, where answers take less", 1000, [20, 10, 0], [0, 1020, 2030]],
-    // The second looks again each twenty-fifth of a window while the first is under way.
-    ["soon after an answer that took longer than a window", 1000, [1500, 0], [0, 1520]],
+    ["without an answer, where none is known", 1000, [1500, 0], [0, 1100]],
+    ["without an answer that takes as long as others", 1000, [2000, 2000, 2000, 2000, 0], [
+      0,
+      1100,
+      2130,
+      3160,
+      4190,
+    ]],
     ["no sooner than whole milliseconds can tell", Duration.micros(1500n), [0, 0], [0, 2]],
   ])(
     "lets a request's token come back %s",
@@ -207,7 +215,7 @@ describe("throttled", () => {
         Effect.provide(Layer.provide(throttled({ limit: 1, window: "1 second" }), script.client)),
         Effect.provide(credentials),
       )
-      expect(script.sent.map(({ at }) => at)).toEqual([0, 1500])
+      expect(script.sent.map(({ at }) => at)).toEqual([0, 1100])
     }))
 
   it.effect("takes no request without an answer for a fast one", () =>
