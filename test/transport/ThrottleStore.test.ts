@@ -1,5 +1,6 @@
 import * as RateLimiter from "@effect/experimental/RateLimiter"
 import { describe, expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -12,6 +13,9 @@ import {
   throttledByStore,
   ThrottleStore,
 } from "../../src/mod.ts"
+import { makeBuckets } from "../../src/transport/buckets.ts"
+import { makeMemoryStore, makeRateLimiterStore } from "../../src/transport/ThrottleStore.ts"
+import { memoryWindows, nothing, type Token } from "../../src/transport/tokenBucket.ts"
 import { credentials, key, ok, scripted } from "./scripted.ts"
 
 describe("a store of the throttle", () => {
@@ -78,7 +82,11 @@ describe("a store of the throttle", () => {
   /** Sends so many requests at once through a limiter, and tells when, and what it was asked for. */
   const sentThrough = (
     consume: RateLimiterPart["consume"],
-    options: { readonly limit: number; readonly calls: number },
+    options: {
+      readonly limit: number
+      readonly calls: number
+      readonly window?: Duration.DurationInput
+    },
   ) =>
     Effect.gen(function* () {
       const asked: Array<Parameters<RateLimiterPart["consume"]>[0]> = []
@@ -96,7 +104,7 @@ describe("a store of the throttle", () => {
       })
       const fiber = yield* calls.pipe(
         Effect.provide(
-          throttledByStore({ limit: options.limit, window: "1 second" }).pipe(
+          throttledByStore({ limit: options.limit, window: options.window ?? "1 second" }).pipe(
             Layer.provide(limiter),
             Layer.provide(script.client),
           ),
@@ -161,7 +169,7 @@ describe("a store of the throttle", () => {
       const { take } = yield* ThrottleStore
       const bucket = { key: "k", limit: 1, window: Duration.decode("1 second") }
       expect(yield* take(bucket)).toMatchObject({ _tag: "Taken" })
-      yield* TestClock.adjust("1 minute")
+      yield* TestClock.adjust("1050 millis")
       expect(yield* take(bucket)).toMatchObject({ _tag: "Empty" })
     }).pipe(Effect.provide(layer)))
 
@@ -179,31 +187,126 @@ describe("a store of the throttle", () => {
       expect(sentAt).toEqual([1])
     }))
 
-  it.effect.each<
-    readonly [string, ReturnType<RateLimiterPart["consume"]>, ReadonlyArray<number>]
-  >([
-    ["fails", Effect.fail({ reason: "StoreError" }), [0, 0]],
+  const warning = ["The store of the throttle fails: sending unthrottled for 30s"]
+
+  it.effect.each<readonly [string, ReturnType<RateLimiterPart["consume"]>, number]>([
+    ["fails", Effect.fail({ reason: "StoreError" }), 0],
     [
       "names a wait, and another reason",
-      Effect.fail({
-        reason: "StoreError",
-        retryAfter: Duration.seconds(3),
-      }),
-      [0, 0],
+      Effect.fail({ reason: "StoreError", retryAfter: Duration.seconds(3) }),
+      0,
     ],
-    ["names no wait", Effect.fail({ reason: "Exceeded" }), [0, 0]],
-    ["breaks", Effect.die(new Error("no connection")), [0, 0]],
-    ["hangs for a window", Effect.never, [1040, 2080]],
+    ["names no wait", Effect.fail({ reason: "Exceeded" }), 0],
+    ["breaks", Effect.die(new Error("no connection")), 0],
+    ["interrupts itself", Effect.interrupt, 0],
+    ["hangs for a second", Effect.never, 1000],
+    ["hangs where nothing interrupts it", Effect.uninterruptible(Effect.never), 1000],
   ])(
-    "that %s lets requests through, since the API keeps its own limit",
-    ([, answer, expected]) =>
+    "that %s lets requests through and is asked no more, since the API keeps its own limit",
+    ([, answer, sentAfter]) =>
       Effect.gen(function* () {
-        const { logs, sentAt } = yield* sentThrough(() => answer, { limit: 1, calls: 2 })
-        expect(sentAt).toEqual(expected)
-        const warning = ["The store of the throttle fails: sending unthrottled"]
-        expect(logs).toEqual([warning, warning])
+        const { asked, logs, sentAt } = yield* sentThrough(() => answer, {
+          limit: 50,
+          calls: 4,
+          window: "5 seconds",
+        })
+        expect(sentAt).toEqual([sentAfter, sentAfter, sentAfter, sentAfter])
+        expect(asked.length).toBe(1)
+        expect(logs).toEqual([warning])
       }),
   )
+
+  it.effect("in a rate limiter is left alone for 30 seconds after a failure, and then tried again", () =>
+    Effect.gen(function* () {
+      const logs: Array<unknown> = []
+      const askedAt: Array<number> = []
+      const limiter = ThrottleStore.layerRateLimiter({
+        consume: () =>
+          Effect.flatMap(Clock.currentTimeMillis, (now) => {
+            askedAt.push(now)
+            return Effect.fail({ reason: "StoreError" })
+          }),
+      })
+      yield* Effect.gen(function* () {
+        const { take } = yield* ThrottleStore
+        const bucket = { key: "k", limit: 2, window: Duration.seconds(1) }
+        for (const wait of [0, 29_999, 1, 29_999, 1]) {
+          yield* TestClock.adjust(wait)
+          expect(yield* take(bucket)).toMatchObject({ _tag: "Taken" })
+        }
+      }).pipe(
+        Effect.provide(limiter),
+        Effect.provide(
+          Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => logs.push(message))),
+        ),
+      )
+      expect(askedAt).toEqual([0, 30_000, 60_000])
+      expect(logs).toEqual([warning, warning, warning])
+    }))
+
+  it.effect("that fails warns once, however many throttles ask it at once", () =>
+    Effect.gen(function* () {
+      const logs: Array<unknown> = []
+      const fiber = yield* Effect.gen(function* () {
+        const { take } = yield* ThrottleStore
+        const bucket = { key: "k", limit: 2, window: Duration.seconds(1) }
+        yield* Effect.replicateEffect(take(bucket), 5, { concurrency: 5 })
+      }).pipe(
+        Effect.provide(ThrottleStore.layerRateLimiter({ consume: () => Effect.never })),
+        Effect.provide(
+          Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => logs.push(message))),
+        ),
+        Effect.fork,
+      )
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(fiber)
+      expect(logs).toEqual([warning])
+    }))
+
+  it.effect("in memory tells one bucket nothing of what another one's answers take", () =>
+    Effect.gen(function* () {
+      const { take } = yield* ThrottleStore
+      const request = (key: string, afterMillis: number) =>
+        Effect.gen(function* () {
+          const taken = yield* take({ key, limit: 1, window: Duration.seconds(1) })
+          yield* TestClock.adjust(afterMillis)
+          if (taken._tag === "Taken") yield* taken.answered(true, false)
+          return taken._tag
+        })
+      yield* request("fast", 1)
+      yield* request("slow", 400)
+      // Its own answer is the fastest that it knows of.
+      yield* TestClock.adjust(1030 - 400)
+      expect(yield* request("slow", 400)).toBe("Taken")
+    }).pipe(Effect.provide(ThrottleStore.layerMemory)))
+
+  const keys = 300
+
+  it.effect("in memory forgets the buckets of keys that are no longer used", () =>
+    Effect.gen(function* () {
+      const buckets = makeBuckets(() => ({
+        out: new Array<Token>(),
+        memory: nothing,
+        idleAt: 0,
+      }))
+      const { take } = makeMemoryStore(buckets)
+      for (let index = 0; index < keys; index++) {
+        yield* take({ key: String(index), limit: 1, window: Duration.millis(1) })
+        yield* TestClock.adjust(1)
+      }
+      expect(buckets.count()).toBeLessThanOrEqual(2 * memoryWindows)
+    }))
+
+  it.effect("in a rate limiter forgets the buckets of keys that are no longer used", () =>
+    Effect.gen(function* () {
+      const buckets = makeBuckets(() => ({ outUntil: new Array<number>(), idleAt: 0 }))
+      const { take } = makeRateLimiterStore({ consume: () => Effect.void }, buckets)
+      for (let index = 0; index < keys; index++) {
+        yield* take({ key: String(index), limit: 1, window: Duration.millis(10) })
+        yield* TestClock.adjust(1)
+      }
+      expect(buckets.count()).toBeLessThanOrEqual(2 * 11)
+    }))
 
   it.effect("in memory keeps one limit for all who name the same key", () =>
     Effect.gen(function* () {

@@ -218,6 +218,62 @@ describe("throttled", () => {
       expect(script.sent.map(({ at }) => at)).toEqual([0, 1100])
     }))
 
+  it.effect("does not hold a request back for as long as those before it hang", () =>
+    Effect.gen(function* () {
+      const hung = Array.from({ length: 10 }, () => "Hang" as const)
+      const script = scripted(...hung, ok)
+      const fiber = yield* Effect.replicateEffect(Effect.exit(getApiKey(key.id)), 11, {
+        concurrency: "unbounded",
+      }).pipe(
+        Effect.provide(Layer.provide(tenASecond, script.client)),
+        Effect.provide(credentials),
+        Effect.fork,
+      )
+      yield* TestClock.adjust("2 seconds")
+      expect(script.sent.map(({ at }) => at).slice(9)).toEqual([0, 1100])
+      yield* Fiber.interrupt(fiber)
+    }))
+
+  type Client = Layer.Layer<HttpClient.HttpClient>
+
+  /** When three requests are sent, of which the first is refused and the others take 5 seconds. */
+  const sentAfterRefusal = (client: (script: Client) => Client) =>
+    Effect.gen(function* () {
+      const script = scripted({ status: 429 }, { ...ok, afterMillis: 5000 })
+      const call = getApiKey(key.id)
+      const fiber = yield* Effect.exit(call).pipe(
+        Effect.zipRight(Effect.replicateEffect(call, 2, { concurrency: 2 })),
+        withRetryPolicy(RetryPolicy.none),
+        Effect.provide(
+          Layer.provide(throttled({ limit: 1, window: "1 second" }), client(script.client)),
+        ),
+        Effect.provide(credentials),
+        Effect.fork,
+      )
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      return script.sent.map(({ at }) => at)
+    })
+
+  it.effect.each<readonly [string, (client: Client) => Client]>([
+    ["", (client) => client],
+    [
+      " that a client turns into an error",
+      (client) =>
+        Layer.effect(
+          HttpClient.HttpClient,
+          Effect.map(HttpClient.HttpClient, HttpClient.filterStatusOk),
+        ).pipe(Layer.provide(client)),
+    ],
+  ])("waits for answers after a refusal%s", ([, client]) =>
+    Effect.gen(function* () {
+      // The answer came 5 s after the second was sent: the third one follows within a twenty-fifth.
+      const [first, second = NaN, third = NaN] = yield* sentAfterRefusal(client)
+      expect([first, second]).toEqual([0, 1000])
+      expect(third - second).toBeGreaterThanOrEqual(5000)
+      expect(third - second).toBeLessThanOrEqual(5040)
+    }))
+
   it.effect("takes no request without an answer for a fast one", () =>
     Effect.gen(function* () {
       const script = scripted({ ...ok, afterMillis: 300 }, "Connection", {
