@@ -11,7 +11,8 @@
  *
  * Where the server refuses a request all the same, the ways there differ by more, or others share
  * the limit. For a while the bucket is then cautious: all that an answer took beyond the fastest one
- * counts, and a token without an answer stays out.
+ * counts, and a token without an answer stays out. Once is an accident, and forgotten after twenty
+ * windows; where it happens again soon, the while is twice as long, up to sixty windows.
  *
  * @module
  */
@@ -42,8 +43,9 @@ export interface Memory {
   /** Of this epoch, and of the one before it. */
   readonly epochs: readonly [Latencies, Latencies]
   readonly epochEndsAt: number
-  /** Until when the bucket is cautious. */
+  /** Until when the bucket is cautious, and for how long it was or is. */
   readonly cautiousUntil: number
+  readonly cautiousFor: number
 }
 
 const spareShare = 0.03
@@ -51,10 +53,11 @@ const mostLagShare = 0.07
 /** A cautious bucket waits for an answer for so many windows at most. */
 const mostWindowsOut = 10
 const epochWindows = 10
-const cautiousWindows = 60
+const leastCautiousWindows = 20
+const mostCautiousWindows = 60
 
 /** For so many windows what a bucket remembers may matter. */
-export const memoryWindows: number = Math.max(2 * epochWindows, cautiousWindows)
+export const memoryWindows: number = 2 * Math.max(epochWindows, mostCautiousWindows)
 
 const unknown: Latencies = { fastest: Infinity, slowest: -Infinity }
 
@@ -68,6 +71,7 @@ export const nothing: Memory = {
   epochs: [unknown, unknown],
   epochEndsAt: -Infinity,
   cautiousUntil: -Infinity,
+  cautiousFor: 0,
 }
 
 /** With an answer that took so long; what is older than two epochs is forgotten. */
@@ -83,11 +87,16 @@ export const withAnswer = (memory: Memory, took: number, now: number, window: nu
   }
 }
 
-/** With an answer that says that the limit was exceeded. */
-export const withRefusal = (memory: Memory, now: number, window: number): Memory => ({
-  ...memory,
-  cautiousUntil: now + cautiousWindows * window,
-})
+/** With an answer that says that the limit was exceeded: cautious, and for longer each time. */
+export const withRefusal = (memory: Memory, now: number, window: number): Memory => {
+  const most = mostCautiousWindows * window
+  const cautiousFor = now < memory.cautiousUntil
+    ? memory.cautiousFor
+    : now < memory.cautiousUntil + most
+    ? Math.min(2 * memory.cautiousFor, most)
+    : leastCautiousWindows * window
+  return { ...memory, cautiousFor, cautiousUntil: now + cautiousFor }
+}
 
 /** How much later than others a request may have been at the server, by what its answer took. */
 export const lagOf = ({ epochs: [latest, previous] }: Memory, took: number): number =>

@@ -200,9 +200,27 @@ describe("a cautious bucket", () => {
     expect(comesBackAt({ takenAt: 0, ended }, cautious, 500, window)).toBe(1000)
   })
 
-  it("is cautious for sixty windows", () => {
-    expect(comesBackAt(token, cautious, 5999, window)).toBe(1000)
-    expect(comesBackAt(token, cautious, 6000, window)).toBe(110)
+  const end = (refusedAt: ReadonlyArray<number>) =>
+    refusedAt.reduce((memory, at) => withRefusal(memory, at, window), nothing).cautiousUntil
+
+  it("is cautious for twenty windows after a refusal", () => {
+    expect(comesBackAt(token, cautious, 1999, window)).toBe(1000)
+    expect(comesBackAt(token, cautious, 2000, window)).toBe(110)
+  })
+
+  it("stays cautious for as long again where another refusal comes meanwhile", () => {
+    expect(end([0, 1999])).toBe(1999 + 2000)
+  })
+
+  it("is cautious for twice as long where one comes soon after, up to sixty windows", () => {
+    expect(end([0, 2000])).toBe(2000 + 4000)
+    expect(end([0, 7999])).toBe(7999 + 4000)
+    expect(end([0, 2000, 6000])).toBe(6000 + 6000)
+    expect(end([0, 2000, 6000, 12_000])).toBe(12_000 + 6000)
+  })
+
+  it("forgets a refusal after sixty windows", () => {
+    expect(end([0, 8000])).toBe(8000 + 2000)
   })
 })
 
