@@ -20,14 +20,10 @@ export type {
   RetryPolicyOptions,
   RetryPolicyService,
 } from "./transport/RetryPolicy.ts"
-export { throttled, throttledByStore, ThrottleStore } from "./transport/throttle.ts"
-export type {
-  Bucket,
-  RateLimiter,
-  Taken,
-  ThrottleOptions,
-  ThrottleStoreService,
-} from "./transport/throttle.ts"
+export { throttled, throttledByStore } from "./transport/throttle.ts"
+export type { ThrottleOptions } from "./transport/throttle.ts"
+export { ThrottleStore } from "./transport/ThrottleStore.ts"
+export type { Bucket, RateLimiter, Taken, ThrottleStoreService } from "./transport/ThrottleStore.ts"
 export { createApiKeyOnce } from "./lifecycle/createApiKeyOnce.ts"
 export { ApiKeyNotCreated } from "./lifecycle/LeftBehind.ts"
 export type { ApiKeyNotCreatedFields, LeftBehind } from "./lifecycle/LeftBehind.ts"

@@ -33,7 +33,8 @@ describe("a program of one endpoint", () => {
     expect(files).toContain("src/endpoints/getApiKey.ts")
     expect(
       files.filter((file) =>
-        /^src\/(?:emulator|lifecycle)\//.test(file) || file === "src/transport/throttle.ts" ||
+        /^src\/(?:emulator|lifecycle)\//.test(file) ||
+        /^src\/transport\/(?:buckets|throttle|tokenBucket)/i.test(file) ||
         file.startsWith("src/endpoints/") && file !== "src/endpoints/getApiKey.ts"
       ),
     ).toEqual([])

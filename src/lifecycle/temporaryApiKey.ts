@@ -39,7 +39,6 @@ export interface TemporaryApiKeyInput extends CreateApiKeyInput {
  * ```ts
  * import { Credentials, listApiKeys, temporaryApiKey } from "@effect-crdb/api-keys"
  * import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
  * import * as Stream from "effect/Stream"
  *
  * const program = Effect.scoped(Effect.gen(function* () {

@@ -68,8 +68,10 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("failure"), "spec.test.ts", transportTest("RetryPolicy")],
   },
   throttle: {
-    sources: ["gate", "line", "throttle"].map(transport),
-    tests: ["gate", "line", "throttle"].map(transportTest),
+    sources: ["buckets", "gate", "line", "throttle", "ThrottleStore", "tokenBucket"].map(transport),
+    tests: ["buckets", "gate", "line", "throttle", "ThrottleStore", "tokenBucket"].map(
+      transportTest,
+    ),
   },
   credentials: {
     sources: ["Credentials.ts"],

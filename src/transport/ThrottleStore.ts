@@ -1,0 +1,221 @@
+/**
+ * Where the tokens of a throttle live: in memory, or in a rate limiter that processes share.
+ *
+ * @module
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { type Buckets, type Forgettable, makeBuckets } from "./buckets.ts"
+import { currentMonotonicMillis } from "./monotonic.ts"
+import {
+  comesBackAt,
+  lagOf,
+  lookAgainAt,
+  type Memory,
+  memoryWindows,
+  nothing,
+  type Token,
+  withAnswer,
+  withRefusal,
+} from "./tokenBucket.ts"
+
+/** A bucket of tokens, one for each request. */
+export interface Bucket {
+  /** Its name in the store. */
+  readonly key: string
+  /** Tokens, each good for one request. */
+  readonly limit: number
+  /** How long until a bucket that was emptied is full again. */
+  readonly window: Duration.Duration
+}
+
+/** What a store answers: a token, or how long to wait before asking again. */
+export type Taken =
+  | {
+    readonly _tag: "Taken"
+    /**
+     * To be run when the answer has come, and with false when none will come; `isRefused` tells an
+     * answer that says that the limit was exceeded.
+     */
+    readonly answered: (isAnswer: boolean, isRefused: boolean) => Effect.Effect<void>
+  }
+  | { readonly _tag: "Empty"; readonly retryAfter: Duration.Duration }
+
+/** What a {@link ThrottleStore} does. */
+export interface ThrottleStoreService {
+  /**
+   * Takes a token without waiting for it: all who come later wait for this to end. It runs where
+   * nothing can be interrupted, so that no token gets lost; what may be slow, make interruptible.
+   */
+  readonly take: (bucket: Bucket) => Effect.Effect<Taken>
+}
+
+const ThrottleStoreTag: Context.TagClass<
+  ThrottleStore,
+  "@effect-crdb/ThrottleStore",
+  ThrottleStoreService
+> = Context.Tag("@effect-crdb/ThrottleStore")<ThrottleStore, ThrottleStoreService>()
+
+/** Where the buckets of {@link throttledByStore} live. */
+export class ThrottleStore extends ThrottleStoreTag {
+  /** In memory, for the fibers of one process. */
+  static readonly layerMemory: Layer.Layer<ThrottleStore> = Layer.sync(
+    ThrottleStore,
+    () => makeMemoryStore(),
+  )
+
+  /**
+   * In a rate limiter of the shape of `@effect/experimental/RateLimiter`, whose Redis store serves
+   * many processes: all that share it and the bucket's `key` stay under one limit together.
+   *
+   * Each token of the bucket is a key of its own there, `key:0` to `key:limit-1`, with room for one
+   * in each window and a twenty-fifth. So no stretch of one window holds more than the limit, where
+   * the limiter's own algorithms, asked for the limit at once, let through up to twice as much: what
+   * is left in the bucket and what flows in meanwhile. It costs a round trip for each request, and
+   * at most `limit` more in a window.
+   *
+   * Where the limiter fails, or does not answer within a second, it is left alone for 30 seconds:
+   * until then requests go out unthrottled, with one warning in the log. The API's own limit still
+   * holds.
+   */
+  static layerRateLimiter(limiter: RateLimiter): Layer.Layer<ThrottleStore> {
+    return Layer.succeed(ThrottleStore, makeRateLimiterStore(limiter))
+  }
+}
+
+/** The part of `@effect/experimental/RateLimiter` that {@link ThrottleStore.layerRateLimiter} uses. */
+export interface RateLimiter {
+  /** Takes from a window, or fails with the time to wait. */
+  readonly consume: (options: {
+    readonly algorithm: "fixed-window"
+    readonly onExceeded: "fail"
+    readonly key: string
+    readonly limit: number
+    readonly window: Duration.Duration
+  }) => Effect.Effect<
+    unknown,
+    { readonly reason: string; readonly retryAfter?: Duration.Duration | undefined }
+  >
+}
+
+interface MemoryBucket extends Forgettable {
+  out: Array<Token>
+  memory: Memory
+}
+
+/** In memory; the buckets are given to be counted in a test. */
+export const makeMemoryStore = (
+  buckets: Buckets<MemoryBucket> = makeBuckets(() => ({ out: [], memory: nothing, idleAt: 0 })),
+): ThrottleStoreService => ({
+  take: ({ key, limit, window }) =>
+    Effect.map(currentMonotonicMillis, (now): Taken => {
+      const millis = Math.ceil(Duration.toMillis(window))
+      const bucket = buckets.of(key, now)
+      bucket.idleAt = now + memoryWindows * millis
+      bucket.out = bucket.out.filter((token) =>
+        comesBackAt(token, bucket.memory, now, millis) > now
+      )
+      if (bucket.out.length >= limit) {
+        const next = bucket.out.reduce(
+          (next, token) => Math.min(next, lookAgainAt(token, bucket.memory, now, millis)),
+          Infinity,
+        )
+        return { _tag: "Empty", retryAfter: Duration.millis(Math.ceil(next - now)) }
+      }
+      const token: Token = { takenAt: now, ended: undefined }
+      bucket.out.push(token)
+      const answered = (isAnswer: boolean, isRefused: boolean) =>
+        Effect.map(currentMonotonicMillis, (now) => {
+          const took = now - token.takenAt
+          if (isRefused) {
+            bucket.memory = withRefusal(bucket.memory, now, millis)
+          } else if (isAnswer) {
+            bucket.memory = withAnswer(bucket.memory, took, now, millis)
+          }
+          // A refusal costs the server no work, and says nothing of what other answers take.
+          const isTelling = isAnswer && !isRefused
+          token.ended = { took, lag: isTelling ? lagOf(bucket.memory, took) : took }
+        })
+      return { _tag: "Taken", answered }
+    }),
+})
+
+// Elsewhere the answer is not told of; so every token is out for longer, by a twenty-fifth.
+const millisOut = (window: Duration.Duration): number =>
+  Math.ceil(Duration.toMillis(window)) + Math.ceil(Duration.toMillis(window) / 25)
+
+// How long a limiter may take, and how long one that has failed is left alone.
+const patience = Duration.seconds(1)
+const leftAloneFor = Duration.seconds(30)
+
+interface LimiterBucket extends Forgettable {
+  /** Until when each token is out, as far as is known here: until then there is no use in asking. */
+  readonly outUntil: Array<number>
+}
+
+/** In a rate limiter; the buckets are given to be counted in a test. */
+export const makeRateLimiterStore = (
+  limiter: RateLimiter,
+  buckets: Buckets<LimiterBucket> = makeBuckets(() => ({ outUntil: [], idleAt: 0 })),
+): ThrottleStoreService => {
+  let leftAloneUntil = -Infinity
+
+  const leaveAlone = Effect.flatMap(currentMonotonicMillis, (now) => {
+    // Another throttle with the same store may have said so already.
+    if (now < leftAloneUntil) return Effect.void
+    leftAloneUntil = now + Duration.toMillis(leftAloneFor)
+    return Effect.logWarning(
+      `The store of the throttle fails: sending unthrottled for ${Duration.format(leftAloneFor)}`,
+    )
+  })
+
+  /** For how long a token is out, and whether it was taken here; undefined where the limiter fails. */
+  const consume = (key: string, window: Duration.Duration) =>
+    limiter.consume({ algorithm: "fixed-window", onExceeded: "fail", key, limit: 1, window }).pipe(
+      Effect.as({ isTaken: true, outFor: window }),
+      // One that hangs or breaks must not hold up whoever waits behind, even if nothing interrupts it.
+      Effect.disconnect,
+      Effect.timeoutTo({ duration: patience, onSuccess: identity, onTimeout: () => undefined }),
+      Effect.catchAllCause((cause) => {
+        const { reason, retryAfter } = Option.getOrElse(Cause.failureOption(cause), () => broken)
+        return Effect.succeed(
+          reason === "Exceeded" && retryAfter !== undefined
+            ? { isTaken: false, outFor: retryAfter }
+            : undefined,
+        )
+      }),
+    )
+
+  return {
+    take: ({ key, limit, window }) =>
+      Effect.interruptible(Effect.gen(function* () {
+        const start = yield* currentMonotonicMillis
+        if (start < leftAloneUntil) return unreturnable
+        const bucket = buckets.of(key, start)
+        const untilOf = (token: number) => bucket.outUntil[token] ?? 0
+        const tokens = Array.from({ length: limit }, (_, token) => token)
+        for (const token of tokens.filter((token) => untilOf(token) <= start)) {
+          const consumed = yield* consume(`${key}:${token}`, Duration.millis(millisOut(window)))
+          if (consumed === undefined) return yield* Effect.as(leaveAlone, unreturnable)
+          const until = (yield* currentMonotonicMillis) + Duration.toMillis(consumed.outFor)
+          bucket.outUntil[token] = until
+          bucket.idleAt = Math.max(bucket.idleAt, until)
+          if (consumed.isTaken) return unreturnable
+        }
+        const now = yield* currentMonotonicMillis
+        const next = tokens.reduce((next, token) => Math.min(next, untilOf(token)), Infinity)
+        return { _tag: "Empty", retryAfter: Duration.millis(Math.max(1, Math.ceil(next - now))) }
+      })),
+  }
+}
+
+const broken: { readonly reason: string; readonly retryAfter?: Duration.Duration | undefined } = {
+  reason: "StoreError",
+}
+
+const unreturnable: Taken = { _tag: "Taken", answered: () => Effect.void }
