@@ -11,8 +11,8 @@
  *
  * Where the server refuses a request all the same, the ways there differ by more, or others share
  * the limit. For a while the bucket is then cautious: all that an answer took beyond the fastest one
- * counts, and a token without an answer stays out. Once is an accident, and forgotten after twenty
- * windows; where it happens again soon, the while is twice as long, up to sixty windows.
+ * counts, and a token without an answer stays out, for ten windows at most. Once may be an accident,
+ * so that while is twenty windows. It is twice as long where a refusal comes again soon, up to sixty.
  *
  * @module
  */

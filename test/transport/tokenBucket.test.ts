@@ -95,7 +95,7 @@ describe("a server that lets ten requests arrive in any second is sent nine or m
     it.effect.each(tables)(`where %s pass ${place}`, ([, millis]) =>
       Effect.gen(function* () {
         const { rate, refused } = yield* outcome(
-          200,
+          150,
           (request) => Effect.map(millis(request), (millis) => allAt(index, millis)),
         )
         expect(rate).toBeGreaterThanOrEqual(9)
@@ -122,7 +122,7 @@ describe("a server that lets ten requests arrive in any second is sent nine or m
     ],
   ])("where %s", ([, ways]) =>
     Effect.gen(function* () {
-      const { rate, refused } = yield* outcome(200, () => ways)
+      const { rate, refused } = yield* outcome(150, () => ways)
       expect(rate).toBeGreaterThanOrEqual(9)
       expect(refused).toBeLessThanOrEqual(0.01)
     }))
