@@ -78,7 +78,6 @@ const CredentialsTag: Context.TagClass<
  * ```ts
  * import { Credentials } from "@effect-crdb/api-keys"
  * import * as Redacted from "effect/Redacted"
-import * as Tracer from "effect/Tracer"
  *
  * const live = Credentials.layerConfig
  * const local = Credentials.layerApiKey(Redacted.make("…"), { baseUrl: "http://127.0.0.1:8080" })
@@ -168,8 +167,8 @@ const withSpanOf = <R>(
  * nothing in it but an origin and a path. Left is what is wrong, to follow its name. Right is the URL
  * without a slash at its end.
  */
-export const parseBaseUrl = (input: string): Either.Either<string, string> => {
-  if (!URL.canParse(input)) {
+export const parseBaseUrl = (input: unknown): Either.Either<string, string> => {
+  if (typeof input !== "string" || !URL.canParse(input)) {
     return Either.left("is not a URL: give one like https://cockroachlabs.cloud")
   }
   const url = new URL(input)
@@ -186,7 +185,8 @@ export const parseBaseUrl = (input: string): Either.Either<string, string> => {
 }
 
 /** Decides whether a header can carry a text. */
-export const isHeaderText = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
+export const isHeaderText = (text: unknown): boolean =>
+  typeof text === "string" && /^[\x21-\x7e]+$/.test(text)
 
 /** What is wrong with a text that no header can carry, to follow its name. */
 export const notHeaderText =

@@ -20,7 +20,7 @@ import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
 import { Credentials, isHeaderText, type Token } from "../Credentials.ts"
 import { withAttemptTimeout } from "./attemptTimeout.ts"
 import { exchange, type Received } from "./exchange.ts"
-import { type CallState, lost, refused } from "./failure.ts"
+import { type CallState, lost, mayHaveActed, refused } from "./failure.ts"
 import { entering, type Gate } from "./gate.ts"
 import {
   errorType,
@@ -31,7 +31,7 @@ import {
 } from "./metrics.ts"
 import { operations } from "./operation.ts"
 import { redactor } from "./redact.ts"
-import { type Call, makeRequest, type Refusal, withToken } from "./request.ts"
+import { bearer, type Call, makeRequest, type Refusal, withToken } from "./request.ts"
 import {
   type FailedAttempt,
   RetryPolicy,
@@ -129,8 +129,10 @@ const attempt = <A>(
       origin: progress.origin ??= new URL(request.right.url).origin,
       mayRepeat: operations[progress.operation].idempotent,
       requestInit: Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
-      onAgain: () => {
+      isOwn: ({ headers }) => tokens.some((token) => headers["authorization"] === bearer(token)),
+      onAgain: (status) => {
         progress.attempts++
+        progress.mayHaveApplied ||= mayHaveActed(progress.operation, status)
       },
     })
     const sent = Effect.suspend(() => {
@@ -198,15 +200,21 @@ const enter = (gate: Gate | undefined, hadTurn: boolean): Effect.Effect<void> =>
   gate === undefined ? Effect.void : gate.enter(entering(hadTurn))
 
 // From JavaScript, anything can come.
-const tokenIn = (redacted: Redacted.Redacted<string>): string =>
-  Redacted.isRedacted(redacted) ? Redacted.value(redacted) : ""
+const tokenIn = (redacted: Redacted.Redacted<string>): string => {
+  try {
+    const token: unknown = Redacted.value(redacted)
+    return typeof token === "string" ? token : ""
+  } catch {
+    return ""
+  }
+}
 
 const currentToken = (
   token: Token,
   span: Tracer.Span,
 ): Effect.Effect<Redacted.Redacted<string>> =>
   Effect.isEffect(token)
-    ? Effect.withParentSpan(withRedactedDefects(redactor([]))(token), span)
+    ? Effect.withParentSpan(withRedactedDefects(redactor([]))(Effect.orDie(token)), span)
     : Effect.succeed(token)
 
 // Most calls need no Schedule: its driver is made when an attempt has failed.

@@ -10,7 +10,7 @@ import * as Failure from "../ApiKeyError.ts"
 import type { Mismatch } from "./decode.ts"
 import { parseJson } from "./json.ts"
 import { operations } from "./operation.ts"
-import { redactor, secretsIn, showDetails, showText } from "./redact.ts"
+import { isFit, redactor, secretsIn, showDetails, showText } from "./redact.ts"
 import type { Refusal } from "./request.ts"
 import type { FailedAttempt } from "./RetryPolicy.ts"
 import { parseRetryAfter } from "./retryAfter.ts"
@@ -203,6 +203,10 @@ const isRateLimit = (
   status >= 400 && status < 600 && Option.isSome(retryAfter) &&
     message !== undefined && /rate limit exceeded/i.test(message)
 
+/** Decides whether a sending may have made a change, by the status of its answer if there was one. */
+export const mayHaveActed = (operation: Failure.Operation, status: number | undefined): boolean =>
+  status === undefined ? operations[operation].mutates : leavesOpen(operation, status)
+
 // Below 500 the API refuses; but a proxy that gives up (408, 499) knows nothing of what it passed on.
 const leavesOpen = (operation: Failure.Operation, status: number): boolean =>
   operations[operation].mutates &&
@@ -231,7 +235,9 @@ const readStatus = (body: string, tokens: ReadonlyArray<string>): Status => {
   const redact = redactor([...tokens, ...secrets])
   const { code, details, message } = json
   return {
-    code: Number.isSafeInteger(code) && typeof code === "number" ? code : undefined,
+    code: typeof code === "number" && Number.isSafeInteger(code) && isFit(code, redact)
+      ? code
+      : undefined,
     message: typeof message === "string" && message !== "" ? showText(message, redact) : undefined,
     details: Array.isArray(details) ? showDetails(details, redact) : [],
   }

@@ -11,23 +11,26 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import { makeLine } from "./line.ts"
-import { currentMonotonicMillis, type monotonicMillis } from "./monotonic.ts"
+import { currentMonotonicMillis } from "./monotonic.ts"
 import { RetryPolicy } from "./RetryPolicy.ts"
 import { parseRetryAfter } from "./retryAfter.ts"
 
 /** One that comes to a gate. */
 export interface Entering {
-  /** Until when it waits for the gate to open, by {@link monotonicMillis}. */
+  /** Until when it waits for the gate to open, by the monotonic clock. */
   readonly latest: number
   /** Whether it had its turn already, and goes before those who still wait for theirs. */
   readonly hadTurn: boolean
 }
 
-/** One that waits for as long as its `RetryPolicy` says, from now on. */
-export const entering = (hadTurn: boolean): Effect.Effect<Entering> =>
+/** One that waits for as long as its `RetryPolicy` says, less what it has waited at this gate already. */
+export const entering = (hadTurn: boolean, waited: number = 0): Effect.Effect<Entering> =>
   Effect.map(
     Effect.all([currentMonotonicMillis, RetryPolicy]),
-    ([now, { maxRetryAfter }]) => ({ latest: now + Duration.toMillis(maxRetryAfter), hadTurn }),
+    ([now, { maxRetryAfter }]) => ({
+      latest: now + Duration.toMillis(maxRetryAfter) - waited,
+      hadTurn,
+    }),
   )
 
 /**
@@ -48,8 +51,8 @@ export interface Gate {
 /**
  * An open gate. Those who had to wait are let in one by one, so that they do not meet the next refusal
  * together: `limit` a second, or, where the API took more than that in the second before it shut the
- * gate, as many as it took, and a quarter more with each second, so that those who come meanwhile do
- * not make the line longer for ever.
+ * gate, as many as it took; and a quarter more with each second that proves it, so that those who come
+ * meanwhile do not make the line longer for ever.
  */
 export const makeGate = (limit: number): Gate => {
   const line = makeLine()
@@ -110,7 +113,11 @@ export const makeGate = (limit: number): Gate => {
 
 /** Decides how many a second are let in so long after the gate has opened again. */
 export const rateAfter = (rateAtFirst: number, limit: number, millisOpen: number): number =>
-  rateAtFirst > limit ? rateAtFirst * (1 + Math.floor(millisOpen / 1000) / 4) : rateAtFirst
+  rateAtFirst * (1 + Math.max(0, Math.floor(millisOpen / 1000) - secondsAt(rateAtFirst, limit)) / 4)
+
+// Beyond the limit it is the throttle that keeps to one; at the limit, ten seconds without a refusal
+// say that there may be more.
+const secondsAt = (rateAtFirst: number, limit: number): number => rateAtFirst > limit ? 0 : 10
 
 // Counts by whole seconds: the one that runs, and the one before.
 const makeRate = () => {

@@ -144,6 +144,12 @@ export const redactStart = (text: string, maxLength: number, redact: Redact): st
   return `${redact(text.slice(0, end))}…`
 }
 
+/** Whether a number may be shown: its digits can be a part of a secret. */
+export const isFit = (value: number, redact: Redact): boolean => {
+  const digits = String(value)
+  return redact(digits) === digits
+}
+
 /** JSON from outside, fit to be shown: every key and string in it, to a bounded depth and size. */
 export const showDetails = (
   details: ReadonlyArray<unknown>,
@@ -152,6 +158,7 @@ export const showDetails = (
   let left = maxDetailsValues
   const show = (value: unknown, depth: number): unknown => {
     if (typeof value === "string") return showText(value, redact)
+    if (typeof value === "number") return isFit(value, redact) ? value : redacted
     if (typeof value !== "object" || value === null) return value
     if (depth === 0) return "…"
     if (Array.isArray(value)) return showAll(value, depth)

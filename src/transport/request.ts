@@ -120,4 +120,5 @@ export const withToken = (
 ): HttpClientRequest.HttpClientRequest =>
   HttpClientRequest.setHeader(request, "authorization", bearer(token))
 
-const bearer = (token: string): string => `Bearer ${token}`
+/** How a request holds a token. */
+export const bearer = (token: string): string => `Bearer ${token}`

@@ -79,12 +79,19 @@ export const readBody = (
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number,
 ): Effect.Effect<Option.Option<string>, HttpClientError.ResponseError> => {
-  if (!isLengthKept(response.headers, maxBytes)) {
-    const source = platformResponse(response)
+  const source = platformResponse(response)
+  // A client of the user's may have read it already, and has it still.
+  const wasRead = source?.bodyUsed === true
+  if (!wasRead && !isLengthKept(response.headers, maxBytes)) {
     if (source === undefined) return readStream(response, maxBytes)
     boundText(source, maxBytes)
   }
   return response.text.pipe(
+    Effect.catchAll((error) =>
+      wasRead
+        ? Effect.map(response.arrayBuffer, (bytes) => new TextDecoder().decode(bytes))
+        : Effect.fail(error)
+    ),
     Effect.map((text) => isLonger(text, maxBytes) ? Option.none() : Option.some(text)),
     Effect.catchIf(({ cause }) => cause instanceof TooLong, () => Effect.succeedNone),
   )
@@ -111,8 +118,9 @@ const isLonger = (text: string, maxBytes: number): boolean =>
 export const platformResponse = (
   response: HttpClientResponse.HttpClientResponse,
 ): Response | undefined => {
-  const original = within(response, "original") ?? response
-  const source = within(original, "source")
+  let holder: unknown = response
+  while (within(holder, "original") !== undefined) holder = within(holder, "original")
+  const source = within(holder, "source")
   return source instanceof Response ? source : undefined
 }
 

@@ -4,13 +4,12 @@
  * Programs give their client retries and redirects for everything that it sends
  * (`HttpClient.retryTransient`, `HttpClient.followRedirects`). Here a repeated create makes a second
  * live key, and a redirect takes the token to another place. A sending can be seen in two ways: each
- * client that is made with `HttpClient.make` asks whether to trace it and begins a span, and
- * `FetchHttpClient`, traced or not, reads `RequestInit`.
+ * client that is made with `HttpClient.make` begins a span and writes the URL on it before it sends,
+ * and `FetchHttpClient`, traced or not, reads `RequestInit`.
  *
  * @module
  */
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as UrlParams from "@effect/platform/UrlParams"
 import * as Option from "effect/Option"
 import type * as Predicate from "effect/Predicate"
 import * as Tracer from "effect/Tracer"
@@ -49,22 +48,26 @@ export interface SendingsOptions {
   /** Whether the request may leave more than once. */
   readonly mayRepeat: boolean
   readonly requestInit: RequestInit | undefined
-  /** Told when the request leaves once more. */
-  readonly onAgain: () => void
+  /** Whether a request holds the attempt's token. A client can send requests of its own. */
+  readonly isOwn: (request: HttpClientRequest.HttpClientRequest) => boolean
+  /** Told when the request leaves once more, and the status that answered it before, if that is known. */
+  readonly onAgain: (status: number | undefined) => void
 }
 
 /**
- * Watches over the sendings of one attempt. Where a span would begin, one that is refused is a defect,
- * so that no retry of the client's comes after it.
+ * Watches over the sendings of one attempt. Where a span tells of one that is refused, that is a
+ * defect, so that no retry of the client's comes after it.
  */
 export const makeSendings = (
-  { mayRepeat, onAgain, origin, requestInit }: SendingsOptions,
+  { isOwn, mayRepeat, onAgain, origin, requestInit }: SendingsOptions,
 ): Sendings => {
   let traced = 0
   let fetched = 0
-  let asking: HttpClientRequest.HttpClientRequest | undefined
-  let first: HttpClientRequest.HttpClientRequest | undefined
-  const spans = new Set<unknown>()
+  let firstUrl: string | undefined
+  let isOwnNow = true
+  const asked: Array<HttpClientRequest.HttpClientRequest> = []
+  /** How many sendings each span of one has seen within it. */
+  const spans = new Map<Tracer.AnySpan, number>()
 
   const refuse = (why: SendingRefused): never => {
     sendings.refused = why
@@ -75,23 +78,34 @@ export const makeSendings = (
   }
   // One sending is seen twice where a client shows it in both ways.
   const count = (times: number, timesOther: number): void => {
-    if (times > 1 && times > timesOther) onAgain()
+    if (times > 1 && times > timesOther) onAgain(sendings.status)
+    sendings.status = undefined
   }
 
-  const beginTraced = (request: HttpClientRequest.HttpClientRequest): void => {
-    first ??= request
-    if (first !== request && urlOf(first) !== urlOf(request)) refuse("Redirect")
-    if (!isOf(origin, request.url)) refuse("Origin")
+  const begin = (span: Tracer.Span, url: string): void => {
+    firstUrl ??= url
+    const isRedirected = sendings.status !== undefined && sendings.status >= 300 &&
+      sendings.status < 400
+    if (url !== firstUrl && (isRedirected || placeOf(url) !== placeOf(firstUrl))) refuse("Redirect")
+    if (!isOf(origin, url)) refuse("Origin")
+    // A client that is made of another one shows one sending as two spans, one within the other.
+    const outer = outerOf(span.parent)
+    const within = outer === undefined ? 1 : spans.get(outer) ?? 0
+    if (outer !== undefined) spans.set(outer, within + 1)
+    spans.set(span, 0)
+    if (outer !== undefined && within === 0) return
     refuseRepeat(traced)
     count(++traced, fetched)
   }
 
-  // A client that is made of another one shows one sending as two spans, one within the other.
-  const isWithinOne = (parent: Option.Option<Tracer.AnySpan>): boolean =>
-    Option.exists(
-      parent,
-      (span) => spans.has(span) || span._tag === "Span" && isWithinOne(span.parent),
-    )
+  const outerOf = (parent: Option.Option<Tracer.AnySpan>): Tracer.AnySpan | undefined => {
+    const span = Option.getOrUndefined(parent)
+    return span === undefined || spans.has(span)
+      ? span
+      : span._tag === "Span"
+      ? outerOf(span.parent)
+      : undefined
+  }
 
   const sendings: Sendings = {
     origin,
@@ -101,34 +115,40 @@ export const makeSendings = (
       ...requestInit,
       // FetchHttpClient reads it once, as the last before it sends. It makes a failure of what is thrown.
       get redirect(): "manual" {
-        refuseRepeat(fetched)
-        count(++fetched, traced)
+        if (isOwnNow) {
+          refuseRepeat(fetched)
+          count(++fetched, traced)
+        }
         return "manual"
       },
     },
     tracerDisabledWhen: (own) => (request) => {
-      asking = request
+      asked.push(request)
       return own(request)
     },
     tracer: (own) =>
       Tracer.make({
         span: (name, parent, context, links, startTime, kind, options) => {
-          const request = kind === "client" ? asking : undefined
-          asking = undefined
-          if (request !== undefined && !isWithinOne(parent)) beginTraced(request)
           const span = own.span(name, parent, context, links, startTime, kind, options)
-          if (request === undefined) return span
+          if (kind !== "client") return span
           // Made for this client alone, so that nobody else is told.
           const attribute = span.attribute.bind(span)
           Object.assign(span, {
             attribute: (key: string, value: unknown) => {
-              if (key === "http.response.status_code" && typeof value === "number") {
+              attribute(key, value)
+              if (key === "url.full" && typeof value === "string") {
+                const at = asked.findIndex(({ url }) => value.startsWith(url))
+                const [request] = at < 0 ? [] : asked.splice(at, 1)
+                isOwnNow = request === undefined || isOwn(request)
+                if (isOwnNow) begin(span, value)
+              }
+              if (
+                key === "http.response.status_code" && typeof value === "number" && spans.has(span)
+              ) {
                 sendings.status = value
               }
-              attribute(key, value)
             },
           })
-          spans.add(span)
           return span
         },
         context: (execution, fiber) => own.context(execution, fiber),
@@ -137,9 +157,8 @@ export const makeSendings = (
   return sendings
 }
 
-const urlOf = ({ url, urlParams }: HttpClientRequest.HttpClientRequest): string =>
-  `${url}?${UrlParams.toString(urlParams)}`
+const placeOf = (url: string): string => url.replace(/[?#].*$/s, "")
 
-/** Decides whether a URL is of an origin. */
+/** Decides whether a URL is of an origin. One that is relative says nothing of it. */
 export const isOf = (origin: string, url: string): boolean =>
-  url.startsWith(`${origin}/`) || URL.canParse(url) && new URL(url).origin === origin
+  url.startsWith(`${origin}/`) || !URL.canParse(url) || new URL(url).origin === origin

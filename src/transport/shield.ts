@@ -29,7 +29,7 @@ export const shielded = <A, E, R>(
   redact: Redact,
   watched: (tracer: Tracer.Tracer) => Tracer.Tracer,
 ): Effect.Effect<A, E, R> =>
-  Effect.tracerWith((tracer) =>
+  Effect.flatMap(tracerInUse, (tracer) =>
     // A client that logs requests and answers: a server can put a secret into any header.
     FiberRef.set(Headers.currentRedactedNames, [/(?:)/]).pipe(
       // A fiber of the client's that fails would be logged with all that its failure holds.
@@ -48,9 +48,9 @@ export const shielded = <A, E, R>(
         // A client can write its request on the span that it finds.
         FiberRef.update(FiberRef.currentContext, withRedactingSpan(redact)),
       ),
+      Effect.zipRight(FiberRef.set(FiberRef.currentTracerEnabled, true)),
       Effect.zipRight(withRedactedDefects(redact)(effect)),
-    )
-  )
+    ))
 
 const withRedactingSpan =
   (redact: Redact) => (context: Context.Context<never>): Context.Context<never> =>
@@ -61,6 +61,13 @@ const withRedactingSpan =
           ? Context.add(context, Tracer.ParentSpan, redactingSpan(span, redact))
           : context,
     })
+
+// What a client sends is seen by its spans: where the program has turned them off, they go nowhere.
+const tracerInUse: Effect.Effect<Tracer.Tracer> = Effect.zipWith(
+  FiberRef.get(FiberRef.currentTracerEnabled),
+  Effect.tracer,
+  (isEnabled, tracer) => isEnabled ? tracer : defaultTracer,
+)
 
 const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 

@@ -93,8 +93,11 @@ export const throttledByStore = (
       const line = makeLine()
 
       // False where the gate is shut: whoever has the turn may be one that waits longer than others do.
-      const takeToken = (one: Entering, note: (taken: Taken) => void): Effect.Effect<boolean> =>
-        Effect.if(gate.isShut(one), {
+      const takeToken = (
+        one: Effect.Effect<Entering>,
+        note: (taken: Taken) => void,
+      ): Effect.Effect<boolean> =>
+        Effect.if(Effect.flatMap(one, gate.isShut), {
           onTrue: () => Effect.succeed(false),
           onFalse: () =>
             Effect.flatMap(
@@ -105,22 +108,27 @@ export const throttledByStore = (
                   : Effect.zipRight(Effect.sleep(taken.retryAfter), takeToken(one, note)),
             ),
         })
-      const waitForToken = (one: Entering, note: (taken: Taken) => void): Effect.Effect<void> =>
-        Effect.flatMap(
-          Effect.zipRight(
-            gate.enter(Effect.succeed(one)),
-            line.turn(takeToken(one, note), one.hadTurn),
-          ),
-          (isTaken) => isTaken ? Effect.void : waitForToken(one, note),
-        )
+      // Only the time at the gate counts as waiting for it: the line for a token is another one.
+      const waitForToken = (
+        hadTurn: boolean,
+        note: (taken: Taken) => void,
+        waited = 0,
+      ): Effect.Effect<void> =>
+        Effect.gen(function* () {
+          const start = yield* currentMonotonicMillis
+          yield* gate.enter(entering(hadTurn, waited))
+          const soFar = waited + (yield* currentMonotonicMillis) - start
+          const one = entering(hadTurn, soFar)
+          const isTaken = yield* line.turn(takeToken(one, note), hadTurn)
+          if (!isTaken) yield* waitForToken(hadTurn, note, soFar)
+        })
 
       const send = (request: HttpClientRequest.HttpClientRequest) =>
         Effect.flatMap(AttemptWait, ({ hadTurn, holdBack, renewed }) => {
           let last: Taken | undefined
           const wait = Effect.gen(function* () {
             const start = yield* currentMonotonicMillis
-            const one = yield* entering(hadTurn)
-            yield* timeThrottleWait(waitForToken(one, (taken) => last = taken))
+            yield* timeThrottleWait(waitForToken(hadTurn, (taken) => last = taken))
             const isLate = (yield* currentMonotonicMillis) - start >= 1
             return isLate ? yield* renewed(request) : request
           })

@@ -153,11 +153,13 @@ describe("a gate", () => {
 
   it.each([
     [10, 10, 0, 10],
-    [10, 10, 60_000, 10],
+    [10, 10, 10_999, 10],
+    [10, 10, 14_000, 20],
     [50, 10, 999, 50],
     [50, 10, 1000, 62.5],
     [50, 10, 4000, 100],
     [200, 200, 4000, 200],
+    [Infinity, Infinity, 0, Infinity],
   ])("at %i a second at first, with a limit of %i, lets in after %i ms %d a second", (
     atFirst,
     limit,

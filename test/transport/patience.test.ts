@@ -215,6 +215,41 @@ it.effect("a call does not wait in the throttle's line behind one that waits an 
     expect(ended._tag).toBe("Some")
   }))
 
+it.effect("a gate holds back those who have waited for a token for longer than they wait for a gate", () =>
+  Effect.gen(function* () {
+    let sentWhileShut = 0
+    let isShut = false
+    const client = HttpClient.make((request) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const isRefused = now >= 70_000 && now < 75_000
+        if (isShut && now < 75_000) sentWhileShut++
+        isShut ||= isRefused
+        return HttpClientResponse.fromWeb(
+          request,
+          isRefused
+            ? json({}, { status: 429, headers: { "retry-after": "5" } })
+            : json(answers.getApiKey),
+        )
+      })
+    )
+    const fiber = yield* Effect.replicateEffect(
+      Effect.either(withRetryPolicy(RetryPolicy.none)(get)),
+      900,
+      {
+        concurrency: "unbounded",
+        discard: true,
+      },
+    ).pipe(
+      Effect.provide(Layer.provide(tenASecond, Layer.succeed(HttpClient.HttpClient, client))),
+      Effect.provide(credentials),
+      Effect.fork,
+    )
+    yield* TestClock.adjust("5 minutes")
+    yield* Fiber.join(fiber)
+    // Those that left with it at the same time.
+    expect(sentWhileShut).toBeLessThanOrEqual(10)
+  }))
+
 describe("a wait ends", () => {
   const early = Stream.runDrain(Stream.take(listApiKeys({ prefetch: 2 }), 1))
   const pages = scripted({

@@ -208,6 +208,14 @@ describe("details that are shown", () => {
     ])
   })
 
+  it("have no number that is a part of a secret", () => {
+    const hidden = redactor(["x-12345678-y"])
+    expect(showDetails([12345678, { n: -912345678.5, m: 1234567 }], hidden)).toEqual([
+      "<redacted>",
+      { n: "<redacted>", m: 1234567 },
+    ])
+  })
+
   it("have their keys and texts escaped", () => {
     expect(showDetails([{ "\n": "\u001b" }], redact)).toEqual([{ "\\u{a}": "\\u{1b}" }])
   })

@@ -59,6 +59,11 @@ const status = (status: number, headers: Record<string, string> = {}) => () =>
 const transient: Wrap = HttpClient.retryTransient({ times: 3 })
 const untraced: Wrap = HttpClient.withTracerDisabledWhen(() => true)
 
+/** A client made of another one, as users wrap theirs. */
+const around = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  HttpClient.make((request) => client.execute(request))
+const picky: Wrap = HttpClient.withTracerDisabledWhen(({ url }) => url.endsWith("/health"))
+
 describe("a create", () => {
   it.effect.each<readonly [string, Wrap, number]>([
     ["repeats what is transient", transient, 503],
@@ -74,6 +79,17 @@ describe("a create", () => {
       (client) => transient(untraced(client)),
       503,
     ],
+    [
+      "is made of one that repeats",
+      (client) => around(HttpClient.retryTransient(client, { times: 3 })),
+      503,
+    ],
+    [
+      "is made of one that is made of one, and repeats",
+      (client) => transient(around(around(client))),
+      503,
+    ],
+    ["has its own say of which requests are traced", (client) => picky(transient(client)), 503],
     ["sends two at once", HttpClient.transform((send) => Effect.race(send, send)), 500],
     [
       "sends the next one before it has read the last",
@@ -135,6 +151,39 @@ describe("a create", () => {
     }))
 })
 
+describe("a client that sends requests of its own", () => {
+  const audit = HttpClientRequest.post("https://audit.test/log")
+  const warmUp = HttpClientRequest.get("https://cockroachlabs.cloud/")
+  const rows: ReadonlyArray<readonly [string, Wrap]> = [
+    ["before", (client) => HttpClient.tapRequest(client, () => client.execute(audit))],
+    ["after", (client) => HttpClient.tap(client, () => client.execute(audit))],
+    [
+      "at the same time as",
+      (client) =>
+        HttpClient.transform(
+          client,
+          (send) =>
+            Effect.map(
+              Effect.all([send, client.execute(audit)], { concurrency: 2 }),
+              ([own]) => own,
+            ),
+        ),
+    ],
+    [
+      "of the same origin before",
+      (client) => HttpClient.tapRequest(client, () => client.execute(warmUp)),
+    ],
+  ]
+  for (const { answer, call, operation } of everyOperation) {
+    it.effect.each(rows)(`%s ${operation} is left alone`, ([, wrap]) =>
+      Effect.gen(function* () {
+        const { result, urls } = yield* play(call, wrap, () => json(answer))
+        expect(result._tag).toBe("Right")
+        expect(urls.length).toBe(2)
+      }))
+  }
+})
+
 describe("the attempts of a call", () => {
   it.effect.each(["getApiKey", "updateApiKey", "deleteApiKey", "listApiKeys"] as const)(
     "are all that its client sent: %s",
@@ -169,8 +218,71 @@ describe("the attempts of a call", () => {
     }))
 })
 
+describe("what a client repeated by itself", () => {
+  it.effect.each(
+    [
+      ["a 503", status(503), true],
+      ["a 403", status(403), false],
+      ["a lost connection", () => Promise.reject(new Error("reset")), true],
+    ] as const,
+  )("may have acted: %s, and then a 404", ([, first, open]) =>
+    Effect.gen(function* () {
+      const again: Wrap = HttpClient.transform((send) =>
+        Effect.flatMap(Effect.exit(send), () => send)
+      )
+      const { result } = yield* play(calls.deleteApiKey, again, first, status(404))
+      expect(result).toMatchObject({
+        left: { _tag: "NotFound", attempts: 2, mayHaveApplied: open },
+      })
+    }))
+
+  it.effect("with another query is a repeat, and no redirect", () =>
+    Effect.gen(function* () {
+      let nonce = 0
+      const signing: Wrap = (client) =>
+        HttpClient.retry(
+          HttpClient.mapRequest(
+            client,
+            (request) => HttpClientRequest.setUrlParam(request, "nonce", String(nonce++)),
+          ),
+          { times: 2 },
+        )
+      const { result, urls } = yield* play(
+        calls.getApiKey,
+        signing,
+        () => Promise.reject(new Error("reset")),
+        () => json(answers.getApiKey),
+      )
+      expect(urls.length).toBe(2)
+      expect(result).toMatchObject({ right: { id } })
+    }))
+})
+
 describe("a redirect", () => {
   const follow: Wrap = HttpClient.followRedirects()
+  const evil = status(307, { location: "https://evil.test/api/v1/api-keys" })
+  it.effect.each<readonly [string, Wrap, (call: Call) => Call]>([
+    ["a client made of one that follows", (client) => around(follow(client)), (call) => call],
+    [
+      "a client that follows one made of another",
+      (client) => follow(around(client)),
+      (call) => call,
+    ],
+    [
+      "a client with its own say of what is traced",
+      (client) => picky(follow(client)),
+      (call) => call,
+    ],
+    ["a client whose program is not traced", follow, Effect.withTracerEnabled(false)],
+  ])("is not followed by %s, and the token stays", ([, wrap, run]) =>
+    Effect.gen(function* () {
+      for (const { call } of everyOperation) {
+        const { result, urls } = yield* play(run(call), wrap, evil)
+        expect(urls.length).toBe(1)
+        expect(result).toMatchObject({ left: { _tag: "UnexpectedResponse", status: 307 } })
+      }
+    }))
+
   for (
     const [where, location] of [
       ["to another origin", "https://evil.test/api/v1/api-keys"],
@@ -318,6 +430,34 @@ describe("a body", () => {
         expect(result._tag).toBe("Right")
       }
       expect(seen.length).toBe(2)
+    }))
+
+  it.effect.each<readonly [string, Wrap]>([
+    [
+      "as bytes",
+      HttpClient.transformResponse(Effect.tap((response) => response.arrayBuffer)),
+    ],
+    [
+      "and that is made of another",
+      (client) =>
+        around(HttpClient.transformResponse(client, Effect.tap((response) => response.text))),
+    ],
+  ])("that a client has read already, %s, is still there", ([, wrap]) =>
+    Effect.gen(function* () {
+      const result = yield* readBy(() => json(answers.createApiKey), wrap, create)
+      expect(result._tag).toBe("Right")
+    }))
+
+  it.effect("that a client holds locked is no defect", () =>
+    Effect.gen(function* () {
+      const held = () => {
+        const response = json(answers.createApiKey)
+        response.body?.getReader()
+        return response
+      }
+      expect(yield* readBy(held, (client) => client, create)).toMatchObject({
+        left: { _tag: "TransportError", mayHaveApplied: true },
+      })
     }))
 
   it.effect("that a client made anew is the one that counts", () =>
