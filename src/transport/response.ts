@@ -132,7 +132,12 @@ class TooLong extends Error {}
 
 // To read it so takes a tenth of what its Stream takes, and leaves it to the HttpClient to abort it.
 const boundText = (source: Response, maxBytes: number): void => {
-  Object.defineProperty(source, "text", { value: () => readText(source, maxBytes) })
+  // As a method is, so that a Proxy around it may answer otherwise.
+  Object.defineProperty(source, "text", {
+    value: () => readText(source, maxBytes),
+    configurable: true,
+    writable: true,
+  })
 }
 
 const readText = async ({ body }: Response, maxBytes: number): Promise<string> => {

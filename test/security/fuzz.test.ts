@@ -17,7 +17,7 @@ import { type RawAnswer, rawAnswers, serveRaw } from "./rawAnswers.ts"
 import { leakIn, newSecret, tokens } from "./secrets.ts"
 
 // `npm run fuzz` asks for many more.
-const wanted = Number(process.env["FUZZ_ANSWERS"] ?? 200)
+const wanted = Number(process.env["FUZZ_ANSWERS"] ?? 400)
 // The same answers each time, so that a run of the suite never fails by chance; `npm run fuzz` draws new
 // ones. With the first seed, a secret came into view behind an id that was damaged.
 const seeds = process.env["FUZZ_SEED"] !== undefined
