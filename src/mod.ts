@@ -28,6 +28,7 @@ export type {
   ThrottleOptions,
   ThrottleStoreService,
 } from "./transport/throttle.ts"
+export { apiKeyIdOf } from "./lifecycle/apiKeyIdOf.ts"
 export { createApiKeyOnce } from "./lifecycle/createApiKeyOnce.ts"
 export { ApiKeyNotCreated } from "./lifecycle/LeftBehind.ts"
 export type { ApiKeyNotCreatedFields, LeftBehind } from "./lifecycle/LeftBehind.ts"

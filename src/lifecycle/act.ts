@@ -22,7 +22,7 @@ import { updateApiKey } from "../endpoints/updateApiKey.ts"
 import { mismatched } from "../transport/failure.ts"
 import { createMarked } from "./createMarked.ts"
 import type { Following } from "./followingCredentials.ts"
-import { keyIdOf } from "./keyIdOf.ts"
+import { apiKeyIdOf } from "./apiKeyIdOf.ts"
 import type { LeftBehind } from "./LeftBehind.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 import { isSame, type Run, type Step, type View } from "./rotation.ts"
@@ -70,7 +70,7 @@ export const observeStore = <E, R>({ following, state, store }: Acting<E, R>): A
       store.read,
       (cause): Failure<E> => ({ reason: "Store", cause }),
     )
-    const held = Option.flatMap(secret, keyIdOf)
+    const held = Option.flatMap(secret, apiKeyIdOf)
     if (Option.isSome(secret) && Option.isNone(held)) {
       return yield* Effect.fail<Failure<E>>({ reason: "UnreadableSecret", cause: undefined })
     }
@@ -78,7 +78,7 @@ export const observeStore = <E, R>({ following, state, store }: Acting<E, R>): A
     const own = Option.map(before.own, ({ secret }) => secret)
     const isOwn = Option.isSome(own) && Equal.equals(own, secret)
     const isMangled = !isOwn && Option.isSome(held) &&
-      Equal.equals(Option.flatMap(own, keyIdOf), held)
+      Equal.equals(Option.flatMap(own, apiKeyIdOf), held)
     if (Option.isSome(before.view.held) && Option.isSome(secret) && !isMangled) {
       // Whoever wrote this deletes the key before, which may be the one that the program calls with.
       yield* following.replace(before.view.held.value, secret.value)
@@ -250,7 +250,7 @@ const prove = <E, R>({ state }: Acting<E, R>, id: ApiKeyId): Act<E, R> =>
     const ownSecret = Option.filter(own, ({ apiKey }) => apiKey.id === id).pipe(
       Option.map(({ secret }) => secret),
     )
-    const isHeld = Option.contains(Option.flatMap(heldSecret, keyIdOf), id)
+    const isHeld = Option.contains(Option.flatMap(heldSecret, apiKeyIdOf), id)
     const secret = Option.getOrThrow(isHeld ? heldSecret : ownSecret)
     const isAccepted = yield* api(
       getApiKey(id).pipe(

@@ -10,9 +10,9 @@ import type * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import * as Emulator from "../../src/emulator/mod.ts"
-import { keyIdOf } from "../../src/lifecycle/keyIdOf.ts"
 import {
   type ApiKey,
+  apiKeyIdOf,
   Credentials,
   rotateApiKeys,
   type RotationOutcome,
@@ -108,7 +108,7 @@ export const rotateFleet = (
       outcomes: [...outcomes],
       progress,
       keys: left.filter(({ id }) => !before.has(id)),
-      held: held.flatMap((secret) => Option.toArray(Option.flatMap(secret, keyIdOf))),
+      held: held.flatMap((secret) => Option.toArray(Option.flatMap(secret, apiKeyIdOf))),
       requests,
       refused: yield* emulator.refused,
       seconds,

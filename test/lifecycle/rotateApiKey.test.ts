@@ -9,6 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import {
+  apiKeyIdOf,
   createApiKey,
   Credentials,
   credentialsFromStore,
@@ -17,7 +18,6 @@ import {
   rotateApiKey,
   type SecretStore,
 } from "../../src/mod.ts"
-import { keyIdOf } from "../../src/lifecycle/keyIdOf.ts"
 import { type Around, makeOrganization, type Organization } from "./organization.ts"
 import { inVirtualTime, type VirtualTime } from "./virtualTime.ts"
 
@@ -542,6 +542,6 @@ describe("credentialsFromStore", () => {
         Effect.provide(credentialsFromStore({ read })),
         Effect.provide(organization.access()),
       )
-      expect(Option.some(got.id)).toEqual(keyIdOf(admin.secret))
+      expect(Option.some(got.id)).toEqual(apiKeyIdOf(admin.secret))
     }))
 })

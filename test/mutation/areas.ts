@@ -85,7 +85,7 @@ export const areas: Readonly<Record<string, Area>> = {
     ],
   },
   marks: {
-    sources: ["keyIdOf", "mark"].map(lifecycle),
+    sources: ["apiKeyIdOf", "mark"].map(lifecycle),
     tests: [lifecycleTest("mark")],
   },
   decisions: {
