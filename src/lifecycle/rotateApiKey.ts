@@ -12,6 +12,7 @@ import { Credentials } from "../Credentials.ts"
 import type { CreateApiKeyInput } from "../endpoints/createApiKey.ts"
 import { makeFollowing } from "./followingCredentials.ts"
 import type { LeftBehind } from "./LeftBehind.ts"
+import { makeListAccount } from "./listAccount.ts"
 import { rotate } from "./rotate.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
 import type { SecretStore } from "./SecretStore.ts"
@@ -81,7 +82,7 @@ export interface Rotation {
  * a role.
  *
  * Five requests where `apiKey` is given and nothing goes wrong, otherwise six; more where the service
- * account's keys fill more than one page. The key that the program itself calls with can be rotated:
+ * account's keys fill more than one page of 500, or of what the API gives. The key that the program itself calls with can be rotated:
  * calls within go on with the new one, also where another process replaces it, and with
  * `credentialsFromStore` the program's others too.
  *
@@ -112,5 +113,10 @@ export const rotateApiKey = <E = never, R = never>(
     Credentials,
     (credentials) =>
       Effect.flatMap(makeFollowing(credentials), (following) =>
-        rotate(options, { following, whileWorking: identity, whileWaiting: identity })),
+        rotate(options, {
+          following,
+          list: makeListAccount(),
+          whileWorking: identity,
+          whileWaiting: identity,
+        })),
   )

@@ -89,8 +89,8 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [lifecycleTest("mark")],
   },
   decisions: {
-    sources: [lifecycle("rotation")],
-    tests: ["nextStep", "rotation"].map(lifecycleTest),
+    sources: ["keyIndex", "rotation"].map(lifecycle),
+    tests: ["keyIndex", "nextStep", "rotation"].map(lifecycleTest),
   },
   creating: {
     sources: [
@@ -117,7 +117,7 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["followingCredentials", "SecretStore", "logs"].map(lifecycleTest),
   },
   fleet: {
-    sources: [lifecycle("rotateApiKeys")],
-    tests: [lifecycleTest("rotateApiKeys")],
+    sources: ["listAccount", "rotateApiKeys", "sharedLists"].map(lifecycle),
+    tests: ["listAccount", "rotateApiKeys", "sharedLists"].map(lifecycleTest),
   },
 }
