@@ -223,7 +223,7 @@ const anotherKey = (): ApiKeyError =>
   ).error
 
 const make = <E, R>(
-  { state }: Acting<E, R>,
+  { plan, state }: Acting<E, R>,
   { name, predecessor, serviceAccountId }: Extract<Step, { _tag: "Make" }>,
 ): Act<E, R> =>
   Effect.uninterruptibleMask((restore) =>
@@ -235,6 +235,7 @@ const make = <E, R>(
           onNone: () => ({ _tag: "First", nonce }),
           onSome: (predecessor) => ({ _tag: "Rotates", predecessor, nonce }),
         }),
+      maxClockSkew: plan.lease / 4,
     }, restore).pipe(
       Effect.catchAll(({ cause, leftBehind }) =>
         Effect.zipRight(

@@ -352,6 +352,29 @@ describe("rotateApiKey", () => {
       expect(failed.leftBehind[1]?.name).toContain(`[rotates ${organization.old.id} `)
     }))
 
+  test("looks for a key that may have been made among those made since, not among all", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({
+        maxPageSize: 1,
+        faults: [{ operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } }],
+      })
+      const { emulator, old } = organization
+      const now = DateTime.unsafeMake(yield* Clock.currentTimeMillis)
+      const createdAt = DateTime.subtract(now, { hours: 1 })
+      for (let n = 0; n < 20; n += 1) {
+        const { serviceAccountId } = old
+        yield* emulator.addApiKey({ name: `service ${n}`, serviceAccountId, createdAt })
+      }
+      yield* rotateApiKey({ store: organization.store(), grace: 0 }).pipe(
+        Effect.provide(organization.access()),
+      )
+      const descending = (yield* emulator.requests).filter(({ query }) =>
+        query["pagination.sort_order"] === "DESC"
+      )
+      // Twice: after the create that was lost, and after the one that was not.
+      expect(descending.length).toBeLessThan(10)
+    }))
+
   const failing = (organization: Organization, applied: boolean): SecretStore<"full"> => ({
     read: organization.store().read,
     write: (secret) =>
