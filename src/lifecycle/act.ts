@@ -24,7 +24,7 @@ import { keysAbout } from "./keyIndex.ts"
 import type { LeftBehind } from "./LeftBehind.ts"
 import type { Listed } from "./listAccount.ts"
 import { removeApiKey } from "./removeApiKey.ts"
-import { isSame, type Plan, type Run, type Step, type View } from "./rotation.ts"
+import { isSame, type Obstacle, type Plan, type Run, type Step, type View } from "./rotation.ts"
 import type { RotationFailedReason } from "./RotationFailed.ts"
 import type { SecretStore } from "./SecretStore.ts"
 
@@ -121,14 +121,26 @@ const act = <E, R>(
     case "Unmark":
       return unmark(acting, step.id, step.name)
     case "Fail":
-      return Effect.flatMap(Ref.get(acting.state), ({ writeFailure }) =>
-        Effect.fail<Failure<E>>(
-          Option.isSome(writeFailure)
-            ? { reason: "Store", cause: writeFailure.value }
-            : { reason: step.obstacle, cause: undefined },
-        ))
+      return giveUp(acting, step.obstacle)
   }
 }
+
+const giveUp = <E, R>({ plan, state }: Acting<E, R>, obstacle: Obstacle): Act<E, R> =>
+  Effect.gen(function* () {
+    const { view, writeFailure } = yield* Ref.get(state)
+    const replaced = obstacle === "StoreHoldsAnother"
+      ? view.keys.find(({ id }) => Option.exists(plan.target, (target) => target.id === id))
+      : undefined
+    // Of a list in pages one can show a key that is deleted before the next shows its successor finished.
+    if (replaced !== undefined && Option.isNone(yield* getIfThere(replaced.id))) {
+      return yield* Ref.update(state, forgetKey(replaced.id))
+    }
+    return yield* Effect.fail<Failure<E>>(
+      Option.isSome(writeFailure)
+        ? { reason: "Store", cause: writeFailure.value }
+        : { reason: obstacle, cause: undefined },
+    )
+  })
 
 /** Carries a step out. */
 export const actOrFollow = <E, R>(
@@ -325,8 +337,7 @@ const remove = <E, R>({ following, state }: Acting<E, R>, id: ApiKeyId): Act<E, 
     const isDeleted = yield* api(removeApiKey(id))
     const isOwn = Option.exists(own, ({ apiKey }) => apiKey.id === id)
     yield* Ref.update(state, (state) => ({
-      ...forgetDoubtful(id)(isOwn ? setOwn("deleted")(state) : state),
-      view: { ...state.view, keys: state.view.keys.filter((key) => key.id !== id) },
+      ...forgetKey(id)(forgetDoubtful(id)(isOwn ? setOwn("deleted")(state) : state)),
       deleted: isDeleted ? [...state.deleted, id] : state.deleted,
     }))
   })
@@ -357,6 +368,11 @@ const unmark = <E, R>({ state }: Acting<E, R>, id: ApiKeyId, name: string): Act<
 const setOwn = (to: "written" | "abandoned" | "deleted") => <E>(state: State<E>): State<E> => ({
   ...state,
   run: { ...state.run, made: Option.map(state.run.made, (own) => ({ ...own, state: to })) },
+})
+
+const forgetKey = (id: ApiKeyId) => <E>(state: State<E>): State<E> => ({
+  ...state,
+  view: { ...state.view, keys: state.view.keys.filter((key) => key.id !== id) },
 })
 
 const noteDoubtful = (leftBehind: ReadonlyArray<LeftBehind>) => <E>(state: State<E>): State<E> => ({

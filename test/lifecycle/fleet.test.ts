@@ -66,4 +66,23 @@ describe("rotateApiKeys", () => {
       })
       expect(fleet.requests / 500).toBeLessThanOrEqual(1.2)
     })))
+
+  for (const grace of [0, "1 minute"] as const) {
+    for (const seed of ["one", "two", "three"]) {
+      it.live(
+        `ends in the one good state where two fleets rotate the same keys, and one answer in fifty is faulty: grace ${grace}, seed ${seed}`,
+        () =>
+          inVirtualTime(Effect.gen(function* () {
+            const options = {
+              keys: 60,
+              accounts: 1,
+              grace,
+              fleets: 2,
+              emulator: { seed, maxPageSize: 10 },
+            }
+            expectGood(yield* rotateFleet(options), options)
+          })),
+      )
+    }
+  }
 })

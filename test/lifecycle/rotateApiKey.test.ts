@@ -285,6 +285,32 @@ describe("rotateApiKey", () => {
       expect(yield* organization.keys).toEqual(before)
     }))
 
+  test("follows another run that comes to its end between two pages of a list", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({ maxPageSize: 1 })
+      const { old } = organization
+      const options = { store: organization.store(), grace: "1 hour" } as const
+      yield* rotateApiKey(options).pipe(
+        Effect.provide(organization.access()),
+        Effect.timeoutOption("1 minute"),
+      )
+      let requests = 0
+      const around: Around = (what, effect) =>
+        what !== "GET" || ++requests !== 5 ? effect : Effect.zipRight(
+          // By now the page with the predecessor on it has come.
+          Effect.provide(
+            Effect.orDie(rotateApiKey({ ...options, grace: 0 })),
+            organization.access(),
+          ),
+          effect,
+        )
+      const rotation = yield* rotateApiKey({ ...options, grace: 0, apiKey: old }).pipe(
+        Effect.provide(organization.access(around)),
+      )
+      expect(rotation.did).toBe("kept")
+      yield* expectGood(organization)
+    }))
+
   /** Lets the first create get lost, and its key come about just before the nth request. */
   const lateBefore = (organization: Organization, nth: number): Around => {
     const { emulator, old } = organization
