@@ -42,6 +42,7 @@ export type {
 } from "./lifecycle/rotateApiKeys.ts"
 export { RotationFailed } from "./lifecycle/RotationFailed.ts"
 export type { RotationFailedFields, RotationFailedReason } from "./lifecycle/RotationFailed.ts"
+export type { RotationStep } from "./lifecycle/RotationStep.ts"
 export type { Obstacle as RotationObstacle } from "./lifecycle/rotation.ts"
 export { credentialsFromStore, SecretStoreEmpty } from "./lifecycle/SecretStore.ts"
 export type { SecretStore } from "./lifecycle/SecretStore.ts"

@@ -30,6 +30,7 @@ import { removeApiKey } from "./removeApiKey.ts"
 import type { RotateApiKeyOptions, Rotation } from "./rotateApiKey.ts"
 import { nextStep, type Plan, type Step } from "./rotation.ts"
 import { type RotationFailed, rotationFailed } from "./RotationFailed.ts"
+import { isSameStep, tellStep } from "./RotationStep.ts"
 
 /** What the rotations of one program have in common. */
 export interface Shared {
@@ -67,10 +68,22 @@ export const rotate = <E, R>(
       Ref.get(state),
       (now, { run, view }) => nextStep(plan, { ...view, now }, run),
     )
-    const work = Effect.gen(function* () {
+    const { onStep } = options
+    const decideAndTell = Effect.gen(function* () {
+      let told: Step | undefined
       while (true) {
         yield* observeStore(acting)
         const step = yield* decide
+        if (onStep === undefined || step._tag === "Done" || step._tag === "Fail") return step
+        // Telling may take a while, after which the store may hold another key.
+        if (told !== undefined && isSameStep(step, told)) return step
+        told = step
+        yield* tellStep(onStep, step, (yield* Ref.get(state)).run)
+      }
+    })
+    const work = Effect.gen(function* () {
+      while (true) {
+        const step = yield* decideAndTell
         yield* Effect.annotateLogs(Effect.logDebug(`rotation: ${step._tag}`), describe(step))
         if (step._tag === "Done" || step._tag === "Wait") return step
         const held = step._tag === "Look" ? yield* knownHeld(acting) : undefined

@@ -15,6 +15,7 @@ import type { LeftBehind } from "./LeftBehind.ts"
 import { makeListAccount } from "./listAccount.ts"
 import { rotate } from "./rotate.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
+import type { RotationStep } from "./RotationStep.ts"
 import type { SecretStore } from "./SecretStore.ts"
 
 /** How a rotation is done. */
@@ -46,6 +47,11 @@ export interface RotateApiKeyOptions<E = never, R = never> extends RotationOptio
   readonly apiKey?: ApiKey | undefined
   /** What to make where there is no key to be replaced: the store is empty, or its key is gone. */
   readonly first?: CreateApiKeyInput | undefined
+  /**
+   * Called with each step before it is done, which waits for it, 10 seconds at most. One that breaks
+   * or takes longer is logged as a warning, and the rotation goes on.
+   */
+  readonly onStep?: ((step: RotationStep) => Effect.Effect<void>) | undefined
 }
 
 /** What a rotation did. */
@@ -98,10 +104,19 @@ export interface Rotation {
  * ```ts
  * import { rotateApiKey } from "@effect-crdb/api-keys"
  * import type { SecretStore } from "@effect-crdb/api-keys"
+ * import * as DateTime from "effect/DateTime"
  * import * as Effect from "effect/Effect"
  *
  * const program = (store: SecretStore) =>
- *   rotateApiKey({ store, grace: "15 minutes", olderThan: "90 days" }).pipe(
+ *   rotateApiKey({
+ *     store,
+ *     grace: "15 minutes",
+ *     olderThan: "90 days",
+ *     onStep: (step) =>
+ *       step._tag === "Wait"
+ *         ? Effect.log(`waiting until ${DateTime.formatIso(step.until)}`)
+ *         : Effect.log(step._tag), // Look, Make, Prove, Write, Delete, Unmark
+ *   }).pipe(
  *     Effect.tap(({ apiKey, did }) => Effect.log(`${did} ${apiKey.id}`)),
  *   )
  * ```

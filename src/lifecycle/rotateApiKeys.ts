@@ -16,6 +16,7 @@ import { makeLine } from "../transport/line.ts"
 import { rotate } from "./rotate.ts"
 import type { RotateApiKeyOptions, Rotation, RotationOptions } from "./rotateApiKey.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
+import type { RotationStep } from "./RotationStep.ts"
 import type { SecretStore } from "./SecretStore.ts"
 import { makeSharedLists } from "./sharedLists.ts"
 
@@ -42,6 +43,11 @@ export interface RotateApiKeysOptions<E = never, R = never> extends RotationOpti
   readonly concurrency?: number | undefined
   /** Called at each change, one call after the other. */
   readonly onProgress?: ((progress: RotationProgress) => Effect.Effect<void>) | undefined
+  /**
+   * Called with each step before it is done, and with the key as it came; several keys' steps at the
+   * same time. Otherwise like `onStep` of `rotateApiKey`.
+   */
+  readonly onStep?: ((step: RotationStep, apiKey: ApiKey) => Effect.Effect<void>) | undefined
 }
 
 /** What became of one key. */
@@ -77,7 +83,12 @@ export interface RotationOutcome<E = never> {
  *
  * const program = (storeOf: (apiKey: ApiKey) => SecretStore) =>
  *   listApiKeys({ serviceAccountId: "1234abcd-1234-1234-abcd-12345678abcd" }).pipe(
- *     rotateApiKeys({ store: storeOf, grace: "1 hour", olderThan: "90 days" }),
+ *     rotateApiKeys({
+ *       store: storeOf,
+ *       grace: "1 hour",
+ *       olderThan: "90 days",
+ *       onStep: ({ _tag }, { name }) => Effect.log(`${name}: ${_tag}`), // Make, Prove, Write, …
+ *     }),
  *     Stream.filter(({ result }) => Either.isLeft(result)),
  *     Stream.runForEach(({ apiKey, result }) => Effect.logError(apiKey.id, result)),
  *   )
@@ -116,8 +127,13 @@ export const rotateApiKeys = <E = never, R = never>(
     )
 
     const rotateOne = (apiKey: ApiKey) => {
-      const { concurrency: _, onProgress: __, store, ...how } = options
-      const one: RotateApiKeyOptions<E, R> = { ...how, apiKey, store: store(apiKey) }
+      const { concurrency: _, onProgress: __, onStep, store, ...how } = options
+      const one: RotateApiKeyOptions<E, R> = {
+        ...how,
+        apiKey,
+        store: store(apiKey),
+        onStep: onStep && ((step) => onStep(step, apiKey)),
+      }
       let isBegun = false
       const begin = Effect.suspend(() => {
         if (isBegun) return Effect.void

@@ -109,8 +109,8 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["rotationOutcome", "rotateApiKey"].map(lifecycleTest),
   },
   rotating: {
-    sources: ["rotate", "rotateApiKey", "RotationFailed"].map(lifecycle),
-    tests: ["messages", "rotationOutcome", "logs", "rotateApiKey"].map(lifecycleTest),
+    sources: ["rotate", "rotateApiKey", "RotationFailed", "RotationStep"].map(lifecycle),
+    tests: ["messages", "rotationOutcome", "logs", "rotateApiKey", "onStep"].map(lifecycleTest),
   },
   following: {
     sources: ["followingCredentials", "SecretStore"].map(lifecycle),
