@@ -59,23 +59,24 @@ export const failNotCreated = (
     (redact) => Effect.fail(notCreated(cause, leftBehind, redact)),
   )
 
-/** What replaces the token in use, and what looks like a secret, where any keys are to be told of. */
+/** What replaces the token in use, and what looks like a secret. */
+export const redactTokenInUse: Effect.Effect<Redact, never, Credentials> = Effect.flatMap(
+  Credentials,
+  ({ token }) =>
+    (Effect.isEffect(token) ? token : Effect.succeed(token)).pipe(
+      Effect.map((token) => redactor([Redacted.value(token)])),
+      // What there is to tell is told all the same where the token cannot be had any more.
+      Effect.interruptible,
+      Effect.timeout("10 seconds"),
+      Effect.catchAllCause(() => Effect.succeed(redactor([]))),
+    ),
+)
+
+/** The same, where any keys are to be told of. */
 export const redactInUse = (
   leftBehind: ReadonlyArray<LeftBehind>,
 ): Effect.Effect<Redact, never, Credentials> =>
-  Effect.flatMap(
-    Credentials,
-    ({ token }) =>
-      leftBehind.length === 0
-        ? Effect.succeed(redactor([]))
-        : (Effect.isEffect(token) ? token : Effect.succeed(token)).pipe(
-          Effect.map((token) => redactor([Redacted.value(token)])),
-          // A failure is told all the same where the token cannot be had any more.
-          Effect.interruptible,
-          Effect.timeout("10 seconds"),
-          Effect.catchAllCause(() => Effect.succeed(redactor([]))),
-        ),
-  )
+  leftBehind.length === 0 ? Effect.succeed(redactor([])) : redactTokenInUse
 
 /**
  * A key as errors and logs may show it: its id and its name can come from a server, which can put

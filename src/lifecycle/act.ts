@@ -4,7 +4,6 @@
  * @module
  */
 import type { HttpClient } from "@effect/platform/HttpClient"
-import * as Chunk from "effect/Chunk"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
@@ -12,20 +11,20 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
-import * as Stream from "effect/Stream"
 import type { ApiKey, ApiKeyId } from "../ApiKey.ts"
 import type { ApiKeyError } from "../ApiKeyError.ts"
 import { Credentials } from "../Credentials.ts"
 import { getApiKey } from "../endpoints/getApiKey.ts"
-import { listApiKeys } from "../endpoints/listApiKeys.ts"
 import { updateApiKey } from "../endpoints/updateApiKey.ts"
 import { mismatched } from "../transport/failure.ts"
+import { apiKeyIdOf } from "./apiKeyIdOf.ts"
 import { createMarked } from "./createMarked.ts"
 import type { Following } from "./followingCredentials.ts"
-import { keyIdOf } from "./keyIdOf.ts"
+import { keysAbout } from "./keyIndex.ts"
 import type { LeftBehind } from "./LeftBehind.ts"
+import type { Listed } from "./listAccount.ts"
 import { removeApiKey } from "./removeApiKey.ts"
-import { isSame, type Run, type Step, type View } from "./rotation.ts"
+import { isSame, type Obstacle, type Plan, type Run, type Step, type View } from "./rotation.ts"
 import type { RotationFailedReason } from "./RotationFailed.ts"
 import type { SecretStore } from "./SecretStore.ts"
 
@@ -46,8 +45,7 @@ export interface State<E> {
 /** What the acts work with. */
 export interface Acting<E, R> {
   readonly store: SecretStore<E, R>
-  /** In milliseconds. */
-  readonly lease: number
+  readonly plan: Plan
   readonly following: Following
   readonly state: Ref.Ref<State<E>>
 }
@@ -70,7 +68,7 @@ export const observeStore = <E, R>({ following, state, store }: Acting<E, R>): A
       store.read,
       (cause): Failure<E> => ({ reason: "Store", cause }),
     )
-    const held = Option.flatMap(secret, keyIdOf)
+    const held = Option.flatMap(secret, apiKeyIdOf)
     if (Option.isSome(secret) && Option.isNone(held)) {
       return yield* Effect.fail<Failure<E>>({ reason: "UnreadableSecret", cause: undefined })
     }
@@ -78,7 +76,7 @@ export const observeStore = <E, R>({ following, state, store }: Acting<E, R>): A
     const own = Option.map(before.own, ({ secret }) => secret)
     const isOwn = Option.isSome(own) && Equal.equals(own, secret)
     const isMangled = !isOwn && Option.isSome(held) &&
-      Equal.equals(Option.flatMap(own, keyIdOf), held)
+      Equal.equals(Option.flatMap(own, apiKeyIdOf), held)
     if (Option.isSome(before.view.held) && Option.isSome(secret) && !isMangled) {
       // Whoever wrote this deletes the key before, which may be the one that the program calls with.
       yield* following.replace(before.view.held.value, secret.value)
@@ -103,7 +101,7 @@ const act = <E, R>(
 ): Act<E, R> => {
   switch (step._tag) {
     case "Look":
-      return look(acting)
+      return getHeld(acting)
     case "Make":
       return make(acting, step)
     case "Prove":
@@ -123,66 +121,99 @@ const act = <E, R>(
     case "Unmark":
       return unmark(acting, step.id, step.name)
     case "Fail":
-      return Effect.flatMap(Ref.get(acting.state), ({ writeFailure }) =>
-        Effect.fail<Failure<E>>(
-          Option.isSome(writeFailure)
-            ? { reason: "Store", cause: writeFailure.value }
-            : { reason: step.obstacle, cause: undefined },
-        ))
+      return giveUp(acting, step.obstacle)
   }
 }
 
-/**
- * Carries a step out. Where the API does not accept the token, and the store by then holds another
- * key, the program called with the one before, which is deleted: it goes on with what the store holds.
- */
+const giveUp = <E, R>({ plan, state }: Acting<E, R>, obstacle: Obstacle): Act<E, R> =>
+  Effect.gen(function* () {
+    const { view, writeFailure } = yield* Ref.get(state)
+    const replaced = obstacle === "StoreHoldsAnother"
+      ? view.keys.find(({ id }) => Option.exists(plan.target, (target) => target.id === id))
+      : undefined
+    // Of a list in pages one can show a key that is deleted before the next shows its successor finished.
+    if (replaced !== undefined && Option.isNone(yield* getIfThere(replaced.id))) {
+      return yield* Ref.update(state, forgetKey(replaced.id))
+    }
+    return yield* Effect.fail<Failure<E>>(
+      Option.isSome(writeFailure)
+        ? { reason: "Store", cause: writeFailure.value }
+        : { reason: obstacle, cause: undefined },
+    )
+  })
+
+/** Carries a step out. */
 export const actOrFollow = <E, R>(
   acting: Acting<E, R>,
   step: Parameters<typeof act>[1],
-): Act<E, R> =>
+): Act<E, R> => orFollow(acting, act(acting, step))
+
+/**
+ * Carries an act out. Where the API does not accept the token, and the store by then holds another
+ * key, the program called with the one before, which is deleted: it goes on with what the store holds.
+ */
+const orFollow = <E, R>(acting: Acting<E, R>, act: Act<E, R>): Act<E, R> =>
   Effect.gen(function* () {
     const { heldSecret } = yield* Ref.get(acting.state)
-    yield* Effect.catchIf(act(acting, step), isUnauthorized, (failure) =>
-      Effect.zipRight(observeStore(acting), Ref.get(acting.state)).pipe(
-        Effect.flatMap((state) =>
-          Equal.equals(state.heldSecret, heldSecret) ? Effect.fail(failure) : Effect.void
+    yield* Effect.catchIf(
+      act,
+      isUnauthorized,
+      (failure) =>
+        Effect.zipRight(observeStore(acting), Ref.get(acting.state)).pipe(
+          Effect.flatMap((state) =>
+            Equal.equals(state.heldSecret, heldSecret) ? Effect.fail(failure) : Effect.void
+          ),
         ),
-      ))
+    )
   })
 
 const isUnauthorized = ({ cause, reason }: Failure<unknown>): boolean =>
   reason === "Api" && Predicate.isTagged(cause, "Unauthorized")
 
-/** Gets the key that the store holds, if it is not known yet; otherwise lists those beside it. */
-const look = <E, R>({ state }: Acting<E, R>): Act<E, R> =>
+/** Gets the key that the store holds. */
+const getHeld = <E, R>({ state }: Acting<E, R>): Act<E, R> =>
   Effect.gen(function* () {
     const { view } = yield* Ref.get(state)
-    const id = Option.getOrThrow(view.held)
-    const held = view.keys.find((key) => key.id === id)
-    const found = held === undefined
-      ? yield* Effect.map(
-        getIfThere(id),
-        Option.match({
-          // Gone: which account it was of, and so which others there are, nobody can say.
-          onNone: () => ({ keys: [], listed: true }),
-          onSome: (key) => ({ keys: [key], listed: false }),
-        }),
-      )
-      : { keys: yield* listBeside(held), listed: true }
-    yield* Ref.update(state, (state) => ({ ...state, view: { ...state.view, ...found } }))
+    const found = yield* getIfThere(Option.getOrThrow(view.held))
+    yield* Ref.update(state, (state) => ({
+      ...state,
+      view: {
+        ...state.view,
+        keys: Option.toArray(found),
+        // Gone: which account it was of, and so which others there are, nobody can say.
+        listed: Option.isNone(found),
+      },
+    }))
   })
 
-const listBeside = (
-  { id, serviceAccountId }: ApiKey,
-): Effect.Effect<ReadonlyArray<ApiKey>, Failure<never>, HttpClient | Credentials> =>
-  Effect.gen(function* () {
-    const keys = Chunk.toReadonlyArray(
-      yield* api(Stream.runCollect(listApiKeys({ serviceAccountId }))),
-    )
-    if (keys.some((key) => key.id === id)) return keys
-    // That the key in the store is gone must not be concluded from a list that lags behind.
-    return [...keys, ...Option.toArray(yield* getIfThere(id))]
-  })
+/** The key that the store holds, once it is known: a look is one at those beside it. */
+export const knownHeld = <E, R>({ state }: Acting<E, R>): Effect.Effect<ApiKey | undefined> =>
+  Effect.map(
+    Ref.get(state),
+    ({ view }) => view.keys.find(({ id }) => Option.contains(view.held, id)),
+  )
+
+/** Notes what a list of the keys beside the held one shows. */
+export const noteListed = <E, R>(
+  acting: Acting<E, R>,
+  held: ApiKey,
+  listed: Effect.Effect<Listed, ApiKeyError>,
+): Act<E, R> =>
+  orFollow(
+    acting,
+    Effect.gen(function* () {
+      const { plan: { target }, state } = acting
+      const { index } = yield* api(listed)
+      const { run: { doubtful } } = yield* Ref.get(state)
+      const about = keysAbout(index, { held, target, doubtful })
+      // That the key in the store is gone must not be concluded from a list that lags behind.
+      const missing = index.byId.has(held.id) ? Option.none() : yield* getIfThere(held.id)
+      yield* Ref.update(state, (state) => ({
+        ...state,
+        view: { ...state.view, keys: [...about, ...Option.toArray(missing)], listed: true },
+      }))
+    }),
+  )
 
 const getIfThere = (
   id: ApiKeyId,
@@ -204,7 +235,7 @@ const anotherKey = (): ApiKeyError =>
   ).error
 
 const make = <E, R>(
-  { state }: Acting<E, R>,
+  { plan, state }: Acting<E, R>,
   { name, predecessor, serviceAccountId }: Extract<Step, { _tag: "Make" }>,
 ): Act<E, R> =>
   Effect.uninterruptibleMask((restore) =>
@@ -216,6 +247,7 @@ const make = <E, R>(
           onNone: () => ({ _tag: "First", nonce }),
           onSome: (predecessor) => ({ _tag: "Rotates", predecessor, nonce }),
         }),
+      maxClockSkew: plan.lease / 4,
     }, restore).pipe(
       Effect.catchAll(({ cause, leftBehind }) =>
         Effect.zipRight(
@@ -250,7 +282,7 @@ const prove = <E, R>({ state }: Acting<E, R>, id: ApiKeyId): Act<E, R> =>
     const ownSecret = Option.filter(own, ({ apiKey }) => apiKey.id === id).pipe(
       Option.map(({ secret }) => secret),
     )
-    const isHeld = Option.contains(Option.flatMap(heldSecret, keyIdOf), id)
+    const isHeld = Option.contains(Option.flatMap(heldSecret, apiKeyIdOf), id)
     const secret = Option.getOrThrow(isHeld ? heldSecret : ownSecret)
     const isAccepted = yield* api(
       getApiKey(id).pipe(
@@ -276,7 +308,7 @@ const prove = <E, R>({ state }: Acting<E, R>, id: ApiKeyId): Act<E, R> =>
     }))
   })
 
-const write = <E, R>({ lease, state, store }: Acting<E, R>): Act<E, R> =>
+const write = <E, R>({ plan, state, store }: Acting<E, R>): Act<E, R> =>
   Effect.gen(function* () {
     const { own } = yield* Ref.get(state)
     // Noted before it is done: a write that is broken off may have been carried out.
@@ -284,7 +316,7 @@ const write = <E, R>({ lease, state, store }: Acting<E, R>): Act<E, R> =>
     const failed = yield* store.write(Option.getOrThrow(own).secret).pipe(
       Effect.as(Option.none<E | undefined>()),
       Effect.timeoutTo({
-        duration: Duration.millis(lease / 4),
+        duration: Duration.millis(plan.lease / 4),
         onSuccess: (none) => none,
         onTimeout: () => Option.some(undefined),
       }),
@@ -305,8 +337,7 @@ const remove = <E, R>({ following, state }: Acting<E, R>, id: ApiKeyId): Act<E, 
     const isDeleted = yield* api(removeApiKey(id))
     const isOwn = Option.exists(own, ({ apiKey }) => apiKey.id === id)
     yield* Ref.update(state, (state) => ({
-      ...forgetDoubtful(id)(isOwn ? setOwn("deleted")(state) : state),
-      view: { ...state.view, keys: state.view.keys.filter((key) => key.id !== id) },
+      ...forgetKey(id)(forgetDoubtful(id)(isOwn ? setOwn("deleted")(state) : state)),
       deleted: isDeleted ? [...state.deleted, id] : state.deleted,
     }))
   })
@@ -337,6 +368,11 @@ const unmark = <E, R>({ state }: Acting<E, R>, id: ApiKeyId, name: string): Act<
 const setOwn = (to: "written" | "abandoned" | "deleted") => <E>(state: State<E>): State<E> => ({
   ...state,
   run: { ...state.run, made: Option.map(state.run.made, (own) => ({ ...own, state: to })) },
+})
+
+const forgetKey = (id: ApiKeyId) => <E>(state: State<E>): State<E> => ({
+  ...state,
+  view: { ...state.view, keys: state.view.keys.filter((key) => key.id !== id) },
 })
 
 const noteDoubtful = (leftBehind: ReadonlyArray<LeftBehind>) => <E>(state: State<E>): State<E> => ({

@@ -6,6 +6,7 @@
 import type { HttpClient } from "@effect/platform/HttpClient"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -34,6 +35,11 @@ export interface CreateMarkedInput {
   readonly name: string
   readonly serviceAccountId: string
   readonly mark: (nonce: string) => Mark
+  /**
+   * By how many milliseconds the API's clock may be behind. Where it is known, a key that may have
+   * been made is looked for among those made since, and not among all.
+   */
+  readonly maxClockSkew?: number
 }
 
 /** A marked key and its secret. */
@@ -64,7 +70,8 @@ export const createMarked = (
     withRetryPolicy({ ...policy, repeatCreateAcceptingDuplicates: false })(Effect.gen(function* () {
       const pacing = yield* Schedule.driver(policy.schedule)
       const doubtful = yield* Ref.make<ReadonlyArray<LeftBehind>>([])
-      const settle = settleDoubtful(input.serviceAccountId, doubtful)
+      const since = (yield* Clock.currentTimeMillis) - (input.maxClockSkew ?? Infinity)
+      const settle = settleDoubtful(input.serviceAccountId, since, doubtful)
       const failing = (error: ApiKeyError) =>
         Effect.flatMap(Ref.get(doubtful), (left) => failNotCreated(error, left))
 
@@ -154,6 +161,7 @@ const note = (
 /** Finds the keys that are in doubt and deletes them; one that is not found stays in doubt. */
 const settleDoubtful = (
   serviceAccountId: string,
+  since: number,
   doubtful: Ref.Ref<ReadonlyArray<LeftBehind>>,
 ): Effect.Effect<void, ApiKeyError, HttpClient | Credentials> =>
   Effect.flatMap(Ref.get(doubtful), (keys) => {
@@ -168,6 +176,7 @@ const settleDoubtful = (
       }), { discard: true })
     const unknown = keys.filter(({ id }) => Option.isNone(id)).length
     const found = listApiKeys({ serviceAccountId, sortOrder: "DESC" }).pipe(
+      Stream.takeWhile(({ createdAt }) => DateTime.toEpochMillis(createdAt) >= since),
       Stream.filter(({ name }) => names.has(name)),
       Stream.take(unknown),
       Stream.runForEach(({ id, name }) =>

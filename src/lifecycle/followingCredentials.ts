@@ -9,7 +9,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import type { ApiKeyId } from "../ApiKey.ts"
 import type { CredentialsService } from "../Credentials.ts"
-import { keyIdOf } from "./keyIdOf.ts"
+import { apiKeyIdOf } from "./apiKeyIdOf.ts"
 
 /** Credentials that follow a rotation of their own key. */
 export interface Following {
@@ -36,7 +36,7 @@ export const makeFollowing = (credentials: CredentialsService): Effect.Effect<Fo
           Effect.flatMap(
             current,
             (token) =>
-              Option.contains(keyIdOf(token), id)
+              Option.contains(apiKeyIdOf(token), id)
                 ? Ref.update(replaced, replacing(id, successor))
                 : Effect.void,
           ),
@@ -50,7 +50,7 @@ const replacing = (id: ApiKeyId, successor: Redacted.Redacted<string>) =>
 ): ReadonlyMap<ApiKeyId, Redacted.Redacted<string>> => {
   const next = new Map(replaced).set(id, successor)
   // Where a key comes back, nothing takes its place any more: otherwise they would go round.
-  for (const back of Option.toArray(keyIdOf(successor))) next.delete(back)
+  for (const back of Option.toArray(apiKeyIdOf(successor))) next.delete(back)
   return next
 }
 
@@ -58,6 +58,6 @@ const follow = (
   token: Redacted.Redacted<string>,
   replaced: ReadonlyMap<ApiKeyId, Redacted.Redacted<string>>,
 ): Redacted.Redacted<string> => {
-  const successor = Option.flatMapNullable(keyIdOf(token), (id) => replaced.get(id))
+  const successor = Option.flatMapNullable(apiKeyIdOf(token), (id) => replaced.get(id))
   return Option.isSome(successor) ? follow(successor.value, replaced) : token
 }

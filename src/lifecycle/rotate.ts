@@ -11,20 +11,32 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import { Credentials } from "../Credentials.ts"
-import { type Acting, actOrFollow, type Failure, observeStore, type State } from "./act.ts"
+import {
+  type Acting,
+  actOrFollow,
+  type Failure,
+  knownHeld,
+  noteListed,
+  observeStore,
+  type State,
+} from "./act.ts"
 import { checkMarkable } from "./checkMarkable.ts"
 import type { Restore } from "./createMarked.ts"
 import type { Following } from "./followingCredentials.ts"
 import { type LeftBehind, redactInUse } from "./LeftBehind.ts"
+import type { ListAccount } from "./listAccount.ts"
 import { redactor } from "../transport/redact.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 import type { RotateApiKeyOptions, Rotation } from "./rotateApiKey.ts"
 import { nextStep, type Plan, type Step } from "./rotation.ts"
 import { type RotationFailed, rotationFailed } from "./RotationFailed.ts"
+import { isSameStep, tellStep } from "./RotationStep.ts"
 
 /** What the rotations of one program have in common. */
 export interface Shared {
   readonly following: Following
+  /** Lists the keys of a service account, between the work. */
+  readonly list: ListAccount
   /** Surrounds the work between the long waits. */
   readonly whileWorking: Restore
   /** Surrounds each long wait. */
@@ -34,7 +46,7 @@ export interface Shared {
 /** Rotates one key. */
 export const rotate = <E, R>(
   options: RotateApiKeyOptions<E, R>,
-  { following, whileWaiting, whileWorking }: Shared,
+  { following, list, whileWaiting, whileWorking }: Shared,
 ): Effect.Effect<Rotation, RotationFailed<E>, HttpClient | R> =>
   Effect.gen(function* () {
     if (options.first !== undefined) {
@@ -49,26 +61,48 @@ export const rotate = <E, R>(
     }
     const plan = planOf(options)
     const state = yield* Ref.make<State<E>>(stateAtFirst(options))
-    const acting: Acting<E, R> = { store: options.store, lease: plan.lease, following, state }
+    const acting: Acting<E, R> = { store: options.store, plan, following, state }
 
     const decide = Effect.zipWith(
       Clock.currentTimeMillis,
       Ref.get(state),
       (now, { run, view }) => nextStep(plan, { ...view, now }, run),
     )
-    const work = Effect.gen(function* () {
+    const { onStep } = options
+    const decideAndTell = Effect.gen(function* () {
+      let told: Step | undefined
       while (true) {
         yield* observeStore(acting)
         const step = yield* decide
+        if (onStep === undefined || step._tag === "Done" || step._tag === "Fail") return step
+        // Telling may take a while, after which the store may hold another key.
+        if (told !== undefined && isSameStep(step, told)) return step
+        told = step
+        yield* tellStep(onStep, step, (yield* Ref.get(state)).run)
+      }
+    })
+    const work = Effect.gen(function* () {
+      while (true) {
+        const step = yield* decideAndTell
         yield* Effect.annotateLogs(Effect.logDebug(`rotation: ${step._tag}`), describe(step))
         if (step._tag === "Done" || step._tag === "Wait") return step
+        const held = step._tag === "Look" ? yield* knownHeld(acting) : undefined
+        if (held !== undefined) return { _tag: "List" as const, held }
         yield* actOrFollow(acting, step)
       }
     })
     const untilDone = Effect.gen(function* () {
+      let next = work
       while (true) {
-        const step = yield* whileWorking(work)
+        const step = yield* whileWorking(next)
+        next = work
         if (step._tag === "Done") return step
+        if (step._tag === "List") {
+          // No work: it may wait for other rotations, which must work to come to it.
+          const listed = yield* Effect.exit(list(step.held.serviceAccountId))
+          next = Effect.zipRight(noteListed(acting, step.held, listed), work)
+          continue
+        }
         yield* whileWaiting(sleepUntil(step.until))
         // What was seen before a wait is not good enough to delete by.
         yield* Ref.update(state, (state) => ({ ...state, view: { ...state.view, listed: false } }))

@@ -12,8 +12,10 @@ import { Credentials } from "../Credentials.ts"
 import type { CreateApiKeyInput } from "../endpoints/createApiKey.ts"
 import { makeFollowing } from "./followingCredentials.ts"
 import type { LeftBehind } from "./LeftBehind.ts"
+import { makeListAccount } from "./listAccount.ts"
 import { rotate } from "./rotate.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
+import type { RotationStep } from "./RotationStep.ts"
 import type { SecretStore } from "./SecretStore.ts"
 
 /** How a rotation is done. */
@@ -45,6 +47,11 @@ export interface RotateApiKeyOptions<E = never, R = never> extends RotationOptio
   readonly apiKey?: ApiKey | undefined
   /** What to make where there is no key to be replaced: the store is empty, or its key is gone. */
   readonly first?: CreateApiKeyInput | undefined
+  /**
+   * Called with each step before it is done, which waits for it, 10 seconds at most. One that breaks
+   * or takes longer is logged as a warning, and the rotation goes on.
+   */
+  readonly onStep?: ((step: RotationStep) => Effect.Effect<void>) | undefined
 }
 
 /** What a rotation did. */
@@ -81,7 +88,7 @@ export interface Rotation {
  * a role.
  *
  * Five requests where `apiKey` is given and nothing goes wrong, otherwise six; more where the service
- * account's keys fill more than one page. The key that the program itself calls with can be rotated:
+ * account's keys fill more than one page of 500, or of what the API gives. The key that the program itself calls with can be rotated:
  * calls within go on with the new one, also where another process replaces it, and with
  * `credentialsFromStore` the program's others too.
  *
@@ -97,10 +104,19 @@ export interface Rotation {
  * ```ts
  * import { rotateApiKey } from "@effect-crdb/api-keys"
  * import type { SecretStore } from "@effect-crdb/api-keys"
+ * import * as DateTime from "effect/DateTime"
  * import * as Effect from "effect/Effect"
  *
  * const program = (store: SecretStore) =>
- *   rotateApiKey({ store, grace: "15 minutes", olderThan: "90 days" }).pipe(
+ *   rotateApiKey({
+ *     store,
+ *     grace: "15 minutes",
+ *     olderThan: "90 days",
+ *     onStep: (step) =>
+ *       step._tag === "Wait"
+ *         ? Effect.log(`waiting until ${DateTime.formatIso(step.until)}`)
+ *         : Effect.log(step._tag), // Look, Make, Prove, Write, Delete, Unmark
+ *   }).pipe(
  *     Effect.tap(({ apiKey, did }) => Effect.log(`${did} ${apiKey.id}`)),
  *   )
  * ```
@@ -112,5 +128,10 @@ export const rotateApiKey = <E = never, R = never>(
     Credentials,
     (credentials) =>
       Effect.flatMap(makeFollowing(credentials), (following) =>
-        rotate(options, { following, whileWorking: identity, whileWaiting: identity })),
+        rotate(options, {
+          following,
+          list: makeListAccount(),
+          whileWorking: identity,
+          whileWaiting: identity,
+        })),
   )

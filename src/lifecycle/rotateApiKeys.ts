@@ -11,11 +11,14 @@ import * as Stream from "effect/Stream"
 import type { ApiKey } from "../ApiKey.ts"
 import { Credentials } from "../Credentials.ts"
 import { makeFollowing } from "./followingCredentials.ts"
+import { makeListAccount } from "./listAccount.ts"
 import { makeLine } from "../transport/line.ts"
 import { rotate } from "./rotate.ts"
 import type { RotateApiKeyOptions, Rotation, RotationOptions } from "./rotateApiKey.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
+import type { RotationStep } from "./RotationStep.ts"
 import type { SecretStore } from "./SecretStore.ts"
+import { makeSharedLists } from "./sharedLists.ts"
 
 /** How far a fleet's rotation is, in keys. */
 export interface RotationProgress {
@@ -40,6 +43,11 @@ export interface RotateApiKeysOptions<E = never, R = never> extends RotationOpti
   readonly concurrency?: number | undefined
   /** Called at each change, one call after the other. */
   readonly onProgress?: ((progress: RotationProgress) => Effect.Effect<void>) | undefined
+  /**
+   * Called with each step before it is done, and with the key as it came; several keys' steps at the
+   * same time. Otherwise like `onStep` of `rotateApiKey`.
+   */
+  readonly onStep?: ((step: RotationStep, apiKey: ApiKey) => Effect.Effect<void>) | undefined
 }
 
 /** What became of one key. */
@@ -56,9 +64,12 @@ export interface RotationOutcome<E = never> {
  * fails only where its source does.
  *
  * A key is taken from the stream when there is room to work on it, and the outcomes before it are
- * read. Keys that wait out their grace do not hold up the others: any number of them can wait at the
- * same time, a few kilobytes each. Provide `throttled` to stay under the API's limit; five requests
- * are sent for each key.
+ * read. Keys that wait, for the end of their grace or for a list, do not hold up the others: any
+ * number of them can wait at the same time, some 50 kB each. Provide `throttled` to stay under the
+ * API's limit; about five requests are sent for each key, however many keys there are.
+ *
+ * One list of a service account's keys serves all rotations that wait for one. Where the last list
+ * had several pages, the next waits for as many rotations, for a minute at most.
  *
  * Needs the role ORG_ADMIN.
  *
@@ -72,7 +83,12 @@ export interface RotationOutcome<E = never> {
  *
  * const program = (storeOf: (apiKey: ApiKey) => SecretStore) =>
  *   listApiKeys({ serviceAccountId: "1234abcd-1234-1234-abcd-12345678abcd" }).pipe(
- *     rotateApiKeys({ store: storeOf, grace: "1 hour", olderThan: "90 days" }),
+ *     rotateApiKeys({
+ *       store: storeOf,
+ *       grace: "1 hour",
+ *       olderThan: "90 days",
+ *       onStep: ({ _tag }, { name }) => Effect.log(`${name}: ${_tag}`), // Make, Prove, Write, …
+ *     }),
  *     Stream.filter(({ result }) => Either.isLeft(result)),
  *     Stream.runForEach(({ apiKey, result }) => Effect.logError(apiKey.id, result)),
  *   )
@@ -87,6 +103,7 @@ export const rotateApiKeys = <E = never, R = never>(
   Stream.unwrapScoped(Effect.gen(function* () {
     const { concurrency = 4 } = options
     const working = makeLine(concurrency >= 1 ? concurrency : 1)
+    const lists = makeSharedLists(makeListAccount(), working.turn)
     const following = yield* makeFollowing(yield* Credentials)
     const progress = yield* Ref.make<RotationProgress>(nothingYet)
     const reporting = makeLine()
@@ -105,27 +122,35 @@ export const rotateApiKeys = <E = never, R = never>(
         // The source may be slow, so that no turn is held meanwhile: others need it after their grace.
         Effect.zipRight(working.turn(Effect.void)),
         Effect.zipRight(pull),
+        Effect.tapError(() => lists.expectNoMore),
       ),
     )
 
     const rotateOne = (apiKey: ApiKey) => {
-      const { concurrency: _, onProgress: __, store, ...how } = options
-      const one: RotateApiKeyOptions<E, R> = { ...how, apiKey, store: store(apiKey) }
+      const { concurrency: _, onProgress: __, onStep, store, ...how } = options
+      const one: RotateApiKeyOptions<E, R> = {
+        ...how,
+        apiKey,
+        store: store(apiKey),
+        onStep: onStep && ((step) => onStep(step, apiKey)),
+      }
       let isBegun = false
       const begin = Effect.suspend(() => {
         if (isBegun) return Effect.void
         isBegun = true
         return toTake.release(1)
       })
+      const rotation = rotate(one, {
+        following,
+        list: lists.list,
+        whileWorking: (work) => working.turn(Effect.zipRight(begin, work)),
+        whileWaiting: (wait) =>
+          Effect.zipRight(report(waitingChangedBy(1)), wait).pipe(
+            Effect.ensuring(report(waitingChangedBy(-1))),
+          ),
+      })
       return report((now) => ({ ...now, started: now.started + 1 })).pipe(
-        Effect.zipRight(Effect.either(rotate(one, {
-          following,
-          whileWorking: (work) => working.turn(Effect.zipRight(begin, work)),
-          whileWaiting: (wait) =>
-            Effect.zipRight(report(waitingChangedBy(1)), wait).pipe(
-              Effect.ensuring(report(waitingChangedBy(-1))),
-            ),
-        }))),
+        Effect.zipRight(lists.expecting(apiKey.serviceAccountId)(Effect.either(rotation))),
         Effect.tap((result) =>
           report((now) =>
             Either.isRight(result)

@@ -17,6 +17,20 @@
  * waited for, since it is most often that of another store of the account, whose rotation takes as long
  * as its grace.
  *
+ * A list may be another rotation's, if it began after this one asked for it: when the store was seen to
+ * change, or after a wait. It may be minutes old when it is used. Both are enough, since
+ *
+ * - no rule asks who listed, only what was there by then: what can still be written was made before the
+ *   first write, so that a list which begins after that shows it, and nothing newer matters;
+ * - what is older than a lease stays so, and what the store holds is read anew before every step, so that
+ *   what may be deleted by rule 2 when the list is made may be deleted later too;
+ * - whether the predecessor may be deleted, the mark of the key in the store says, not the list;
+ * - a key that the list shows and that is gone by now costs a vain request, or a wait and another list.
+ *
+ * A list of several pages is not of one moment: a key on it was there when the list began or since, and
+ * one that was there all the time is on it. So that a key is gone, or that it is still there, is not
+ * concluded from a list where the rotation would fail for it or make another key: it is got by its id.
+ *
  * @module
  */
 import * as DateTime from "effect/DateTime"
@@ -42,9 +56,12 @@ export interface View {
   readonly now: number
   /** The key whose secret the store holds. */
   readonly held: Option.Option<ApiKeyId>
-  /** The live keys of its service account, as far as they are known. */
+  /** Live keys of its service account, as far as they are known. */
   readonly keys: ReadonlyArray<ApiKey>
-  /** Whether `keys` is all of them, listed since the store was last seen to change. */
+  /**
+   * Whether `keys` is all of them that this rotation decides by, from a list that began since the
+   * store was last seen to change, or since the last wait.
+   */
   readonly listed: boolean
 }
 
@@ -89,7 +106,7 @@ export type Obstacle =
 
 /** What a rotation does next. */
 export type Step =
-  /** List the keys. */
+  /** Get the key that the store holds; once it is known, list those beside it. */
   | { readonly _tag: "Look" }
   | {
     readonly _tag: "Make"

@@ -129,6 +129,7 @@ const attempt = <A>(
       origin: progress.origin ??= new URL(request.right.url).origin,
       mayRepeat: operations[progress.operation].idempotent,
       requestInit: Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
+      span: progress.span,
       isOwn: ({ headers }) => tokens.some((token) => headers["authorization"] === bearer(token)),
       onAgain: (status) => {
         progress.attempts++

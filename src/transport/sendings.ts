@@ -48,6 +48,8 @@ export interface SendingsOptions {
   /** Whether the request may leave more than once. */
   readonly mayRepeat: boolean
   readonly requestInit: RequestInit | undefined
+  /** The span of the call that the attempt is part of. */
+  readonly span: Tracer.AnySpan
   /** Whether a request holds the attempt's token. A client can send requests of its own. */
   readonly isOwn: (request: HttpClientRequest.HttpClientRequest) => boolean
   /** Told when the request leaves once more, and the status that answered it before, if that is known. */
@@ -59,7 +61,7 @@ export interface SendingsOptions {
  * defect, so that no retry of the client's comes after it.
  */
 export const makeSendings = (
-  { isOwn, mayRepeat, onAgain, origin, requestInit }: SendingsOptions,
+  { isOwn, mayRepeat, onAgain, origin, requestInit, span: callSpan }: SendingsOptions,
 ): Sendings => {
   let traced = 0
   let fetched = 0
@@ -107,6 +109,15 @@ export const makeSendings = (
       : undefined
   }
 
+  // Within a client of the user's another call of this module can be made, which watches over its own.
+  const isOfOtherCall = (parent: Option.Option<Tracer.AnySpan>): boolean =>
+    Option.exists(
+      parent,
+      (span) =>
+        span._tag === "Span" && span.spanId !== callSpan.spanId &&
+        (span.name.startsWith("ApiKeys.") || isOfOtherCall(span.parent)),
+    )
+
   const sendings: Sendings = {
     origin,
     status: undefined,
@@ -139,7 +150,7 @@ export const makeSendings = (
               if (key === "url.full" && typeof value === "string") {
                 const at = asked.findIndex(({ url }) => value.startsWith(url))
                 const [request] = at < 0 ? [] : asked.splice(at, 1)
-                isOwnNow = request === undefined || isOwn(request)
+                isOwnNow = (request === undefined || isOwn(request)) && !isOfOtherCall(span.parent)
                 if (isOwnNow) begin(span, value)
               }
               if (

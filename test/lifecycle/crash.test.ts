@@ -6,6 +6,7 @@ import * as Ref from "effect/Ref"
 import type * as Emulator from "../../src/emulator/mod.ts"
 import { rotateApiKey } from "../../src/mod.ts"
 import { type Around, makeOrganization, type Organization } from "./organization.ts"
+import { makeSmallFleet } from "./smallFleet.ts"
 import { inVirtualTime, type VirtualTime } from "./virtualTime.ts"
 
 const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) =>
@@ -101,6 +102,45 @@ for (const when of ["before", "after"] as const) {
     })
   }
 }
+
+describe("a fleet of three keys that share their lists", () => {
+  const count = Effect.gen(function* () {
+    let count = 0
+    const fleet = yield* makeSmallFleet()
+    yield* fleet.rotate((_, effect) => Effect.suspend(() => (count += 1, effect)))
+    expect(yield* fleet.problems).toEqual([])
+    return count
+  })
+
+  for (const when of ["before", "after"] as const) {
+    for (const later of ["at once", "after the lease"] as const) {
+      test(`comes to its end when it is run again ${later}, killed ${when} anything that it does`, () =>
+        Effect.gen(function* () {
+          for (let nth = yield* count; nth >= 1; nth -= 1) {
+            const fleet = yield* makeSmallFleet()
+            yield* Effect.forkDaemon(fleet.rotate(stopAt(nth, when)))
+            yield* Effect.sleep(later === "at once" ? "1 second" : "11 minutes")
+            const failed = yield* fleet.rotate()
+            expect({ nth, failed, problems: yield* fleet.problems })
+              .toEqual({ nth, failed: [], problems: [] })
+          }
+        }))
+    }
+
+    test(`comes to its end when it is run again, interrupted ${when} anything that it does`, () =>
+      Effect.gen(function* () {
+        for (let nth = yield* count; nth >= 1; nth -= 1) {
+          const fleet = yield* makeSmallFleet()
+          const fiber = yield* Effect.fork(fleet.rotate(pauseAt(nth, when)))
+          yield* Effect.sleep("1 second")
+          yield* Fiber.interrupt(fiber)
+          const failed = yield* fleet.rotate()
+          expect({ nth, failed, problems: yield* fleet.problems })
+            .toEqual({ nth, failed: [], problems: [] })
+        }
+      }))
+  }
+})
 
 const faults: ReadonlyArray<readonly [string, Emulator.Fault]> = [
   ["is lost after it was carried out", { _tag: "DropAfter" }],

@@ -1,8 +1,9 @@
 /**
- * 500 keys over 20 service accounts, each with a store of its own, behind the API's rate limit.
+ * Many keys of some service accounts, each with a store of its own, behind the API's rate limit.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -10,9 +11,9 @@ import type * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import * as Emulator from "../../src/emulator/mod.ts"
-import { keyIdOf } from "../../src/lifecycle/keyIdOf.ts"
 import {
   type ApiKey,
+  apiKeyIdOf,
   Credentials,
   rotateApiKeys,
   type RotationOutcome,
@@ -20,6 +21,23 @@ import {
   type SecretStore,
   throttled,
 } from "../../src/mod.ts"
+
+export interface FleetOptions {
+  readonly keys: number
+  readonly accounts: number
+  readonly grace: Duration.DurationInput
+  readonly olderThan?: Duration.DurationInput
+  /** 8 by default. */
+  readonly concurrency?: number
+  /** By default two answers in a hundred go wrong. */
+  readonly faults?: Emulator.FaultPlan
+  /** Sends as fast as it can, to an emulator without a limit. */
+  readonly isUnlimited?: boolean
+  /** How many fleets rotate the keys at the same time; one by default. */
+  readonly fleets?: number
+  readonly emulator?: Emulator.EmulatorOptions
+  readonly onProgress?: (progress: RotationProgress) => void
+}
 
 export interface Fleet {
   readonly outcomes: ReadonlyArray<RotationOutcome>
@@ -32,7 +50,7 @@ export interface Fleet {
   readonly seconds: number
 }
 
-const faults: Emulator.FaultPlan = [
+const twoInAHundred: Emulator.FaultPlan = [
   { chance: 0.005, fault: { _tag: "DropAfter" } },
   { chance: 0.005, fault: { _tag: "DropBefore" } },
   { chance: 0.005, fault: { _tag: "Respond", status: 503 } },
@@ -40,16 +58,15 @@ const faults: Emulator.FaultPlan = [
 ]
 
 /** Rotates them all, to be run under a clock that need not be the real one. */
-export const rotateFleet = (
-  options: {
-    readonly keys: number
-    readonly accounts: number
-    readonly grace: number
-    readonly onProgress?: (progress: RotationProgress) => void
-  },
-): Effect.Effect<Fleet> =>
+export const rotateFleet = (options: FleetOptions): Effect.Effect<Fleet> =>
   Effect.gen(function* () {
-    const emulator = yield* Emulator.make({ latency: 5, logSize: 0 })
+    const { fleets = 1, isUnlimited = false } = options
+    const emulator = yield* Emulator.make({
+      latency: 5,
+      logSize: 0,
+      ...isUnlimited ? { rateLimit: "none" } : {},
+      ...options.emulator,
+    })
     const accounts = yield* Effect.replicateEffect(emulator.addServiceAccount(), options.accounts)
     const before = new Set((yield* emulator.apiKeys).map(({ id }) => id))
     const secrets = new Map<string, Ref.Ref<Option.Option<Redacted.Redacted<string>>>>()
@@ -63,7 +80,7 @@ export const rotateFleet = (
       secrets.set(apiKey.id, yield* Ref.make(Option.some(secret)))
       keys.push(apiKey)
     }
-    yield* emulator.setFaults(faults)
+    yield* emulator.setFaults(options.faults ?? twoInAHundred)
     const storeOf = ({ id }: ApiKey): SecretStore => {
       const ref = secrets.get(id)
       if (ref === undefined) throw new Error(`no store for ${id}`)
@@ -72,12 +89,22 @@ export const rotateFleet = (
 
     const progress: Array<RotationProgress> = []
     let requests = 0
+    const counting = Layer.succeed(
+      HttpClient.HttpClient,
+      HttpClient.make((request) =>
+        Effect.zipRight(
+          Effect.sync(() => requests += 1),
+          emulator.httpClient.execute(request),
+        )
+      ),
+    )
     const startedAt = yield* Clock.currentTimeMillis
-    const outcomes = yield* Stream.fromIterable(keys).pipe(
+    const fleet = Stream.fromIterable(keys).pipe(
       rotateApiKeys({
         store: storeOf,
         grace: options.grace,
-        concurrency: 8,
+        olderThan: options.olderThan,
+        concurrency: options.concurrency ?? 8,
         onProgress: (now) =>
           Effect.sync(() => {
             progress.push(now)
@@ -85,30 +112,24 @@ export const rotateFleet = (
           }),
       }),
       Stream.runCollect,
-      Effect.provide(
-        Layer.provide(
-          throttled({ limit: 10, window: "1 second" }),
-          Layer.succeed(
-            HttpClient.HttpClient,
-            HttpClient.make((request) =>
-              Effect.zipRight(
-                Effect.sync(() => requests += 1),
-                emulator.httpClient.execute(request),
-              )
-            ),
-          ),
-        ),
-      ),
-      Effect.provideService(Credentials, emulator.admin.credentials),
     )
+    const outcomes = yield* Effect.replicateEffect(fleet, fleets, { concurrency: "unbounded" })
+      .pipe(
+        Effect.provide(
+          isUnlimited
+            ? counting
+            : Layer.provide(throttled({ limit: 10, window: "1 second" }), counting),
+        ),
+        Effect.provideService(Credentials, emulator.admin.credentials),
+      )
     const seconds = ((yield* Clock.currentTimeMillis) - startedAt) / 1000
     const held = yield* Effect.forEach(secrets.values(), Ref.get)
     const left = yield* emulator.apiKeys
     return {
-      outcomes: [...outcomes],
+      outcomes: outcomes.flatMap((outcomes) => [...outcomes]),
       progress,
       keys: left.filter(({ id }) => !before.has(id)),
-      held: held.flatMap((secret) => Option.toArray(Option.flatMap(secret, keyIdOf))),
+      held: held.flatMap((secret) => Option.toArray(Option.flatMap(secret, apiKeyIdOf))),
       requests,
       refused: yield* emulator.refused,
       seconds,

@@ -3,8 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
+import type * as Emulator from "../../src/emulator/mod.ts"
 import { rotateApiKey } from "../../src/mod.ts"
 import { type Around, makeOrganization } from "./organization.ts"
+import { makeSmallFleet } from "./smallFleet.ts"
 import { drawing, inVirtualTime, VirtualTime } from "./virtualTime.ts"
 
 // INTERLEAVINGS=1000 takes minutes; rotation.test.ts goes through thousands of orders in a second.
@@ -67,8 +69,34 @@ const raceAll = (how: Race) =>
     { discard: true },
   )
 
+/** Two fleets of the same three keys at once. */
+const raceFleets = (faults: Emulator.FaultPlan) =>
+  Effect.forEach(
+    Array.from({ length: seeds }, (_, seed) => seed),
+    (seed) =>
+      Effect.gen(function* () {
+        const { turn } = yield* VirtualTime
+        const fleet = yield* makeSmallFleet({ seed: String(seed), faults })
+        const failed = yield* Effect.replicateEffect(
+          fleet.rotate((_, effect) => Effect.zipRight(turn, effect)),
+          2,
+          { concurrency: "unbounded" },
+        )
+        expect({ seed, failed, problems: yield* fleet.problems })
+          .toEqual({ seed, failed: [[], []], problems: [] })
+      }).pipe((race) => inVirtualTime(race, drawing(seed))),
+    { discard: true },
+  )
+
 // As long as any test for each hundred orders; this only ends one that hangs.
 const options = { timeout: 120_000 * Math.ceil(seeds / 100) }
+
+describe(`two fleets of the same keys at the same time, in ${seeds} orders`, options, () => {
+  it.live("end with one live key for each store, in it, and no orphan", () => raceFleets([]))
+
+  it.live("end so also where one answer in twenty is lost", () =>
+    raceFleets([{ chance: 0.05, fault: { _tag: "DropAfter" } }]))
+})
 
 describe(`rotations of one key at the same time, in ${seeds} orders`, options, () => {
   for (const count of [2, 5]) {

@@ -7,8 +7,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Emulator } from "../../src/emulator/mod.ts"
-import { keyIdOf } from "../../src/lifecycle/keyIdOf.ts"
-import { Credentials, rotateApiKey } from "../../src/mod.ts"
+import { apiKeyIdOf, Credentials, rotateApiKey } from "../../src/mod.ts"
 import { servedEmulator } from "../servedEmulator.ts"
 import { expectSuccess, root, runTool } from "../tool.ts"
 import { inVirtualTime } from "./virtualTime.ts"
@@ -64,7 +63,7 @@ const killAndGoOn = (nth: number, when: string) =>
     )
     const held = Effect.map(read(file), (secret) =>
       Option.getOrThrow(secret.pipe(
-        Option.flatMap(keyIdOf),
+        Option.flatMap(apiKeyIdOf),
       )))
     const { secret } = yield* emulator.addApiKey({ name: "billing" })
     fs.writeFileSync(file, Redacted.value(secret))

@@ -3,8 +3,8 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as fc from "fast-check"
 import { ApiKeyId } from "../../src/ApiKey.ts"
-import { keyIdOf } from "../../src/lifecycle/keyIdOf.ts"
 import { formatMarked, type Mark, parseMarked } from "../../src/lifecycle/mark.ts"
+import { apiKeyIdOf } from "../../src/mod.ts"
 
 const id = "CCDB1_12345abcdefGHIJKLMnopq"
 
@@ -87,7 +87,7 @@ describe("a mark", () => {
 
 describe("a secret", () => {
   it.each([id, "CCDB12_1a"])("tells the id of its key: %s", (id) => {
-    expect(keyIdOf(Redacted.make(`${id}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`)))
+    expect(apiKeyIdOf(Redacted.make(`${id}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`)))
       .toEqual(Option.some(id))
   })
 
@@ -100,6 +100,6 @@ describe("a secret", () => {
     "hunter2_hunter2",
     `x${id}_abc`,
   ])("of another form tells none: %j", (secret) => {
-    expect(keyIdOf(Redacted.make(secret))).toEqual(Option.none())
+    expect(apiKeyIdOf(Redacted.make(secret))).toEqual(Option.none())
   })
 })

@@ -7,9 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
-import { type ApiKey, Credentials, type SecretStore } from "../../src/mod.ts"
+import { type ApiKey, apiKeyIdOf, Credentials, type SecretStore } from "../../src/mod.ts"
 import * as Emulator from "../../src/emulator/mod.ts"
-import { keyIdOf } from "../../src/lifecycle/keyIdOf.ts"
 
 /** Surrounds every request and every access to the store; `what` says which. */
 export type Around = <A, E, R>(
@@ -45,7 +44,7 @@ export const makeOrganization = (
     const { apiKey: old, secret: first } = yield* emulator.addApiKey({ name: "billing" })
     const secret = yield* Ref.make(Option.some(first))
     const outages = yield* Ref.make<ReadonlyArray<string>>([])
-    const heldId = Effect.map(Ref.get(secret), Option.flatMap(keyIdOf))
+    const heldId = Effect.map(Ref.get(secret), Option.flatMap(apiKeyIdOf))
 
     // After every single thing that happens, what the store holds must be alive.
     const look = (what: string) =>

@@ -9,6 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import {
+  apiKeyIdOf,
   createApiKey,
   Credentials,
   credentialsFromStore,
@@ -17,7 +18,6 @@ import {
   rotateApiKey,
   type SecretStore,
 } from "../../src/mod.ts"
-import { keyIdOf } from "../../src/lifecycle/keyIdOf.ts"
 import { type Around, makeOrganization, type Organization } from "./organization.ts"
 import { inVirtualTime, type VirtualTime } from "./virtualTime.ts"
 
@@ -285,6 +285,32 @@ describe("rotateApiKey", () => {
       expect(yield* organization.keys).toEqual(before)
     }))
 
+  test("follows another run that comes to its end between two pages of a list", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({ maxPageSize: 1 })
+      const { old } = organization
+      const options = { store: organization.store(), grace: "1 hour" } as const
+      yield* rotateApiKey(options).pipe(
+        Effect.provide(organization.access()),
+        Effect.timeoutOption("1 minute"),
+      )
+      let requests = 0
+      const around: Around = (what, effect) =>
+        what !== "GET" || ++requests !== 5 ? effect : Effect.zipRight(
+          // By now the page with the predecessor on it has come.
+          Effect.provide(
+            Effect.orDie(rotateApiKey({ ...options, grace: 0 })),
+            organization.access(),
+          ),
+          effect,
+        )
+      const rotation = yield* rotateApiKey({ ...options, grace: 0, apiKey: old }).pipe(
+        Effect.provide(organization.access(around)),
+      )
+      expect(rotation.did).toBe("kept")
+      yield* expectGood(organization)
+    }))
+
   /** Lets the first create get lost, and its key come about just before the nth request. */
   const lateBefore = (organization: Organization, nth: number): Around => {
     const { emulator, old } = organization
@@ -350,6 +376,29 @@ describe("rotateApiKey", () => {
         Option.none(),
       ])
       expect(failed.leftBehind[1]?.name).toContain(`[rotates ${organization.old.id} `)
+    }))
+
+  test("looks for a key that may have been made among those made since, not among all", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({
+        maxPageSize: 1,
+        faults: [{ operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } }],
+      })
+      const { emulator, old } = organization
+      const now = DateTime.unsafeMake(yield* Clock.currentTimeMillis)
+      const createdAt = DateTime.subtract(now, { hours: 1 })
+      for (let n = 0; n < 20; n += 1) {
+        const { serviceAccountId } = old
+        yield* emulator.addApiKey({ name: `service ${n}`, serviceAccountId, createdAt })
+      }
+      yield* rotateApiKey({ store: organization.store(), grace: 0 }).pipe(
+        Effect.provide(organization.access()),
+      )
+      const descending = (yield* emulator.requests).filter(({ query }) =>
+        query["pagination.sort_order"] === "DESC"
+      )
+      // Twice: after the create that was lost, and after the one that was not.
+      expect(descending.length).toBeLessThan(10)
     }))
 
   const failing = (organization: Organization, applied: boolean): SecretStore<"full"> => ({
@@ -542,6 +591,6 @@ describe("credentialsFromStore", () => {
         Effect.provide(credentialsFromStore({ read })),
         Effect.provide(organization.access()),
       )
-      expect(Option.some(got.id)).toEqual(keyIdOf(admin.secret))
+      expect(Option.some(got.id)).toEqual(apiKeyIdOf(admin.secret))
     }))
 })

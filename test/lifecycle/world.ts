@@ -5,6 +5,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import { type ApiKey, ApiKeyId, ServiceAccountId } from "../../src/ApiKey.ts"
+import { indexKeys, keysAbout } from "../../src/lifecycle/keyIndex.ts"
 import { formatMarked } from "../../src/lifecycle/mark.ts"
 import {
   nextStep,
@@ -36,6 +37,8 @@ export interface Runner {
   view: Omit<View, "now">
   run: Run
   pending: Step | undefined
+  /** What the list that it waits for shows: it may be old when it comes, as a shared one is. */
+  listed: ReadonlyArray<ApiKey> | undefined
   ended: "Done" | "Fail" | "Killed" | undefined
   writes: number
   /** The key that it made although the store no longer held what it was to replace. */
@@ -63,6 +66,7 @@ export const start = (name: string, wanted: Plan = plan): Runner => ({
     finished: false,
   },
   pending: undefined,
+  listed: undefined,
   ended: undefined,
   writes: 0,
   madeLate: [],
@@ -92,6 +96,11 @@ export const tick = (world: World, runner: Runner): Step | undefined => {
   if (runner.ended !== undefined) return undefined
   if (runner.pending !== undefined) {
     const step = runner.pending
+    const held = runner.view.keys.find(({ id }) => Option.contains(runner.view.held, id))
+    if (step._tag === "Look" && held !== undefined && runner.listed === undefined) {
+      runner.listed = world.keys
+      return undefined
+    }
     runner.pending = undefined
     carryOut(world, runner, step)
     return step
@@ -125,11 +134,24 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
   switch (step._tag) {
     case "Look": {
       const id = Option.getOrThrow(runner.view.held)
-      const isKnown = runner.view.keys.some((key) => key.id === id)
+      const known = runner.view.keys.find((key) => key.id === id)
+      if (known !== undefined) {
+        const { doubtful } = runner.run
+        const about = keysAbout(indexKeys(runner.listed ?? world.keys), {
+          held: known,
+          target: runner.plan.target,
+          doubtful,
+        })
+        runner.listed = undefined
+        runner.view = { ...runner.view, keys: about, listed: true }
+        return
+      }
       const held = live(id)
-      runner.view = isKnown || held === undefined
-        ? { ...runner.view, keys: isKnown ? world.keys : [], listed: true }
-        : { ...runner.view, keys: [held], listed: false }
+      runner.view = {
+        ...runner.view,
+        keys: held === undefined ? [] : [held],
+        listed: held === undefined,
+      }
       return
     }
     case "Make": {

@@ -87,12 +87,12 @@ export const areas: Readonly<Record<string, Area>> = {
     ],
   },
   marks: {
-    sources: ["keyIdOf", "mark"].map(lifecycle),
+    sources: ["apiKeyIdOf", "mark"].map(lifecycle),
     tests: [lifecycleTest("mark")],
   },
   decisions: {
-    sources: [lifecycle("rotation")],
-    tests: ["nextStep", "rotation"].map(lifecycleTest),
+    sources: ["keyIndex", "rotation"].map(lifecycle),
+    tests: ["keyIndex", "nextStep", "rotation"].map(lifecycleTest),
   },
   creating: {
     sources: [
@@ -111,15 +111,15 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["rotationOutcome", "rotateApiKey"].map(lifecycleTest),
   },
   rotating: {
-    sources: ["rotate", "rotateApiKey", "RotationFailed"].map(lifecycle),
-    tests: ["messages", "rotationOutcome", "logs", "rotateApiKey"].map(lifecycleTest),
+    sources: ["rotate", "rotateApiKey", "RotationFailed", "RotationStep"].map(lifecycle),
+    tests: ["messages", "rotationOutcome", "logs", "rotateApiKey", "onStep"].map(lifecycleTest),
   },
   following: {
     sources: ["followingCredentials", "SecretStore"].map(lifecycle),
     tests: ["followingCredentials", "SecretStore", "logs"].map(lifecycleTest),
   },
   fleet: {
-    sources: [lifecycle("rotateApiKeys")],
-    tests: [lifecycleTest("rotateApiKeys")],
+    sources: ["listAccount", "rotateApiKeys", "sharedLists"].map(lifecycle),
+    tests: ["listAccount", "rotateApiKeys", "sharedLists"].map(lifecycleTest),
   },
 }

@@ -56,7 +56,7 @@ export const operations: Readonly<Record<string, Call>> = {
 }
 
 /** Functions that send nothing by themselves. */
-const others = ["parseMarked", "throttled", "throttledByStore", "withRetryPolicy"]
+const others = ["apiKeyIdOf", "parseMarked", "throttled", "throttledByStore", "withRetryPolicy"]
 
 const exports: Readonly<Record<string, unknown>> = Module
 
