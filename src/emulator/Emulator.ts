@@ -143,7 +143,9 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
     const organization = Organization.make(identifiers)
     const seeded = seed(organization, identifiers, options, yield* Microseconds.now)
     const log = RequestLog.make(options.logSize ?? Infinity)
-    let nextFault = FaultPlan.follow(options.faults ?? [], chances)
+    // What is done to the plan later changes nothing.
+    const faults = yield* orDie(FaultPlan.check(options.faults ?? []))
+    let nextFault = FaultPlan.follow(faults, chances)
 
     const app = App.make({
       organization,

@@ -111,12 +111,17 @@ const Calls = Schema.Struct({ from: Count, to: Schema.optional(Count) }).pipe(
 )
 
 // What else is in a header breaks the server's answer, or comes to be another header.
+// How long a body is and how it is cut, the server says itself: otherwise an answer would never end.
+const framing = ["content-length", "trailer", "transfer-encoding"]
+
 const isHeader = ([name, value]: readonly [string, string]): boolean =>
+  !framing.includes(name.toLowerCase()) &&
   /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
 
 const HeaderFields = Schema.Record({ key: Schema.String, value: Text }).pipe(
   Schema.filter((headers) => Object.entries(headers).every(isHeader), {
-    description: "an object of names and values that HTTP permits in a header",
+    description:
+      "an object of names and values that HTTP permits in a header, without those of its framing",
   }),
 )
 

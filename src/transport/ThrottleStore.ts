@@ -7,9 +7,11 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { isRecord } from "effect/Predicate"
 import { type Buckets, type Forgettable, makeBuckets } from "./buckets.ts"
 import { currentMonotonicMillis } from "./monotonic.ts"
 import {
@@ -175,21 +177,20 @@ export const makeRateLimiterStore = (
   })
 
   /** For how long a token is out, and whether it was taken here; undefined where the limiter fails. */
-  const consume = (key: string, window: Duration.Duration) =>
-    limiter.consume({ algorithm: "fixed-window", onExceeded: "fail", key, limit: 1, window }).pipe(
+  const consume = (key: string, window: Duration.Duration) => {
+    const consumed = Effect.suspend(() =>
+      limiter.consume({ algorithm: "fixed-window", onExceeded: "fail", key, limit: 1, window })
+    ).pipe(
       Effect.as({ isTaken: true, outFor: window }),
       // One that hangs or breaks must not hold up whoever waits behind, even if nothing interrupts it.
       Effect.disconnect,
       Effect.timeoutTo({ duration: patience, onSuccess: identity, onTimeout: () => undefined }),
-      Effect.catchAllCause((cause) => {
-        const { reason, retryAfter } = Option.getOrElse(Cause.failureOption(cause), () => broken)
-        return Effect.succeed(
-          reason === "Exceeded" && retryAfter !== undefined
-            ? { isTaken: false, outFor: retryAfter }
-            : undefined,
-        )
-      }),
+      Effect.catchAllCause((cause) => Effect.succeed(exceeded(cause, window))),
+      Effect.tap((consumed) => consumed === undefined ? leaveAlone : Effect.void),
     )
+    // Who gives up before it answers must not leave it to the next one to find out that it hangs.
+    return Effect.flatMap(Effect.forkDaemon(Effect.interruptible(consumed)), Fiber.join)
+  }
 
   return {
     take: ({ key, limit, window }) =>
@@ -201,7 +202,7 @@ export const makeRateLimiterStore = (
         const tokens = Array.from({ length: limit }, (_, token) => token)
         for (const token of tokens.filter((token) => untilOf(token) <= start)) {
           const consumed = yield* consume(`${key}:${token}`, Duration.millis(millisOut(window)))
-          if (consumed === undefined) return yield* Effect.as(leaveAlone, unreturnable)
+          if (consumed === undefined) return unreturnable
           const until = (yield* currentMonotonicMillis) + Duration.toMillis(consumed.outFor)
           bucket.outUntil[token] = until
           bucket.idleAt = Math.max(bucket.idleAt, until)
@@ -214,8 +215,19 @@ export const makeRateLimiterStore = (
   }
 }
 
-const broken: { readonly reason: string; readonly retryAfter?: Duration.Duration | undefined } = {
-  reason: "StoreError",
+// No token of ours is out for longer: whoever names more is in need of repair.
+const mostWindowsOut = 10
+
+const exceeded = (
+  cause: Cause.Cause<unknown>,
+  window: Duration.Duration,
+): { readonly isTaken: boolean; readonly outFor: Duration.Duration } | undefined => {
+  const error = Option.getOrUndefined(Cause.failureOption(cause))
+  return isRecord(error) && error["reason"] === "Exceeded" &&
+      Duration.isDuration(error["retryAfter"]) &&
+      Duration.lessThanOrEqualTo(error["retryAfter"], Duration.times(window, mostWindowsOut))
+    ? { isTaken: false, outFor: error["retryAfter"] }
+    : undefined
 }
 
 const unreturnable: Taken = { _tag: "Taken", answered: () => Effect.void }

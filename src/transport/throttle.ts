@@ -84,10 +84,19 @@ export const throttledByStore = (
       if (!Number.isSafeInteger(options.limit) || options.limit < 1) {
         return yield* Effect.dieMessage("throttled: limit must be a whole number, 1 or more")
       }
+      const window = Duration.decodeUnknown(options.window)
+      if (
+        Option.isNone(window) || !Duration.isFinite(window.value) ||
+        Duration.lessThan(window.value, Duration.millis(1))
+      ) {
+        return yield* Effect.dieMessage(
+          'throttled: window must be a duration of a millisecond or more, like "1 second"',
+        )
+      }
       const bucket = {
         key: options.key ?? "@effect-crdb/api-keys",
         limit: options.limit,
-        window: Duration.decode(options.window),
+        window: window.value,
       }
       const gate = makeGate(Infinity)
       const line = makeLine()
@@ -155,6 +164,7 @@ export const throttledByStore = (
     }),
   )
 
+// Whatever its status, as the API documents its limit; of its message, nothing is read here.
 const isRefusal = (
   exit: Exit.Exit<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>,
 ): boolean =>
@@ -162,7 +172,10 @@ const isRefusal = (
     onFailure: (cause) =>
       Option.exists(
         Cause.failureOption(cause),
-        (error) => error._tag === "ResponseError" && error.response.status === 429,
+        (error) => error._tag === "ResponseError" && saysToWait(error.response),
       ),
-    onSuccess: ({ status }) => status === 429,
+    onSuccess: saysToWait,
   })
+
+const saysToWait = ({ headers, status }: HttpClientResponse.HttpClientResponse): boolean =>
+  status === 429 || status >= 400 && headers["retry-after"] !== undefined

@@ -242,7 +242,8 @@ describe("a plan that is not one", () => {
   const tags =
     '"Respond", "DropBefore", "DropAfter", "TruncateBody", "MalformedJson", "DripBody", ' +
     '"RepeatPageToken", or "EmptyPage"'
-  const headers = "an object of names and values that HTTP permits in a header"
+  const headers =
+    "an object of names and values that HTTP permits in a header, without those of its framing"
   const known = "operation, calls, chance, delay, answerDelay, fault"
   const respond = (more: object) => ({ fault: { _tag: "Respond", status: 503, ...more } })
 
@@ -285,6 +286,9 @@ describe("a plan that is not one", () => {
     [respond({ headers: { "x-a": 1 } }), '.fault.headers["x-a"] must be a text'],
     [respond({ headers: { "x a": "1" } }), `.fault.headers must be ${headers}`],
     [respond({ headers: { "x-a": "1\r\nx-b: 2" } }), `.fault.headers must be ${headers}`],
+    [respond({ headers: { "Trailer": "x" } }), `.fault.headers must be ${headers}`],
+    [respond({ headers: { "transfer-encoding": "x" } }), `.fault.headers must be ${headers}`],
+    [respond({ headers: { "content-length": "1" } }), `.fault.headers must be ${headers}`],
     [
       respond({ retryAfter: 5 }),
       '.fault.retryAfter must be an object with "seconds" and, if need be, "form"',
@@ -327,6 +331,14 @@ describe("a plan that is not one", () => {
       const { emulator, list } = yield* under()
       yield* emulator.setFaults([rule])
       Object.assign(rule, { calls: { first: 1 } })
+      expect([(yield* list).status, (yield* list).status]).toEqual([502, 200])
+    }))
+
+  it.effect("the plan that an emulator is made with is checked so too", () =>
+    Effect.gen(function* () {
+      const rule = { calls: [1], fault: { _tag: "Respond", status: 502 } } as const
+      const { list } = yield* under(rule)
+      Object.assign(rule.fault, { status: 9999 })
       expect([(yield* list).status, (yield* list).status]).toEqual([502, 200])
     }))
 })

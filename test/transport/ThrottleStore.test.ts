@@ -189,6 +189,66 @@ describe("a store of the throttle", () => {
 
   const warning = ["The store of the throttle fails: sending unthrottled for 30s"]
 
+  it.effect("that hangs is left alone although everyone gives up before it is known to", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const store = ThrottleStore.layerRateLimiter({
+        consume: () =>
+          Effect.suspend(() => {
+            asked++
+            return Effect.never
+          }),
+      })
+      const script = scripted(ok)
+      const client = throttledByStore({ limit: 50, window: "5 seconds" }).pipe(
+        Layer.provide(store),
+        Layer.provide(script.client),
+      )
+      const hasty = Effect.timeout(getApiKey(key.id), "900 millis").pipe(Effect.either)
+      yield* Effect.fork(
+        Effect.replicateEffect(hasty, 10).pipe(
+          Effect.provide(Layer.merge(client, credentials)),
+        ),
+      )
+      yield* TestClock.adjust("1 minute")
+      expect(asked).toBeLessThanOrEqual(2)
+      expect(script.sent.length).toBeGreaterThanOrEqual(8)
+    }))
+
+  // From JavaScript, anything can come.
+  const anything = (value: unknown) => value as ReturnType<RateLimiterPart["consume"]>
+
+  it.effect.each<readonly [string, () => ReturnType<RateLimiterPart["consume"]>]>([
+    ["throws", () => {
+      throw new Error("no connection")
+    }],
+    ["answers with a Promise", () => anything(Promise.resolve())],
+    ["answers with nothing", () => anything(undefined)],
+    ["fails with nothing", () => anything(Effect.fail(undefined))],
+    ["fails with null", () => anything(Effect.fail(null))],
+    [
+      "names a wait of another kind",
+      () => anything(Effect.fail({ reason: "Exceeded", retryAfter: "soon" })),
+    ],
+    [
+      "names a wait of a day",
+      () => Effect.fail({ reason: "Exceeded", retryAfter: Duration.days(1) }),
+    ],
+    [
+      "names a wait without end",
+      () => Effect.fail({ reason: "Exceeded", retryAfter: Duration.infinity }),
+    ],
+  ])("that %s lets requests through", ([, answer]) =>
+    Effect.gen(function* () {
+      const { logs, sentAt } = yield* sentThrough(answer, {
+        limit: 50,
+        calls: 4,
+        window: "5 seconds",
+      })
+      expect(sentAt).toEqual([0, 0, 0, 0])
+      expect(logs).toEqual([warning])
+    }))
+
   it.effect.each<readonly [string, ReturnType<RateLimiterPart["consume"]>, number]>([
     ["fails", Effect.fail({ reason: "StoreError" }), 0],
     [

@@ -14,6 +14,9 @@ import {
   getApiKey,
   RetryPolicy,
   throttled,
+  throttledByStore,
+  type ThrottleOptions,
+  ThrottleStore,
   withRetryPolicy,
 } from "../../src/mod.ts"
 import { credentials, key, ok, scripted } from "./scripted.ts"
@@ -146,6 +149,52 @@ describe("throttled", () => {
           ),
         )
         expect(String(exit)).toContain("throttled: limit must be a whole number, 1 or more")
+      }),
+  )
+
+  it.effect.each<readonly [string, unknown]>([
+    ["zero", 0],
+    ["negative", -1],
+    ["not a number", NaN],
+    ["without end", Infinity],
+    ["a word", "soon"],
+    ["absent", undefined],
+    ["less than a millisecond", "10 micros"],
+  ])("refuses a window that is %s, by its name", ([, window]) =>
+    Effect.gen(function* () {
+      // From JavaScript, anything can come.
+      const options = { limit: 1, window } as ThrottleOptions
+      const exit = yield* Effect.exit(
+        Effect.provide(
+          HttpClient.HttpClient,
+          Layer.provide(throttled(options), scripted(ok).client),
+        ),
+      )
+      expect(String(exit)).toContain(
+        "throttled: window must be a duration of a millisecond or more",
+      )
+    }))
+
+  it.effect.each([429, 403, 503])(
+    "is cautious after a %i that says to wait",
+    (status) =>
+      Effect.gen(function* () {
+        const told: Array<readonly [boolean, boolean]> = []
+        const store = ThrottleStore.of({
+          take: () =>
+            Effect.succeed({
+              _tag: "Taken",
+              answered: (...how) => Effect.sync(() => void told.push(how)),
+            }),
+        })
+        const client = throttledByStore({ limit: 1, window: "1 second" }).pipe(
+          Layer.provide(Layer.succeed(ThrottleStore, store)),
+          Layer.provide(scripted({ status, headers: { "retry-after": "61" } }).client),
+        )
+        yield* Effect.flip(
+          Effect.provide(getApiKey(key.id), Layer.merge(client, credentials)),
+        )
+        expect(told).toEqual([[true, true]])
       }),
   )
 
