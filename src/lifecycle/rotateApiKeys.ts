@@ -121,6 +121,7 @@ export const rotateApiKeys = <E = never, R = never>(
         Effect.zipRight(toRead.withPermits(1)(Effect.void)),
         // The source may be slow, so that no turn is held meanwhile: others need it after their grace.
         Effect.zipRight(working.turn(Effect.void)),
+        Effect.interruptible,
         Effect.zipRight(pull),
         Effect.tapError(() => lists.expectNoMore),
       ),
@@ -163,7 +164,9 @@ export const rotateApiKeys = <E = never, R = never>(
       )
     }
 
-    return Stream.mapEffect(taken, rotateOne, { concurrency: "unbounded", unordered: true }).pipe(
+    // In a finalizer, and wherever else nothing may be interrupted, an early end must still end all.
+    const rotateOrEnd = (apiKey: ApiKey) => Effect.interruptible(rotateOne(apiKey))
+    return Stream.mapEffect(taken, rotateOrEnd, { concurrency: "unbounded", unordered: true }).pipe(
       Stream.tap(() => toRead.release(1)),
     )
   }))

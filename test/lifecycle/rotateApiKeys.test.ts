@@ -59,6 +59,35 @@ describe("rotateApiKeys", () => {
         .toEqual([keys[2]])
     }))
 
+  for (
+    const [where, run] of [
+      ["anywhere", (early: Effect.Effect<void>) => early],
+      ["where nothing can be interrupted", Effect.uninterruptible],
+      ["in a finalizer", (early: Effect.Effect<void>) => Effect.ensuring(Effect.void, early)],
+      [
+        "where a resource is acquired",
+        (early: Effect.Effect<void>) =>
+          Effect.scoped(Effect.acquireRelease(early, () => Effect.void)),
+      ],
+    ] as const
+  ) {
+    test(`ends when its reader has enough, ${where}`, () =>
+      Effect.gen(function* () {
+        const { keys, organization } = yield* fleetOf(30)
+        const early = Stream.fromIterable(keys).pipe(
+          rotateApiKeys({ store: yield* stores(keys), grace: "1 second" }),
+          Stream.take(1),
+          Stream.runDrain,
+          Effect.provide(organization.access()),
+        )
+        const ended = yield* Effect.timeoutOption(
+          Effect.disconnect(Effect.interruptible(run(early))),
+          "1 hour",
+        )
+        expect(Option.isSome(ended)).toBe(true)
+      }))
+  }
+
   /** How many of twelve keys are worked on at the same time. */
   const mostAtATime = (concurrency: number | undefined) =>
     Effect.gen(function* () {
