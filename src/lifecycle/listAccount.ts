@@ -29,20 +29,22 @@ const largestPage = 500
 export const makeListAccount = (): ListAccount => {
   let pageSize: number | undefined = largestPage
   return (serviceAccountId) => {
-    const list = Effect.suspend(() =>
-      Stream.runCollect(listApiKeyPages({ serviceAccountId, pageSize }))
-    )
-    return list.pipe(
-      Effect.catchTag("InvalidRequest", (error) =>
-        Effect.suspend(() => {
-          if (error.status !== 400 || pageSize === undefined) return Effect.fail(error)
+    const list = (pageSize: number | undefined) =>
+      Effect.map(
+        Stream.runCollect(listApiKeyPages({ serviceAccountId, pageSize })),
+        (pages) => ({
+          index: indexKeys([...pages].flatMap(({ apiKeys }) => apiKeys)),
+          pages: pages.length,
+        }),
+      )
+    return Effect.suspend(() => {
+      const asked = pageSize
+      return asked === undefined
+        ? list(asked)
+        : Effect.catchTag(list(asked), "InvalidRequest", () => {
           pageSize = undefined
-          return list
-        })),
-      Effect.map((pages) => ({
-        index: indexKeys([...pages].flatMap(({ apiKeys }) => apiKeys)),
-        pages: pages.length,
-      })),
-    )
+          return list(pageSize)
+        })
+    })
   }
 }

@@ -31,6 +31,7 @@ interface Account {
   unfinished: number
   /** Of its last list. */
   pages: number
+  isListing: boolean
   /** Those who wait for the next list. */
   gathering: Gathering | undefined
   /** One list at a time. */
@@ -54,13 +55,20 @@ export const makeSharedLists = (listAccount: ListAccount, inTurn: Restore): Shar
   const accountOf = (id: string): Account => {
     const known = accounts.get(id)
     if (known !== undefined) return known
-    const account = { unfinished: 0, pages: 1, gathering: undefined, line: makeLine() }
+    const account = {
+      unfinished: 0,
+      pages: 1,
+      isListing: false,
+      gathering: undefined,
+      line: makeLine(),
+    }
     accounts.set(id, account)
     return account
   }
 
-  const beginIfEnough = ({ gathering, pages, unfinished }: Account): void => {
-    if (gathering === undefined) return
+  const beginIfEnough = ({ gathering, isListing, pages, unfinished }: Account): void => {
+    // How many are enough, the list that is under way will show.
+    if (gathering === undefined || isListing) return
     const { isEnough, size } = gathering
     if (size >= pages || !isMoreExpected && size >= unfinished) {
       Deferred.unsafeDone(isEnough, Effect.void)
@@ -80,9 +88,19 @@ export const makeSharedLists = (listAccount: ListAccount, inTurn: Restore): Shar
     const close = Effect.sync(() => {
       if (account.gathering === gathering) account.gathering = undefined
     })
-    const list = Effect.tap(Effect.zipRight(close, listAccount(id)), ({ pages }) => {
-      account.pages = pages
-    })
+    const list = Effect.acquireUseRelease(
+      Effect.zipRight(close, Effect.sync(() => account.isListing = true)),
+      () =>
+        Effect.map(listAccount(id), (listed) => {
+          account.pages = listed.pages
+          return listed
+        }),
+      () =>
+        Effect.sync(() => {
+          account.isListing = false
+          beginIfEnough(account)
+        }),
+    )
     return Effect.timeoutOption(Deferred.await(gathering.isEnough), patience).pipe(
       Effect.zipRight(inTurn(list)),
       account.line.turn,

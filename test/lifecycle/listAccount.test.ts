@@ -5,7 +5,10 @@ import { makeListAccount } from "../../src/lifecycle/listAccount.ts"
 
 /** What lists of one account ask for and are answered with, one after the other. */
 const list = (
-  { times = 1, ...options }: Emulator.EmulatorOptions & { readonly times?: number },
+  { concurrency = 1, times = 1, ...options }: Emulator.EmulatorOptions & {
+    readonly times?: number
+    readonly concurrency?: number
+  },
 ) =>
   Effect.gen(function* () {
     const emulator = yield* Emulator.Emulator
@@ -13,6 +16,7 @@ const list = (
     const listed = yield* Effect.replicateEffect(
       listAccount(emulator.withoutRole.serviceAccountId),
       times,
+      { concurrency },
     )
     const requests = (yield* emulator.requests).map(({ query, status }) => [
       query["pagination.limit"],
@@ -48,6 +52,18 @@ describe("a list of an account's keys", () => {
       })
       expect(listed).toEqual([{ keys: 1100, pages: 3 }, { keys: 1100, pages: 3 }])
       expect(requests).toEqual([["500", 400], ...Array(6).fill([undefined, 200])])
+    }))
+
+  it.effect("leaves it also where several lists are refused at the same time", () =>
+    Effect.gen(function* () {
+      const { listed } = yield* list({
+        times: 3,
+        concurrency: 3,
+        defaultPageSize: 400,
+        maxPageSize: 400,
+        overMaxPageSize: "refuse",
+      })
+      expect(listed).toEqual(Array(3).fill({ keys: 1100, pages: 3 }))
     }))
 
   it.effect("fails with what the API refuses otherwise", () =>

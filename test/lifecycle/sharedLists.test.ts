@@ -108,6 +108,19 @@ describe("a shared list", () => {
       expect(begun.length).toBe(2)
     }))
 
+  it.effect("counts those too who came while the one before was under way", () =>
+    Effect.gen(function* () {
+      const { begun, lists } = makeLists({ pages: 20 })
+      yield* ask(lists)
+      yield* TestClock.adjust("500 millis")
+      yield* ask(lists, 10)
+      yield* TestClock.adjust("500 millis")
+      expect(begun.length).toBe(1)
+      yield* ask(lists, 10)
+      yield* TestClock.adjust(0)
+      expect(begun.length).toBe(2)
+    }))
+
   it.effect("begins after a minute, though fewer wait", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists({ pages: 20 })

@@ -120,6 +120,6 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   fleet: {
     sources: ["listAccount", "rotateApiKeys", "sharedLists"].map(lifecycle),
-    tests: ["listAccount", "rotateApiKeys", "sharedLists"].map(lifecycleTest),
+    tests: ["listAccount", "onStep", "rotateApiKeys", "sharedLists"].map(lifecycleTest),
   },
 }
