@@ -62,7 +62,7 @@ const explanations: Readonly<Record<RotationFailedReason, string>> = {
   NothingHeld:
     "the secret store is empty: say with apiKey which key to replace, or with first what to make",
   HeldKeyGone:
-    "the key in the secret store is deleted: say with apiKey or first what to make in its place",
+    "the key in the secret store is deleted, and no key that may be replaced is named: say with apiKey or first what to make in its place",
   StoreHoldsAnother:
     "the secret store holds neither the key to be replaced nor its successor: check which it is",
   SecretRefused: "the API refuses the secret although its key exists",

@@ -4,6 +4,7 @@
  * @module
  */
 import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
@@ -20,7 +21,7 @@ import { mismatched } from "../transport/failure.ts"
 import { apiKeyIdOf } from "./apiKeyIdOf.ts"
 import { createMarked } from "./createMarked.ts"
 import type { Following } from "./followingCredentials.ts"
-import { keysAbout } from "./keyIndex.ts"
+import { keysAbout, unseenBy } from "./keyIndex.ts"
 import type { LeftBehind } from "./LeftBehind.ts"
 import type { Listed } from "./listAccount.ts"
 import { removeApiKey } from "./removeApiKey.ts"
@@ -38,6 +39,8 @@ export interface State<E> {
     { readonly apiKey: ApiKey; readonly secret: Redacted.Redacted<string> }
   >
   readonly deleted: ReadonlyArray<ApiKeyId>
+  /** Keys that the API has said to be gone, whoever deleted them. */
+  readonly gone: ReadonlySet<ApiKeyId>
   /** Some once the write failed; undefined in it where the write took too long. */
   readonly writeFailure: Option.Option<E | undefined>
 }
@@ -47,6 +50,7 @@ export interface Acting<E, R> {
   readonly store: SecretStore<E, R>
   readonly plan: Plan
   readonly following: Following
+  readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
   readonly state: Ref.Ref<State<E>>
 }
 
@@ -73,6 +77,7 @@ export const observeStore = <E, R>({ following, state, store }: Acting<E, R>): A
       return yield* Effect.fail<Failure<E>>({ reason: "UnreadableSecret", cause: undefined })
     }
     if (Equal.equals(secret, before.heldSecret)) return
+    const heldSince = yield* Clock.currentTimeMillis
     const own = Option.map(before.own, ({ secret }) => secret)
     const isOwn = Option.isSome(own) && Equal.equals(own, secret)
     const isMangled = !isOwn && Option.isSome(held) &&
@@ -84,7 +89,7 @@ export const observeStore = <E, R>({ following, state, store }: Acting<E, R>): A
     yield* Ref.update(state, (state) => ({
       ...state,
       heldSecret: secret,
-      view: { ...state.view, held, listed: false },
+      view: { ...state.view, held, heldSince, listed: false },
       run: {
         ...state.run,
         refusals: 0,
@@ -132,9 +137,7 @@ const giveUp = <E, R>({ plan, state }: Acting<E, R>, obstacle: Obstacle): Act<E,
       ? view.keys.find(({ id }) => Option.exists(plan.target, (target) => target.id === id))
       : undefined
     // Of a list in pages one can show a key that is deleted before the next shows its successor finished.
-    if (replaced !== undefined && Option.isNone(yield* getIfThere(replaced.id))) {
-      return yield* Ref.update(state, forgetKey(replaced.id))
-    }
+    if (replaced !== undefined && Option.isNone(yield* getIfThere(state, replaced.id))) return
     return yield* Effect.fail<Failure<E>>(
       Option.isSome(writeFailure)
         ? { reason: "Store", cause: writeFailure.value }
@@ -174,7 +177,7 @@ const isUnauthorized = ({ cause, reason }: Failure<unknown>): boolean =>
 const getHeld = <E, R>({ state }: Acting<E, R>): Act<E, R> =>
   Effect.gen(function* () {
     const { view } = yield* Ref.get(state)
-    const found = yield* getIfThere(Option.getOrThrow(view.held))
+    const found = yield* getIfThere(state, Option.getOrThrow(view.held))
     yield* Ref.update(state, (state) => ({
       ...state,
       view: {
@@ -204,18 +207,21 @@ export const noteListed = <E, R>(
     Effect.gen(function* () {
       const { plan: { target }, state } = acting
       const { index } = yield* api(listed)
-      const { run: { doubtful } } = yield* Ref.get(state)
-      const about = keysAbout(index, { held, target, doubtful })
-      // That the key in the store is gone must not be concluded from a list that lags behind.
-      const missing = index.byId.has(held.id) ? Option.none() : yield* getIfThere(held.id)
+      const { gone, run: { doubtful } } = yield* Ref.get(state)
+      const viewpoint = { held, target, doubtful }
+      const unseen = unseenBy(index, viewpoint).filter((id) => !gone.has(id))
+      const got = yield* Effect.forEach(unseen, (id) => getIfThere(state, id))
+      const shown = keysAbout(index, viewpoint).filter(({ id }) => !gone.has(id))
+      const keys = [...shown, ...got.flatMap(Option.toArray)]
       yield* Ref.update(state, (state) => ({
         ...state,
-        view: { ...state.view, keys: [...about, ...Option.toArray(missing)], listed: true },
+        view: { ...state.view, keys, listed: true },
       }))
     }),
   )
 
-const getIfThere = (
+const getIfThere = <E>(
+  state: Ref.Ref<State<E>>,
   id: ApiKeyId,
 ): Effect.Effect<Option.Option<ApiKey>, Failure<never>, HttpClient | Credentials> =>
   api(
@@ -223,7 +229,10 @@ const getIfThere = (
       // To look for the same key again and again would never end.
       Effect.filterOrFail((key) => key.id === id, anotherKey),
       Effect.asSome,
-      Effect.catchTag("NotFound", () => Effect.succeedNone),
+      Effect.catchTag(
+        "NotFound",
+        () => Effect.zipRight(Ref.update(state, noteGone(id)), Effect.succeedNone),
+      ),
     ),
   )
 
@@ -235,7 +244,7 @@ const anotherKey = (): ApiKeyError =>
   ).error
 
 const make = <E, R>(
-  { plan, state }: Acting<E, R>,
+  { noteMade, plan, state }: Acting<E, R>,
   { name, predecessor, serviceAccountId }: Extract<Step, { _tag: "Make" }>,
 ): Act<E, R> =>
   Effect.uninterruptibleMask((restore) =>
@@ -255,7 +264,9 @@ const make = <E, R>(
           Effect.fail<Failure<E>>(failedCall(cause)),
         )
       ),
-      Effect.tap(({ doubtful }) => Ref.update(state, noteDoubtful(doubtful))),
+      Effect.tap(({ apiKey, doubtful, sentAt }) =>
+        Effect.zipRight(noteMade(apiKey, sentAt), Ref.update(state, noteDoubtful(doubtful)))
+      ),
       Effect.flatMap(({ apiKey, secret, sentAt }) =>
         Ref.update(state, (state) => ({
           ...state,
@@ -337,7 +348,7 @@ const remove = <E, R>({ following, state }: Acting<E, R>, id: ApiKeyId): Act<E, 
     const isDeleted = yield* api(removeApiKey(id))
     const isOwn = Option.exists(own, ({ apiKey }) => apiKey.id === id)
     yield* Ref.update(state, (state) => ({
-      ...forgetKey(id)(forgetDoubtful(id)(isOwn ? setOwn("deleted")(state) : state)),
+      ...noteGone(id)(forgetDoubtful(id)(isOwn ? setOwn("deleted")(state) : state)),
       deleted: isDeleted ? [...state.deleted, id] : state.deleted,
     }))
   })
@@ -370,8 +381,9 @@ const setOwn = (to: "written" | "abandoned" | "deleted") => <E>(state: State<E>)
   run: { ...state.run, made: Option.map(state.run.made, (own) => ({ ...own, state: to })) },
 })
 
-const forgetKey = (id: ApiKeyId) => <E>(state: State<E>): State<E> => ({
+const noteGone = (id: ApiKeyId) => <E>(state: State<E>): State<E> => ({
   ...state,
+  gone: new Set(state.gone).add(id),
   view: { ...state.view, keys: state.view.keys.filter((key) => key.id !== id) },
 })
 

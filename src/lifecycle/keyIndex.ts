@@ -90,6 +90,23 @@ export const keysAbout = (
   ]
 }
 
+/**
+ * The keys that a rotation decides by and that a list does not show. Absence from a list proves
+ * nothing: they are to be got by their ids.
+ */
+export const unseenBy = (
+  { byId }: KeyIndex,
+  { held, target }: Viewpoint,
+): ReadonlyArray<ApiKeyId> => {
+  const mark = Option.getOrUndefined(parseMarked(held.name).mark)
+  const ids = [
+    held.id,
+    ...mark?._tag === "Rotates" ? [mark.predecessor] : [],
+    ...Option.toArray(target).map(({ id }) => id),
+  ]
+  return [...new Set(ids)].filter((id) => !byId.has(id))
+}
+
 /** The keys of the same mark. */
 const familyOf = ({ firsts, successors }: KeyIndex, text: string): ReadonlyArray<ApiKey> => {
   const { mark, name } = parseMarked(text)

@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
+import type { ApiKey } from "../ApiKey.ts"
 import { Credentials } from "../Credentials.ts"
 import {
   type Acting,
@@ -20,7 +21,7 @@ import {
   observeStore,
   type State,
 } from "./act.ts"
-import { checkMarkable } from "./checkMarkable.ts"
+import { checkRotation } from "./checkRotation.ts"
 import type { Restore } from "./createMarked.ts"
 import type { Following } from "./followingCredentials.ts"
 import { type LeftBehind, redactInUse } from "./LeftBehind.ts"
@@ -37,6 +38,8 @@ export interface Shared {
   readonly following: Following
   /** Lists the keys of a service account, between the work. */
   readonly list: ListAccount
+  /** Notes a key as soon as it is made, and when its create was sent. */
+  readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
   /** Surrounds the work between the long waits. */
   readonly whileWorking: Restore
   /** Surrounds each long wait. */
@@ -45,23 +48,14 @@ export interface Shared {
 
 /** Rotates one key. */
 export const rotate = <E, R>(
-  options: RotateApiKeyOptions<E, R>,
-  { following, list, whileWaiting, whileWorking }: Shared,
+  options: RotateApiKeyOptions<E, R> & { readonly concurrency?: number | undefined },
+  { following, list, noteMade, whileWaiting, whileWorking }: Shared,
 ): Effect.Effect<Rotation, RotationFailed<E>, HttpClient | R> =>
   Effect.gen(function* () {
-    if (options.first !== undefined) {
-      yield* Effect.mapError(
-        checkMarkable(options.first),
-        ({ cause }) =>
-          rotationFailed<E>(
-            { reason: "Api", cause, held: Option.none(), leftBehind: [] },
-            redactor([]),
-          ),
-      )
-    }
+    yield* checkRotation<E>(options)
     const plan = planOf(options)
     const state = yield* Ref.make<State<E>>(stateAtFirst(options))
-    const acting: Acting<E, R> = { store: options.store, plan, following, state }
+    const acting: Acting<E, R> = { store: options.store, plan, following, noteMade, state }
 
     const decide = Effect.zipWith(
       Clock.currentTimeMillis,
@@ -139,16 +133,24 @@ const sleepUntil = (until: number): Effect.Effect<void> =>
       sleepUntil(until),
     ))
 
+/** From which age on a marked key that is in no store is nobody's. */
+export const defaultLease = "10 minutes"
+
 const planOf = <E, R>(options: RotateApiKeyOptions<E, R>): Plan => ({
   target: Option.fromNullable(options.apiKey),
   first: Option.fromNullable(options.first),
   grace: Duration.toMillis(options.grace),
-  lease: Duration.toMillis(options.lease ?? "10 minutes"),
+  lease: Duration.toMillis(options.lease ?? defaultLease),
   olderThan: options.olderThan === undefined ? undefined : Duration.toMillis(options.olderThan),
 })
 
 const stateAtFirst = <E, R>({ apiKey }: RotateApiKeyOptions<E, R>): State<E> => ({
-  view: { held: Option.none(), keys: apiKey === undefined ? [] : [apiKey], listed: false },
+  view: {
+    held: Option.none(),
+    heldSince: 0,
+    keys: apiKey === undefined ? [] : [apiKey],
+    listed: false,
+  },
   run: {
     made: Option.none(),
     doubtful: [],
@@ -160,6 +162,7 @@ const stateAtFirst = <E, R>({ apiKey }: RotateApiKeyOptions<E, R>): State<E> => 
   heldSecret: Option.none(),
   own: Option.none(),
   deleted: [],
+  gone: new Set(),
   writeFailure: Option.none(),
 })
 

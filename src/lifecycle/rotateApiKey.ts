@@ -23,6 +23,7 @@ export interface RotationOptions {
   /**
    * How long the old key goes on working once the new one is made: as long as any reader of the
    * store may go on using what it read before. Zero where every reader reads for every call.
+   * Finite, and not negative.
    */
   readonly grace: Duration.DurationInput
   /**
@@ -31,7 +32,7 @@ export interface RotationOptions {
    * and a write may take a quarter of it, so that clocks may differ by a quarter.
    */
   readonly lease?: Duration.DurationInput | undefined
-  /** Leaves a younger key as it is; by default a key is replaced whatever its age. */
+  /** Leaves a younger key as it is, not negative; by default a key is replaced whatever its age. */
   readonly olderThan?: Duration.DurationInput | undefined
 }
 
@@ -42,7 +43,9 @@ export interface RotateApiKeyOptions<E = never, R = never> extends RotationOptio
   /**
    * The key to be replaced, where it is known: saves a request. With an empty store it is the key
    * that the store's first secret takes the place of, and it is deleted after the grace wherever its
-   * secret is kept: give it only where an empty store is no mistake. One key, one store.
+   * secret is kept: give it only where an empty store is no mistake. One key, one store. A marked
+   * one that the store does not hold stays as it is: it is lent, or it is another rotation's successor,
+   * which is told in `leftBehind`. To replace it, take the mark off its name first, with `updateApiKey`.
    */
   readonly apiKey?: ApiKey | undefined
   /** What to make where there is no key to be replaced: the store is empty, or its key is gone. */
@@ -62,7 +65,7 @@ export interface Rotation {
    * `"kept"`: there was nothing to do.
    */
   readonly did: "made" | "resumed" | "cleanedUp" | "kept"
-  /** The key whose secret the store holds. */
+  /** The key whose secret the store holds; where it holds none and nothing was made, `apiKey`. */
   readonly apiKey: ApiKey
   /** The keys that were deleted: the predecessor, and what broken runs had left. */
   readonly deleted: ReadonlyArray<ApiKeyId>
@@ -83,7 +86,9 @@ export interface Rotation {
  * characters longer than `name`. It deletes nothing but the predecessor and keys with that mark
  * which are its own or older than the lease, and never what the store holds. Where it finds a younger
  * one, which may be of a run at work, it waits for its end or its age, up to the lease. Clocks of
- * runs and API must not differ by more than a quarter of the lease. A secret is proven by a call
+ * runs and API must not differ by more than a quarter of the lease, and lists be no more than 1/120 of
+ * it behind, 5 seconds: for so long it waits, without a grace too, before it looks for other runs'
+ * keys and takes the mark off. A secret is proven by a call
  * made with it before it is written; a 403 proves it too, since the key may be of an account without
  * a role.
  *
@@ -131,6 +136,7 @@ export const rotateApiKey = <E = never, R = never>(
         rotate(options, {
           following,
           list: makeListAccount(),
+          noteMade: () => Effect.void,
           whileWorking: identity,
           whileWaiting: identity,
         })),

@@ -10,11 +10,12 @@ import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import type { ApiKey } from "../ApiKey.ts"
 import { Credentials } from "../Credentials.ts"
+import { makeFleetBeginning } from "./fleetBeginning.ts"
 import { makeFollowing } from "./followingCredentials.ts"
 import { makeListAccount } from "./listAccount.ts"
 import { makeLine } from "../transport/line.ts"
-import { rotate } from "./rotate.ts"
-import type { RotateApiKeyOptions, Rotation, RotationOptions } from "./rotateApiKey.ts"
+import { defaultLease, rotate } from "./rotate.ts"
+import type { Rotation, RotationOptions } from "./rotateApiKey.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
 import type { RotationStep } from "./RotationStep.ts"
 import type { SecretStore } from "./SecretStore.ts"
@@ -39,7 +40,7 @@ export interface RotateApiKeysOptions<E = never, R = never> extends RotationOpti
    * empty is replaced and deleted all the same: make `read` fail where an empty store is a mistake.
    */
   readonly store: (apiKey: ApiKey) => SecretStore<E, R>
-  /** How many keys are worked on at a time, those that only wait not counted; 4 by default. */
+  /** How many keys are worked on at a time, those that only wait not counted: from 1 on, 4 by default. */
   readonly concurrency?: number | undefined
   /** Called at each change, one call after the other. */
   readonly onProgress?: ((progress: RotationProgress) => Effect.Effect<void>) | undefined
@@ -71,7 +72,13 @@ export interface RotationOutcome<E = never> {
  * One list of a service account's keys serves all rotations that wait for one. Where the last list
  * had several pages, the next waits for as many rotations, for a minute at most.
  *
- * Needs the role ORG_ADMIN.
+ * A fleet never takes up a key that it made, or that was made after it began: where the list behind
+ * the stream is walked while keys are rotated, successors come up on its later pages, and are passed
+ * over. List first, as below, and what you rotate is what there was. A marked key that its store does
+ * not hold is another rotation's successor: it is `"kept"`, and told in `leftBehind`.
+ *
+ * Needs the role ORG_ADMIN. Options that make no sense are refused for each key, with `InvalidRequest`
+ * as the cause.
  *
  * @example
  * ```ts
@@ -82,7 +89,9 @@ export interface RotationOutcome<E = never> {
  * import * as Stream from "effect/Stream"
  *
  * const program = (storeOf: (apiKey: ApiKey) => SecretStore) =>
- *   listApiKeys({ serviceAccountId: "1234abcd-1234-1234-abcd-12345678abcd" }).pipe(
+ *   Stream.fromIterableEffect(Stream.runCollect(
+ *     listApiKeys({ serviceAccountId: "1234abcd-1234-1234-abcd-12345678abcd", pageSize: 500 }),
+ *   )).pipe(
  *     rotateApiKeys({
  *       store: storeOf,
  *       grace: "1 hour",
@@ -101,7 +110,8 @@ export const rotateApiKeys = <E = never, R = never>(
 ) => Stream.Stream<RotationOutcome<E>, E2, HttpClient | Credentials | R | R2> =>
 (apiKeys) =>
   Stream.unwrapScoped(Effect.gen(function* () {
-    const { concurrency = 4 } = options
+    const { concurrency = 4, grace, lease = defaultLease, olderThan } = options
+    // What makes no sense as a concurrency, each rotation refuses.
     const working = makeLine(concurrency >= 1 ? concurrency : 1)
     const lists = makeSharedLists(makeListAccount(), working.turn)
     const following = yield* makeFollowing(yield* Credentials)
@@ -113,7 +123,8 @@ export const rotateApiKeys = <E = never, R = never>(
         reporting.turn,
       )
 
-    const pull = yield* Stream.toPull(Stream.rechunk(apiKeys, 1))
+    const beginning = yield* makeFleetBeginning(lease)
+    const pull = yield* Stream.toPull(Stream.rechunk(Stream.filter(apiKeys, beginning.wasThere), 1))
     const toTake = yield* Effect.makeSemaphore(1)
     const toRead = yield* Effect.makeSemaphore(mostUnread)
     const taken = Stream.repeatEffectChunkOption(
@@ -128,12 +139,15 @@ export const rotateApiKeys = <E = never, R = never>(
     )
 
     const rotateOne = (apiKey: ApiKey) => {
-      const { concurrency: _, onProgress: __, onStep, store, ...how } = options
-      const one: RotateApiKeyOptions<E, R> = {
-        ...how,
+      const { onStep } = options
+      const one = {
+        concurrency,
+        grace,
+        lease,
+        olderThan,
         apiKey,
-        store: store(apiKey),
-        onStep: onStep && ((step) => onStep(step, apiKey)),
+        store: options.store(apiKey),
+        onStep: onStep && ((step: RotationStep) => onStep(step, apiKey)),
       }
       let isBegun = false
       const begin = Effect.suspend(() => {
@@ -144,6 +158,7 @@ export const rotateApiKeys = <E = never, R = never>(
       const rotation = rotate(one, {
         following,
         list: lists.list,
+        noteMade: beginning.noteMade,
         whileWorking: (work) => working.turn(Effect.zipRight(begin, work)),
         whileWaiting: (wait) =>
           Effect.zipRight(report(waitingChangedBy(1)), wait).pipe(
@@ -152,6 +167,8 @@ export const rotateApiKeys = <E = never, R = never>(
       })
       return report((now) => ({ ...now, started: now.started + 1 })).pipe(
         Effect.zipRight(lists.expecting(apiKey.serviceAccountId)(Effect.either(rotation))),
+        // One that is refused before it begins must not keep the next key from being taken.
+        Effect.ensuring(begin),
         Effect.tap((result) =>
           report((now) =>
             Either.isRight(result)

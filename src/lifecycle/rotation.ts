@@ -27,9 +27,15 @@
  * - whether the predecessor may be deleted, the mark of the key in the store says, not the list;
  * - a key that the list shows and that is gone by now costs a vain request, or a wait and another list.
  *
- * A list of several pages is not of one moment: a key on it was there when the list began or since, and
- * one that was there all the time is on it. So that a key is gone, or that it is still there, is not
- * concluded from a list where the rotation would fail for it or make another key: it is got by its id.
+ * A list proves that a key was there when the list began. Absence from it proves nothing: it has several
+ * pages, which are not of one moment, and it may be a few seconds behind. So
+ *
+ * - the keys that the rotation would decide by the absence of are got by their ids: the one that the store
+ *   holds, its predecessor, and the one that the caller names;
+ * - other runs' keys have no ids yet that this run could know. So the mark comes off by a list that began
+ *   {@link listLag} or more after this run first saw the store hold the key, or when the key is two leases
+ *   old: by rule 2 it was then written less than a lease after it was made, every key that can follow it was
+ *   made before that, and none of those may be written any more.
  *
  * @module
  */
@@ -56,6 +62,8 @@ export interface View {
   readonly now: number
   /** The key whose secret the store holds. */
   readonly held: Option.Option<ApiKeyId>
+  /** When the run first saw the store hold it. */
+  readonly heldSince: number
   /** Live keys of its service account, as far as they are known. */
   readonly keys: ReadonlyArray<ApiKey>
   /**
@@ -134,6 +142,9 @@ export type Step =
   }
   | { readonly _tag: "Fail"; readonly obstacle: Obstacle }
 
+/** By how much a list may be behind, in milliseconds: 5 seconds of a lease of 10 minutes. */
+export const listLag = (plan: Plan): number => plan.lease / 120
+
 const maxRefusals = 6
 const maxRereads = 6
 
@@ -195,6 +206,10 @@ const withSuccessorHeld = (
   if (predecessor !== undefined && view.now < graceEnd) {
     return { _tag: "Wait", until: graceEnd, reason: "Grace" }
   }
+  const shownFrom = view.heldSince + listLag(plan)
+  if (view.now < shownFrom && age(view, key) < 2 * plan.lease) {
+    return { _tag: "Wait", until: shownFrom, reason: "OtherRun" }
+  }
   if (!view.listed) return { _tag: "Look" }
   if (predecessor !== undefined) return { _tag: "Delete", id: predecessor.id }
 
@@ -243,15 +258,15 @@ const make = (
 ): Step => {
   if (Option.isSome(run.made)) return { _tag: "Fail", obstacle }
   if (predecessor !== undefined) {
-    if (!isReplaceable(plan, view, predecessor)) {
-      return { _tag: "Done", apiKey: predecessor, leftBehind: [] }
+    if (isReplaceable(plan, view, predecessor)) {
+      const { id, name, serviceAccountId } = predecessor
+      return { _tag: "Make", predecessor: Option.some(id), name, serviceAccountId }
     }
-    return {
-      _tag: "Make",
-      predecessor: Option.some(predecessor.id),
-      name: baseName(predecessor),
-      serviceAccountId: predecessor.serviceAccountId,
+    if (obstacle === "HeldKeyGone" && predecessor.id !== Option.getOrUndefined(view.held)) {
+      return { _tag: "Fail", obstacle }
     }
+    const isUnfinished = Option.exists(parseMarked(predecessor.name).mark, isSuccessor)
+    return { _tag: "Done", apiKey: predecessor, leftBehind: isUnfinished ? [predecessor] : [] }
   }
   return Option.match(plan.first, {
     onNone: () => ({ _tag: "Fail", obstacle }),
@@ -259,23 +274,16 @@ const make = (
   })
 }
 
-// A younger key stays as it is, and so does one that is lent, or not finished, by its mark.
+// A younger key stays as it is, and so does a marked one: it is lent, or not finished, or the successor
+// of a rotation whose store may hold it.
 const isReplaceable = (plan: Plan, view: View, key: ApiKey): boolean =>
   (plan.olderThan === undefined || age(view, key) >= plan.olderThan) &&
-  !Option.exists(
-    parseMarked(key.name).mark,
-    ({ _tag }) => _tag === "Once" || _tag === "Expires",
-  )
+  Option.isNone(parseMarked(key.name).mark)
 
 type SuccessorMark = Extract<Mark, { _tag: "Rotates" | "First" }>
 
 const isSuccessor = (mark: Mark): mark is SuccessorMark =>
   mark._tag === "Rotates" || mark._tag === "First"
-
-const baseName = (key: ApiKey): string => {
-  const { name } = parseMarked(key.name)
-  return name === "" ? key.name : name
-}
 
 const isSibling = (
   held: { readonly mark: SuccessorMark; readonly name: string },

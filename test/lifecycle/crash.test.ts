@@ -45,8 +45,14 @@ const pauseAt = (nth: number, when: "before" | "after"): Around => {
     })
 }
 
-// 3 reads and a create, a proof, a write and a read; a list, two more reads, and so on: 15 in all.
-const things = 15
+const lags = ["0 seconds", "2 seconds"] as const
+const cases = (["before", "after"] as const).flatMap((when) =>
+  lags.map((listLag) => [when, listLag] as const)
+)
+
+// 3 reads and a create, a proof, a write and a read; after a wait a read and a list, two more reads,
+// and so on: 16 in all.
+const things = 16
 
 describe("a rotation that runs undisturbed", () => {
   test("does as many things as the tests below break off at", () =>
@@ -61,13 +67,13 @@ describe("a rotation that runs undisturbed", () => {
     }))
 })
 
-for (const when of ["before", "after"] as const) {
+for (const [when, listLag] of cases) {
   for (let nth = 1; nth <= things; nth += 1) {
-    describe(`a rotation broken off ${when} the ${nth}. thing that it does`, () => {
+    describe(`a rotation broken off ${when} the ${nth}. thing that it does, lists ${listLag} behind`, () => {
       for (const later of ["at once", "after the lease"] as const) {
         test(`by a kill comes to its end when it is run again ${later}`, () =>
           Effect.gen(function* () {
-            const organization = yield* makeOrganization()
+            const organization = yield* makeOrganization({ listLag })
             const around = stopAt(nth, when)
             // Never interrupted: a killed process does not clean up.
             yield* Effect.forkDaemon(
@@ -85,7 +91,7 @@ for (const when of ["before", "after"] as const) {
 
       test("by an interruption comes to its end when it is run again", () =>
         Effect.gen(function* () {
-          const organization = yield* makeOrganization()
+          const organization = yield* makeOrganization({ listLag })
           const around = pauseAt(nth, when)
           const fiber = yield* Effect.fork(
             rotateApiKey({ store: organization.store(around), grace: 0 }).pipe(
@@ -112,12 +118,12 @@ describe("a fleet of three keys that share their lists", () => {
     return count
   })
 
-  for (const when of ["before", "after"] as const) {
+  for (const [when, listLag] of cases) {
     for (const later of ["at once", "after the lease"] as const) {
-      test(`comes to its end when it is run again ${later}, killed ${when} anything that it does`, () =>
+      test(`comes to its end when it is run again ${later}, killed ${when} anything that it does, lists ${listLag} behind`, () =>
         Effect.gen(function* () {
           for (let nth = yield* count; nth >= 1; nth -= 1) {
-            const fleet = yield* makeSmallFleet()
+            const fleet = yield* makeSmallFleet({ listLag })
             yield* Effect.forkDaemon(fleet.rotate(stopAt(nth, when)))
             yield* Effect.sleep(later === "at once" ? "1 second" : "11 minutes")
             const failed = yield* fleet.rotate()
@@ -127,10 +133,10 @@ describe("a fleet of three keys that share their lists", () => {
         }))
     }
 
-    test(`comes to its end when it is run again, interrupted ${when} anything that it does`, () =>
+    test(`comes to its end when it is run again, interrupted ${when} anything that it does, lists ${listLag} behind`, () =>
       Effect.gen(function* () {
         for (let nth = yield* count; nth >= 1; nth -= 1) {
-          const fleet = yield* makeSmallFleet()
+          const fleet = yield* makeSmallFleet({ listLag })
           const fiber = yield* Effect.fork(fleet.rotate(pauseAt(nth, when)))
           yield* Effect.sleep("1 second")
           yield* Fiber.interrupt(fiber)
@@ -150,11 +156,18 @@ const faults: ReadonlyArray<readonly [string, Emulator.Fault]> = [
 ]
 
 describe("a rotation", () => {
-  for (const [what, fault] of faults) {
+  for (
+    const [[what, fault], listLag] of faults.flatMap((row) =>
+      lags.map((lag) => [row, lag] as const)
+    )
+  ) {
     for (let call = 1; call <= 6; call += 1) {
-      test(`comes to its end where the answer to its ${call}. request ${what}`, () =>
+      test(`comes to its end where the answer to its ${call}. request ${what}, lists ${listLag} behind`, () =>
         Effect.gen(function* () {
-          const organization = yield* makeOrganization({ faults: [{ calls: call, fault }] })
+          const organization = yield* makeOrganization({
+            faults: [{ calls: call, fault }],
+            listLag,
+          })
           yield* rotateApiKey({ store: organization.store(), grace: 0 }).pipe(
             Effect.provide(organization.access()),
           )
@@ -163,9 +176,12 @@ describe("a rotation", () => {
     }
 
     for (const operation of ["createApiKey", "deleteApiKey", "updateApiKey"] as const) {
-      test(`comes to its end in a second run where every answer to ${operation} ${what}`, () =>
+      test(`comes to its end in a second run where every answer to ${operation} ${what}, lists ${listLag} behind`, () =>
         Effect.gen(function* () {
-          const organization = yield* makeOrganization({ faults: [{ operation, fault }] })
+          const organization = yield* makeOrganization({
+            faults: [{ operation, fault }],
+            listLag,
+          })
           yield* rotateApiKey({ store: organization.store(), grace: 0 }).pipe(
             Effect.provide(organization.access()),
             Effect.either,

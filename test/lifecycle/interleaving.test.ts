@@ -18,15 +18,18 @@ interface Race {
   readonly faulty?: boolean
   /** Whether it is the key that all of them call with, as Credentials that never change say. */
   readonly own?: boolean
+  /** By how much lists are behind. */
+  readonly listLag?: "2 seconds"
 }
 
 /** Several rotations of one key at once; whose request or store access is next, the seed decides. */
-const race = ({ count, faulty = false, own = false }: Race, seed: number) =>
+const race = ({ count, faulty = false, listLag, own = false }: Race, seed: number) =>
   Effect.gen(function* () {
     const { turn } = yield* VirtualTime
     const organization = yield* makeOrganization({
       seed: String(seed),
       faults: faulty ? [{ chance: 0.05, fault: { _tag: "DropAfter" } }] : [],
+      listLag,
     })
     const { admin } = organization.emulator
     if (own) yield* Ref.set(organization.secret, Option.some(admin.secret))
@@ -70,13 +73,13 @@ const raceAll = (how: Race) =>
   )
 
 /** Two fleets of the same three keys at once. */
-const raceFleets = (faults: Emulator.FaultPlan) =>
+const raceFleets = (faults: Emulator.FaultPlan, listLag?: "2 seconds") =>
   Effect.forEach(
     Array.from({ length: seeds }, (_, seed) => seed),
     (seed) =>
       Effect.gen(function* () {
         const { turn } = yield* VirtualTime
-        const fleet = yield* makeSmallFleet({ seed: String(seed), faults })
+        const fleet = yield* makeSmallFleet({ seed: String(seed), faults, listLag })
         const failed = yield* Effect.replicateEffect(
           fleet.rotate((_, effect) => Effect.zipRight(turn, effect)),
           2,
@@ -96,6 +99,9 @@ describe(`two fleets of the same keys at the same time, in ${seeds} orders`, opt
 
   it.live("end so also where one answer in twenty is lost", () =>
     raceFleets([{ chance: 0.05, fault: { _tag: "DropAfter" } }]))
+
+  it.live("end so also where lists are behind, and one answer in twenty is lost", () =>
+    raceFleets([{ chance: 0.05, fault: { _tag: "DropAfter" } }], "2 seconds"))
 })
 
 describe(`rotations of one key at the same time, in ${seeds} orders`, options, () => {
@@ -106,6 +112,11 @@ describe(`rotations of one key at the same time, in ${seeds} orders`, options, (
 
   it.live("end so also where one answer in twenty is lost", () =>
     raceAll({ count: 2, faulty: true }))
+
+  it.live("end so also where lists are behind", () => raceAll({ count: 5, listLag: "2 seconds" }))
+
+  it.live("end so also where lists are behind, and one answer in twenty is lost", () =>
+    raceAll({ count: 2, faulty: true, listLag: "2 seconds" }))
 
   it.live("end so also where it is the key that all call with, by Credentials that never change", () =>
     raceAll({ count: 3, own: true }))

@@ -68,7 +68,11 @@ describe("the keys that a rotation decides by", () => {
             proven: isProven ? Option.some(held.id) : Option.none(),
           }
           const decide = (keys: ReadonlyArray<ApiKey>) =>
-            nextStep(wanted, { now, held: Option.some(held.id), keys, listed: true }, run)
+            nextStep(
+              wanted,
+              { now, held: Option.some(held.id), heldSince: 0, keys, listed: true },
+              run,
+            )
           const about = keysAbout(indexKeys(keys), { held, target: wanted.target, doubtful })
           expect(comparable(decide(about))).toEqual(comparable(decide(keys)))
           expect(keys).toEqual(expect.arrayContaining([...about]))

@@ -12,7 +12,7 @@ import { servedEmulator } from "../servedEmulator.ts"
 import { expectSuccess, root, runTool } from "../tool.ts"
 import { inVirtualTime } from "./virtualTime.ts"
 
-const things = 15
+const things = 16
 const points = Array.from({ length: things }, (_, index) => index + 1)
 
 let folder = ""

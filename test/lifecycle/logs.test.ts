@@ -25,7 +25,7 @@ const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) 
 
 type Entry = readonly [level: string, message: string, annotations: object]
 
-/** What a program logs until it ends, or is interrupted after a second. */
+/** What a program logs until it ends, or is interrupted after ten seconds. */
 const logsOf = <A, E, R>(program: Effect.Effect<A, E, R>, level = LogLevel.Warning) =>
   Effect.gen(function* () {
     const logs: Array<Entry> = []
@@ -43,7 +43,7 @@ const logsOf = <A, E, R>(program: Effect.Effect<A, E, R>, level = LogLevel.Warni
       )),
       Effect.fork,
     )
-    yield* Effect.sleep("1 second")
+    yield* Effect.sleep("10 seconds")
     yield* Fiber.interrupt(fiber)
     return logs
   })
@@ -181,6 +181,7 @@ describe("the log", () => {
         ["DEBUG", "rotation: Make", {}],
         ["DEBUG", "rotation: Prove", { id: key?.id }],
         ["DEBUG", "rotation: Write", {}],
+        ["DEBUG", "rotation: Wait", {}],
         ["DEBUG", "rotation: Look", {}],
         ["DEBUG", "rotation: Delete", { id: organization.old.id }],
         ["DEBUG", "rotation: Unmark", { id: key?.id }],

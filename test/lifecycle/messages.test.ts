@@ -67,7 +67,7 @@ describe("an error says what may be left behind", () => {
     ],
     [
       "HeldKeyGone",
-      "the key in the secret store is deleted: say with apiKey or first what to make in its place",
+      "the key in the secret store is deleted, and no key that may be replaced is named: say with apiKey or first what to make in its place",
     ],
     [
       "StoreHoldsAnother",

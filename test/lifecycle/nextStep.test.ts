@@ -34,16 +34,18 @@ interface Seen {
   readonly held?: string
   readonly keys?: ReadonlyArray<ApiKey>
   readonly listed?: boolean
+  readonly heldSince?: number
 }
 
 const decide = (
-  { held, keys = [], listed = true }: Seen,
+  { held, heldSince = now - minute, keys = [], listed = true }: Seen,
   run: Partial<Run> = {},
   wanted: Partial<Plan> = {},
 ): Step => {
   const view: View = {
     now,
     held: Option.map(Option.fromNullable(held), (id) => ApiKeyId(id)),
+    heldSince,
     keys,
     listed,
   }
@@ -158,13 +160,23 @@ describe("the key to be replaced", () => {
     expect(decide({ held: "old", keys: [apiKey] }, {}, { olderThan: 60 * minute }))
       .toEqual(make("billing", "old"))
   })
+  it.each(["billing [rotates older 00000001]", "billing [first 00000001]"])(
+    "stays as it is, and is told, where it is another rotation's successor: %j",
+    (name) => {
+      const apiKey = key("old", name)
+      expect(target(apiKey)).toEqual({ _tag: "Done", apiKey, leftBehind: [apiKey] })
+    },
+  )
   it.each([
-    ["billing [rotates older 00000001]", "billing"],
-    ["billing [first 00000001]", "billing"],
-    [" [first 00000001]", " [first 00000001]"],
-    ["billing", "billing"],
-  ])("of the name %j has a successor of the name %j", (name, expected) => {
-    expect(target(key("old", name))).toEqual(make(expected, "old"))
+    ["is too young", key("old", "billing", 60 * minute - 1)],
+    ["is another rotation's successor", key("old", "billing [first 00000001]")],
+    ["is lent", key("old", "billing [expires 2027-01-01T00:00:00Z 00000001]")],
+  ])("leaves no store with a key that is gone unsaid, although it %s", (_, apiKey) => {
+    const wanted = { target: Option.some(apiKey), olderThan: 60 * minute }
+    expect(decide({ held: "gone" }, {}, wanted)).toEqual(fail("HeldKeyGone"))
+  })
+  it("has a successor of its name", () => {
+    expect(target(key("old", " [first]"))).toEqual(make(" [first]", "old"))
   })
   it("is looked for in a whole list before the store is said to hold another", () => {
     const seen = { held: "held", keys: [key("held"), key("old")] }
@@ -222,6 +234,30 @@ describe("the mark comes off", () => {
     ["a first key as old as the lease", key("x", "billing [first 00000002]", plan.lease)],
   ])("a first key although there is %s", (_, other) => {
     expect(withFirstborn([other])).toEqual(unmark("new"))
+  })
+})
+
+describe("what a list may not show yet", () => {
+  const seen = (heldSince: number, key: ApiKey, listed = true) =>
+    decide({ held: key.id, keys: [key], heldSince, listed }, proven(key.id))
+  const until = (heldSince: number): Step => ({
+    _tag: "Wait",
+    reason: "OtherRun",
+    until: heldSince + 5000,
+  })
+  const young = (millis: number) => key("new", "billing [rotates old 00000001]", millis)
+
+  it.each([0, 4999])("is waited for, where the store has shown the key for %i ms", (millis) => {
+    expect(seen(now - millis, young(0))).toEqual(until(now - millis))
+    expect(seen(now - millis, young(0), false)).toEqual(until(now - millis))
+  })
+  it("is shown by a list that begins 5 seconds after the store has shown the key", () => {
+    expect(seen(now - 5000, young(5000), false)).toEqual({ _tag: "Look" })
+    expect(seen(now - 5000, young(5000))).toEqual(unmark("new"))
+  })
+  it("is over for a key two leases old", () => {
+    expect(seen(now, young(2 * plan.lease - 1))).toEqual(until(now))
+    expect(seen(now, young(2 * plan.lease))).toEqual(unmark("new"))
   })
 })
 

@@ -156,7 +156,7 @@ describe("a rotation tells", () => {
       )
       for (const key of ["billing", "ledger"]) {
         expect(told.filter(([name]) => name === key).map(([, step]) => step))
-          .toEqual(["Make", "Prove", "Write", "Look", "Delete", "Unmark"])
+          .toEqual(["Make", "Prove", "Write", "Wait", "Look", "Delete", "Unmark"])
       }
     }))
 })
@@ -178,7 +178,7 @@ describe("where onStep", () => {
         const warnings = yield* warningsOf(rotate(organization, onStep))
         yield* expectGood(organization)
         expect(warnings).toEqual(
-          Array(7).fill(
+          Array(8).fill(
             "onStep broke, or did not end within 10 seconds: the rotation goes on without it",
           ),
         )

@@ -108,7 +108,7 @@ describe("rotateApiKeys", () => {
       return { most, outcomes }
     })
 
-  for (const [concurrency, most] of [[3, 3], [undefined, 4], [1, 1], [0, 1], [NaN, 1]] as const) {
+  for (const [concurrency, most] of [[3, 3], [undefined, 4], [1, 1]] as const) {
     test(`works on ${most} at a time where its concurrency is ${concurrency}`, () =>
       Effect.gen(function* () {
         expect(yield* mostAtATime(concurrency)).toEqual({ most, outcomes: 12 })
@@ -157,13 +157,14 @@ describe("rotateApiKeys", () => {
         Stream.runDrain,
         Effect.provide(organization.access()),
       )
-      expect(seen.map(({ failed, started, succeeded }) => ({ failed, started, succeeded })))
-        .toEqual([
-          { started: 1, succeeded: 0, failed: 0 },
-          { started: 2, succeeded: 0, failed: 0 },
-          { started: 2, succeeded: 1, failed: 0 },
-          { started: 2, succeeded: 1, failed: 1 },
-        ])
+      expect(seen).toEqual([
+        { started: 1, waiting: 0, succeeded: 0, failed: 0 },
+        { started: 2, waiting: 0, succeeded: 0, failed: 0 },
+        { started: 2, waiting: 1, succeeded: 0, failed: 0 },
+        { started: 2, waiting: 1, succeeded: 0, failed: 1 },
+        { started: 2, waiting: 0, succeeded: 0, failed: 1 },
+        { started: 2, waiting: 0, succeeded: 1, failed: 1 },
+      ])
     }))
 
   test("reports the beginning and the end of each wait", () =>

@@ -4,7 +4,7 @@ import * as Option from "effect/Option"
 import * as fc from "fast-check"
 import { type ApiKey, ApiKeyId, ServiceAccountId } from "../../src/ApiKey.ts"
 import { parseMarked } from "../../src/lifecycle/mark.ts"
-import { nextStep, type Plan } from "../../src/lifecycle/rotation.ts"
+import { listLag, nextStep, type Plan } from "../../src/lifecycle/rotation.ts"
 import {
   account,
   arrive,
@@ -41,12 +41,17 @@ const rows: ReadonlyArray<Row> = [
     "apiKey",
     "Make for old, Prove m1, Write, Wait Grace 30, Look, Delete old, Unmark m1, Done left nothing",
   ],
-  ["nothing", "", "first", "Make for nothing, Prove m1, Write, Look, Unmark m1, Done left nothing"],
+  [
+    "nothing",
+    "",
+    "first",
+    "Make for nothing, Prove m1, Write, Wait OtherRun 0.1, Look, Unmark m1, Done left nothing",
+  ],
   [
     "nothing",
     "old",
     "first",
-    "Make for nothing, Prove m1, Write, Look, Unmark m1, Done left nothing",
+    "Make for nothing, Prove m1, Write, Wait OtherRun 0.1, Look, Unmark m1, Done left nothing",
   ],
   [
     "nothing",
@@ -76,25 +81,25 @@ const rows: ReadonlyArray<Row> = [
     "nothing",
     "first 3",
     "first",
-    "Make for nothing, Prove m1, Write, Look, Wait OtherRun 7, Look, Unmark m1, Done left o0",
+    "Make for nothing, Prove m1, Write, Wait OtherRun 7, Look, Unmark m1, Done left o0",
   ],
   [
     "nothing",
     "first 12",
     "first",
-    "Make for nothing, Prove m1, Write, Look, Unmark m1, Done left o0",
+    "Make for nothing, Prove m1, Write, Wait OtherRun 0.1, Look, Unmark m1, Done left o0",
   ],
   [
     "nothing",
     "first 3, first 12",
     "first",
-    "Make for nothing, Prove m1, Write, Look, Wait OtherRun 7, Look, Unmark m1, Done left o0 o1",
+    "Make for nothing, Prove m1, Write, Wait OtherRun 7, Look, Unmark m1, Done left o0 o1",
   ],
   [
     "nothing",
     "first 3, first 12, first 20",
     "first",
-    "Make for nothing, Prove m1, Write, Look, Wait OtherRun 7, Look, Unmark m1, Done left o0 o1 o2",
+    "Make for nothing, Prove m1, Write, Wait OtherRun 7, Look, Unmark m1, Done left o0 o1 o2",
   ],
   [
     "old",
@@ -306,25 +311,35 @@ const rows: ReadonlyArray<Row> = [
     "Look, Prove new, Look, Unmark new, Make for new, Prove m1, Write, Wait Grace 30, Look, Delete new, Unmark m1, Done left nothing",
   ],
   ["new", "new 20", "olderThan", "Look, Prove new, Look, Unmark new, Done left nothing"],
-  ["new", "firstborn 5", "", "Look, Prove new, Look, Unmark new, Done left nothing"],
+  [
+    "new",
+    "firstborn 5",
+    "",
+    "Look, Prove new, Wait OtherRun 0.1, Look, Unmark new, Done left nothing",
+  ],
   [
     "new",
     "firstborn 5, first 3",
     "",
-    "Look, Prove new, Look, Wait OtherRun 7, Look, Unmark new, Done left o0",
+    "Look, Prove new, Wait OtherRun 7, Look, Unmark new, Done left o0",
   ],
-  ["new", "firstborn 5, first 12", "", "Look, Prove new, Look, Unmark new, Done left o0"],
+  [
+    "new",
+    "firstborn 5, first 12",
+    "",
+    "Look, Prove new, Wait OtherRun 0.1, Look, Unmark new, Done left o0",
+  ],
   [
     "new",
     "firstborn 5, first 3, first 12",
     "",
-    "Look, Prove new, Look, Wait OtherRun 7, Look, Unmark new, Done left o0 o1",
+    "Look, Prove new, Wait OtherRun 7, Look, Unmark new, Done left o0 o1",
   ],
   [
     "new",
     "firstborn 5, first 3, first 12, first 20",
     "",
-    "Look, Prove new, Look, Wait OtherRun 7, Look, Unmark new, Done left o0 o1 o2",
+    "Look, Prove new, Wait OtherRun 7, Look, Unmark new, Done left o0 o1 o2",
   ],
   ["stranger", "old", "", "Look, Fail HeldKeyGone"],
   ["stranger", "", "", "Look, Fail HeldKeyGone"],
@@ -332,49 +347,49 @@ const rows: ReadonlyArray<Row> = [
     "stranger",
     "old",
     "apiKey",
-    "Look, Make for old, Prove m1, Write, Look, Wait Grace 30, Look, Delete old, Unmark m1, Done left nothing",
+    "Look, Make for old, Prove m1, Write, Wait OtherRun 0.1, Look, Wait Grace 29.9, Look, Delete old, Unmark m1, Done left nothing",
   ],
   [
     "stranger",
     "",
     "apiKey",
-    "Look, Make for old, Prove m1, Write, Look, Unmark m1, Done left nothing",
+    "Look, Make for old, Prove m1, Write, Wait OtherRun 0.1, Look, Unmark m1, Done left nothing",
   ],
   [
     "stranger",
     "old",
     "first",
-    "Look, Make for stranger, Prove m1, Write, Look, Unmark m1, Done left nothing",
+    "Look, Make for stranger, Prove m1, Write, Wait OtherRun 0.1, Look, Unmark m1, Done left nothing",
   ],
   [
     "stranger",
     "",
     "first",
-    "Look, Make for stranger, Prove m1, Write, Look, Unmark m1, Done left nothing",
+    "Look, Make for stranger, Prove m1, Write, Wait OtherRun 0.1, Look, Unmark m1, Done left nothing",
   ],
   [
     "stranger",
     "~stranger 3",
     "first",
-    "Look, Make for stranger, Prove m1, Write, Look, Wait OtherRun 7, Look, Delete o0, Unmark m1, Done left nothing",
+    "Look, Make for stranger, Prove m1, Write, Wait OtherRun 7, Look, Delete o0, Unmark m1, Done left nothing",
   ],
   [
     "stranger",
     "~stranger 12",
     "first",
-    "Look, Make for stranger, Prove m1, Write, Look, Delete o0, Unmark m1, Done left nothing",
+    "Look, Make for stranger, Prove m1, Write, Wait OtherRun 0.1, Look, Delete o0, Unmark m1, Done left nothing",
   ],
   [
     "stranger",
     "~stranger 3, ~stranger 12",
     "first",
-    "Look, Make for stranger, Prove m1, Write, Look, Delete o1, Wait OtherRun 7, Look, Delete o0, Unmark m1, Done left nothing",
+    "Look, Make for stranger, Prove m1, Write, Wait OtherRun 0.1, Look, Delete o1, Wait OtherRun 6.9, Look, Delete o0, Unmark m1, Done left nothing",
   ],
   [
     "stranger",
     "~stranger 3, ~stranger 12, ~stranger 20",
     "first",
-    "Look, Make for stranger, Prove m1, Write, Look, Delete o1, Delete o2, Wait OtherRun 7, Look, Delete o0, Unmark m1, Done left nothing",
+    "Look, Make for stranger, Prove m1, Write, Wait OtherRun 0.1, Look, Delete o1, Delete o2, Wait OtherRun 6.9, Look, Delete o0, Unmark m1, Done left nothing",
   ],
   ["nothing", "~old 3", "", "Fail NothingHeld"],
   ["nothing", "old, ~old 3, ~old 12", "", "Fail NothingHeld"],
@@ -432,38 +447,43 @@ const rows: ReadonlyArray<Row> = [
   ],
   ["new", "old, renamed 20, ~new 12", "apiKey", "Look, Look, Fail StoreHoldsAnother"],
   ["new", "renamed 20, ~new 12", "apiKey", "Look, Look, Delete o0, Done left nothing"],
-  ["new", "old, firstborn 5, first 12", "", "Look, Prove new, Look, Unmark new, Done left o0"],
+  [
+    "new",
+    "old, firstborn 5, first 12",
+    "",
+    "Look, Prove new, Wait OtherRun 0.1, Look, Unmark new, Done left o0",
+  ],
   ["stranger", "~stranger 3", "", "Look, Fail HeldKeyGone"],
   ["stranger", "~stranger 12, ~stranger 20", "", "Look, Fail HeldKeyGone"],
   [
     "stranger",
     "old, ~old 3",
     "apiKey",
-    "Look, Make for old, Prove m1, Write, Look, Wait Grace 30, Look, Delete old, Delete o0, Unmark m1, Done left nothing",
+    "Look, Make for old, Prove m1, Write, Wait OtherRun 0.1, Look, Wait Grace 29.9, Look, Delete old, Delete o0, Unmark m1, Done left nothing",
   ],
   [
     "stranger",
     "old, ~old 12",
     "apiKey",
-    "Look, Make for old, Prove m1, Write, Look, Wait Grace 30, Look, Delete old, Delete o0, Unmark m1, Done left nothing",
+    "Look, Make for old, Prove m1, Write, Wait OtherRun 0.1, Look, Wait Grace 29.9, Look, Delete old, Delete o0, Unmark m1, Done left nothing",
   ],
   [
     "stranger",
     "~old 3, ~old 12",
     "apiKey",
-    "Look, Make for old, Prove m1, Write, Look, Delete o1, Wait OtherRun 7, Look, Delete o0, Unmark m1, Done left nothing",
+    "Look, Make for old, Prove m1, Write, Wait OtherRun 0.1, Look, Delete o1, Wait OtherRun 6.9, Look, Delete o0, Unmark m1, Done left nothing",
   ],
   [
     "stranger",
     "old, ~stranger 12",
     "apiKey",
-    "Look, Make for old, Prove m1, Write, Look, Wait Grace 30, Look, Delete old, Unmark m1, Done left o0",
+    "Look, Make for old, Prove m1, Write, Wait OtherRun 0.1, Look, Wait Grace 29.9, Look, Delete old, Unmark m1, Done left o0",
   ],
   [
     "stranger",
     "first 3, first 12",
     "first",
-    "Look, Make for stranger, Prove m1, Write, Look, Unmark m1, Done left o1",
+    "Look, Make for stranger, Prove m1, Write, Wait OtherRun 0.1, Look, Unmark m1, Done left o1",
   ],
 ]
 
@@ -539,7 +559,13 @@ describe("a rotation whose store holds another key than it is told", () => {
   const step = (target: ApiKey) =>
     nextStep(
       { ...plan, target: Option.some(target) },
-      { now: beginning, held: Option.some(ApiKeyId("held")), keys: [key("held")], listed: true },
+      {
+        now: beginning,
+        held: Option.some(ApiKeyId("held")),
+        heldSince: beginning,
+        keys: [key("held")],
+        listed: true,
+      },
       start("m").run,
     )
 
@@ -602,13 +628,14 @@ const interleave = (
   return { violations, steps }
 }
 
-const organization = (): World => {
+const organization = (lag = 0): World => {
   const world: World = {
     now: beginning,
     held: Option.some(ApiKeyId("old")),
     keys: [],
     made: 0,
     everHeld: new Set(),
+    lists: { lag, past: [] },
   }
   makeKey(world, "bystander", "billing", 50 * minute)
   makeKey(world, "elsewhere", "payments [rotates another 00000009]", 50 * minute)
@@ -624,6 +651,8 @@ const drawn = (numbers: ReadonlyArray<number>): () => number => {
 
 const choices = fc.array(fc.nat(1_000_000), { minLength: 50, maxLength: 400 })
 const grace = fc.constantFrom(0, 0, 2000, 30 * minute)
+/** By how much lists are behind. */
+const lag = fc.constantFrom(0, 2000, listLag(plan))
 
 const others = (world: World) =>
   world.keys.filter(({ id }) => id !== "bystander" && id !== "elsewhere")
@@ -631,20 +660,26 @@ const others = (world: World) =>
 describe("any number of rotations at the same time", () => {
   it("end, with one live key that the store holds, unmarked, and nothing else touched", () => {
     fc.assert(
-      fc.property(choices, fc.integer({ min: 1, max: 5 }), grace, (numbers, count, grace) => {
-        const world = organization()
-        const runners = Array.from(
-          { length: count },
-          (_, n) => start("abcde"[n] ?? "", { ...plan, grace }),
-        )
-        const { steps, violations } = interleave(world, runners, drawn(numbers))
-        expect(violations).toEqual([])
-        expect(steps).toBeLessThan(3000)
-        expect(others(world).map(({ id, name }) => ({ id, name }))).toEqual([
-          { id: Option.getOrThrow(world.held), name: "billing" },
-        ])
-        expect(world.keys.length).toBe(3)
-      }),
+      fc.property(
+        choices,
+        fc.integer({ min: 1, max: 5 }),
+        grace,
+        lag,
+        (numbers, count, grace, lag) => {
+          const world = organization(lag)
+          const runners = Array.from(
+            { length: count },
+            (_, n) => start("abcde"[n] ?? "", { ...plan, grace }),
+          )
+          const { steps, violations } = interleave(world, runners, drawn(numbers))
+          expect(violations).toEqual([])
+          expect(steps).toBeLessThan(3000)
+          expect(others(world).map(({ id, name }) => ({ id, name }))).toEqual([
+            { id: Option.getOrThrow(world.held), name: "billing" },
+          ])
+          expect(world.keys.length).toBe(3)
+        },
+      ),
       { numRuns: 3000 },
     )
   })
@@ -652,8 +687,8 @@ describe("any number of rotations at the same time", () => {
   it("of a live key end so whatever each of them is told", () => {
     const told = fc.array(fc.constantFrom("", "first", "apiKey"), { minLength: 2, maxLength: 5 })
     fc.assert(
-      fc.property(choices, told, grace, (numbers, told, grace) => {
-        const world = organization()
+      fc.property(choices, told, grace, lag, (numbers, told, grace, lag) => {
+        const world = organization(lag)
         const old = Option.fromNullable(world.keys.find(({ id }) => id === "old"))
         const runners = told.map((told, n) =>
           start("abcde"[n] ?? "", {
@@ -683,9 +718,10 @@ describe("any number of rotations at the same time", () => {
         grace,
         fc.constantFrom(undefined, "gone"),
         told,
-        (numbers, count, grace, holds, told) => {
+        lag,
+        (numbers, count, grace, holds, told, lag) => {
           const world = {
-            ...organization(),
+            ...organization(lag),
             held: Option.map(Option.fromNullable(holds), ApiKeyId),
           }
           const old = world.keys.find(({ id }) => id === "old")
@@ -713,22 +749,28 @@ describe("any number of rotations at the same time", () => {
 
   it("whose creates get lost and arrive late delete those keys, or tell of each", () => {
     fc.assert(
-      fc.property(choices, fc.integer({ min: 1, max: 4 }), grace, (numbers, count, grace) => {
-        const next = drawn(numbers)
-        const world: World = { ...organization(), loses: () => next() % 2 === 0 }
-        const runners = Array.from(
-          { length: count },
-          (_, n) => start("abcde"[n] ?? "", { ...plan, grace }),
-        )
-        const { steps, violations } = interleave(world, runners, next)
-        expect(violations).toEqual([])
-        expect(steps).toBeLessThan(3000)
-        const told = runners.flatMap(({ run }) => run.doubtful.map(({ name }) => name))
-        const left = others(world).map(({ id, name }) => ({ id: Option.some(id), name }))
-        expect(left.filter(({ name }) => !told.includes(name))).toEqual([
-          { id: world.held, name: "billing" },
-        ])
-      }),
+      fc.property(
+        choices,
+        fc.integer({ min: 1, max: 4 }),
+        grace,
+        lag,
+        (numbers, count, grace, lag) => {
+          const next = drawn(numbers)
+          const world: World = { ...organization(lag), loses: () => next() % 2 === 0 }
+          const runners = Array.from(
+            { length: count },
+            (_, n) => start("abcde"[n] ?? "", { ...plan, grace }),
+          )
+          const { steps, violations } = interleave(world, runners, next)
+          expect(violations).toEqual([])
+          expect(steps).toBeLessThan(3000)
+          const told = runners.flatMap(({ run }) => run.doubtful.map(({ name }) => name))
+          const left = others(world).map(({ id, name }) => ({ id: Option.some(id), name }))
+          expect(left.filter(({ name }) => !told.includes(name))).toEqual([
+            { id: world.held, name: "billing" },
+          ])
+        },
+      ),
       { numRuns: 2000 },
     )
   })
@@ -741,8 +783,9 @@ describe("any number of rotations at the same time", () => {
         fc.integer({ min: 1, max: 5 }),
         grace,
         kills,
-        (numbers, count, grace, kills) => {
-          const world = organization()
+        lag,
+        (numbers, count, grace, kills, lag) => {
+          const world = organization(lag)
           const wanted = { ...plan, grace }
           const runners = Array.from({ length: count }, (_, n) => start("abcde"[n] ?? "", wanted))
           const { violations } = interleave(world, runners, drawn(numbers), new Map(kills))
@@ -774,8 +817,9 @@ describe("any number of rotations at the same time", () => {
         choices,
         grace,
         fc.array(fc.nat(25), { minLength: 1, maxLength: 5 }),
-        (numbers, grace, kills) => {
-          const world = organization()
+        lag,
+        (numbers, grace, kills, lag) => {
+          const world = organization(lag)
           const wanted = { ...plan, grace }
           for (const [n, kill] of kills.entries()) {
             const runner = start("abcde"[n] ?? "", wanted)

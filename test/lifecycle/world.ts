@@ -5,7 +5,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import { type ApiKey, ApiKeyId, ServiceAccountId } from "../../src/ApiKey.ts"
-import { indexKeys, keysAbout } from "../../src/lifecycle/keyIndex.ts"
+import { indexKeys, keysAbout, unseenBy } from "../../src/lifecycle/keyIndex.ts"
 import { formatMarked } from "../../src/lifecycle/mark.ts"
 import {
   nextStep,
@@ -26,9 +26,27 @@ export interface World {
   readonly everHeld: Set<string>
   /** Whether a run's first create gets no answer, so that it makes another; never by default. */
   readonly loses?: () => boolean
+  /** By how much lists are behind, in milliseconds, and what they have shown; not at all by default. */
+  readonly lists?: { readonly lag: number; readonly past: Array<Moment> }
   /** Names of keys whose creates were lost and are still under way. */
   arriving?: ReadonlyArray<string>
 }
+
+/** The keys that there were from some time on. */
+export interface Moment {
+  readonly at: number
+  readonly keys: ReadonlyArray<ApiKey>
+}
+
+/** Notes what lists that are behind will show. */
+const remember = ({ keys, lists, now }: World): void => {
+  if (lists !== undefined && lists.past.at(-1)?.keys !== keys) lists.past.push({ at: now, keys })
+}
+
+const listOf = ({ keys, lists, now }: World): ReadonlyArray<ApiKey> =>
+  lists === undefined
+    ? keys
+    : (lists.past.findLast(({ at }) => at <= now - lists.lag) ?? lists.past[0])?.keys ?? keys
 
 /** One run: what it knows, and the step that it has decided on and not carried out yet. */
 export interface Runner {
@@ -36,6 +54,7 @@ export interface Runner {
   readonly plan: Plan
   view: Omit<View, "now">
   run: Run
+  gone: Set<ApiKeyId>
   pending: Step | undefined
   /** What the list that it waits for shows: it may be old when it comes, as a shared one is. */
   listed: ReadonlyArray<ApiKey> | undefined
@@ -56,7 +75,13 @@ export const plan: Plan = {
 export const start = (name: string, wanted: Plan = plan): Runner => ({
   name,
   plan: wanted,
-  view: { held: Option.none(), keys: Option.toArray(wanted.target), listed: false },
+  view: {
+    held: Option.none(),
+    heldSince: 0,
+    keys: Option.toArray(wanted.target),
+    listed: false,
+  },
+  gone: new Set(),
   run: {
     made: Option.none(),
     doubtful: [],
@@ -93,12 +118,19 @@ export const arrive = (world: World): void => {
 
 /** Half of the time a run reads the store and decides, half of the time it does what it decided. */
 export const tick = (world: World, runner: Runner): Step | undefined => {
+  remember(world)
+  const step = advance(world, runner)
+  remember(world)
+  return step
+}
+
+const advance = (world: World, runner: Runner): Step | undefined => {
   if (runner.ended !== undefined) return undefined
   if (runner.pending !== undefined) {
     const step = runner.pending
     const held = runner.view.keys.find(({ id }) => Option.contains(runner.view.held, id))
     if (step._tag === "Look" && held !== undefined && runner.listed === undefined) {
-      runner.listed = world.keys
+      runner.listed = listOf(world)
       return undefined
     }
     runner.pending = undefined
@@ -110,7 +142,7 @@ export const tick = (world: World, runner: Runner): Step | undefined => {
       runner.run.made,
       ({ id }) => Option.contains(world.held, id),
     )
-    runner.view = { ...runner.view, held: world.held, listed: false }
+    runner.view = { ...runner.view, held: world.held, heldSince: world.now, listed: false }
     runner.run = {
       ...runner.run,
       refusals: 0,
@@ -137,13 +169,12 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
       const known = runner.view.keys.find((key) => key.id === id)
       if (known !== undefined) {
         const { doubtful } = runner.run
-        const about = keysAbout(indexKeys(runner.listed ?? world.keys), {
-          held: known,
-          target: runner.plan.target,
-          doubtful,
-        })
+        const viewpoint = { held: known, target: runner.plan.target, doubtful }
+        const index = indexKeys(runner.listed ?? listOf(world))
         runner.listed = undefined
-        runner.view = { ...runner.view, keys: about, listed: true }
+        const shown = keysAbout(index, viewpoint).filter(({ id }) => !runner.gone.has(id))
+        const got = unseenBy(index, viewpoint).flatMap((id) => live(id) ?? [])
+        runner.view = { ...runner.view, keys: [...shown, ...got], listed: true }
         return
       }
       const held = live(id)
@@ -215,6 +246,7 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
         doubtful: runner.run.doubtful.filter(({ name }) => name !== gone?.name),
       }
       world.keys = world.keys.filter((key) => key.id !== step.id)
+      runner.gone.add(step.id)
       runner.view = {
         ...runner.view,
         keys: runner.view.keys.filter((key) => key.id !== step.id),
