@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { ApiKeyId, ServiceAccountId } from "./ApiKeyId.ts"
-import { pageToken, parseDateTime } from "./transport/wire.ts"
+import { pageToken, parseDateTime } from "./wire.ts"
 
 export { ApiKeyId, ServiceAccountId }
 

@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
-import { type Gate, makeGate } from "./transport/gate.ts"
+import { type Gate, makeGate } from "./waiting/gate.ts"
 
 /** A token, or an Effect that yields the current one each time that it is asked. */
 export type Token<R = never> =

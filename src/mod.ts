@@ -28,18 +28,25 @@ export { apiKeyIdOf } from "./lifecycle/apiKeyIdOf.ts"
 export { createApiKeyOnce } from "./lifecycle/createApiKeyOnce.ts"
 export { ApiKeyNotCreated } from "./lifecycle/LeftBehind.ts"
 export type { ApiKeyNotCreatedFields, LeftBehind } from "./lifecycle/LeftBehind.ts"
-export { rotateApiKey } from "./lifecycle/rotateApiKey.ts"
-export type { RotateApiKeyOptions, Rotation, RotationOptions } from "./lifecycle/rotateApiKey.ts"
-export { rotateApiKeys } from "./lifecycle/rotateApiKeys.ts"
+export { rotateApiKey } from "./lifecycle/rotation/rotateApiKey.ts"
+export type {
+  RotateApiKeyOptions,
+  Rotation,
+  RotationOptions,
+} from "./lifecycle/rotation/Rotation.ts"
+export { rotateApiKeys } from "./lifecycle/rotation/rotateApiKeys.ts"
 export type {
   RotateApiKeysOptions,
   RotationOutcome,
   RotationProgress,
-} from "./lifecycle/rotateApiKeys.ts"
-export { RotationFailed } from "./lifecycle/RotationFailed.ts"
-export type { RotationFailedFields, RotationFailedReason } from "./lifecycle/RotationFailed.ts"
-export type { RotationStep } from "./lifecycle/RotationStep.ts"
-export type { Obstacle as RotationObstacle } from "./lifecycle/rotation.ts"
+} from "./lifecycle/rotation/rotateApiKeys.ts"
+export { RotationFailed } from "./lifecycle/rotation/RotationFailed.ts"
+export type {
+  RotationFailedFields,
+  RotationFailedReason,
+} from "./lifecycle/rotation/RotationFailed.ts"
+export type { RotationStep } from "./lifecycle/rotation/RotationStep.ts"
+export type { Obstacle as RotationObstacle } from "./lifecycle/rotation/decide.ts"
 export { credentialsFromStore, SecretStoreEmpty } from "./lifecycle/SecretStore.ts"
 export type { SecretStore } from "./lifecycle/SecretStore.ts"
 export { sweepExpiredApiKeys } from "./lifecycle/sweepExpiredApiKeys.ts"

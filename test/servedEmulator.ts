@@ -9,7 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { createServer } from "node:http"
-import { makeGate } from "../src/transport/gate.ts"
+import { makeGate } from "../src/waiting/gate.ts"
 
 /**
  * An emulator of its own behind a loopback port, and what reaches it: fetch, and the credentials of

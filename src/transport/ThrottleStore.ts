@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { isRecord } from "effect/Predicate"
 import { type Buckets, type Forgettable, makeBuckets } from "./buckets.ts"
-import { currentMonotonicMillis } from "./monotonic.ts"
+import { currentMonotonicMillis } from "../waiting/monotonic.ts"
 import {
   comesBackAt,
   lagOf,

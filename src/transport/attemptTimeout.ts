@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import { AttemptWait, type AttemptWaitService } from "./AttemptWait.ts"
-import { monotonicMillis } from "./monotonic.ts"
+import { monotonicMillis } from "../waiting/monotonic.ts"
 
 /** How an attempt is bounded, and who is told of it. */
 export interface AttemptOptions<A, E, R> {

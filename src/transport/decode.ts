@@ -10,7 +10,7 @@ import { isRecord } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type * as Model from "../ApiKey.ts"
 import { ApiKeyId, ServiceAccountId } from "../ApiKeyId.ts"
-import { pageToken, parseDateTime } from "./wire.ts"
+import { pageToken, parseDateTime } from "../wire.ts"
 
 /** Where a body is not what the API promises. It never holds what stood there. */
 export interface Mismatch {

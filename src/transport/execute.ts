@@ -21,7 +21,8 @@ import { Credentials, isHeaderText, type Token } from "../Credentials.ts"
 import { withAttemptTimeout } from "./attemptTimeout.ts"
 import { exchange, type Received } from "./exchange.ts"
 import { type CallState, lost, mayHaveActed, refused } from "./failure.ts"
-import { entering, type Gate } from "./gate.ts"
+import { entering } from "./atGate.ts"
+import type { Gate } from "../waiting/gate.ts"
 import {
   errorType,
   recordRequest,

@@ -9,7 +9,7 @@ import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
 import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
-import { currentMonotonicMillis } from "./monotonic.ts"
+import { currentMonotonicMillis } from "../waiting/monotonic.ts"
 import { operations } from "./operation.ts"
 
 // The boundaries that OpenTelemetry's HTTP conventions recommend, in seconds.

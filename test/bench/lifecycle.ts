@@ -10,7 +10,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
-import { type Fleet, type FleetOptions, rotateFleet } from "../lifecycle/fleet.ts"
+import { type Fleet, type FleetOptions, rotateFleet } from "../lifecycle/rotation/fleet.ts"
 import { inVirtualTime } from "../lifecycle/virtualTime.ts"
 import { figure, type Row } from "./row.ts"
 

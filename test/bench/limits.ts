@@ -13,7 +13,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { makeGate } from "../../src/transport/gate.ts"
+import { makeGate } from "../../src/waiting/gate.ts"
 import { serve } from "./emulator.ts"
 import type { Row } from "./row.ts"
 

@@ -13,7 +13,7 @@ import {
 } from "../../src/mod.ts"
 import { redactor } from "../../src/transport/redact.ts"
 import { notCreated } from "../../src/lifecycle/LeftBehind.ts"
-import { rotationFailed } from "../../src/lifecycle/RotationFailed.ts"
+import { rotationFailed } from "../../src/lifecycle/rotation/RotationFailed.ts"
 import { scripted } from "../transport/scripted.ts"
 
 const cause = new InvalidRequest({

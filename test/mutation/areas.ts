@@ -15,14 +15,18 @@ export interface Area {
 
 const transport = (name: string) => `transport/${name}.ts`
 const lifecycle = (name: string) => `lifecycle/${name}.ts`
+const rotation = (name: string) => `lifecycle/rotation/${name}.ts`
+const waiting = (name: string) => `waiting/${name}.ts`
+const waitingTest = (name: string) => `waiting/${name}.test.ts`
+const rotationTest = (name: string) => `lifecycle/rotation/${name}.test.ts`
 const lifecycleTest = (name: string) => `lifecycle/${name}.test.ts`
 const transportTest = (name: string) => `transport/${name}.test.ts`
 
 /** Every source but the emulator's, in exactly one area. */
 export const areas: Readonly<Record<string, Area>> = {
   wire: {
-    sources: ["ApiKey.ts", "ApiKeyId.ts", ...["decode", "retryAfter", "wire"].map(transport)],
-    tests: ["wire", "retryAfter", "decode"].map(transportTest),
+    sources: ["ApiKey.ts", "ApiKeyId.ts", "wire.ts", ...["decode", "retryAfter"].map(transport)],
+    tests: ["wire.test.ts", ...["retryAfter", "decode"].map(transportTest)],
   },
   redaction: {
     sources: [transport("redact")],
@@ -54,8 +58,8 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("exchange")],
   },
   calls: {
-    sources: ["attemptTimeout", "AttemptWait", "execute", "monotonic"].map(transport),
-    tests: ["attemptTimeout", "deadline", "exchange", "renewal", "visibility", "monotonic"].map(
+    sources: ["attemptTimeout", "AttemptWait", "execute"].map(transport),
+    tests: ["attemptTimeout", "deadline", "exchange", "renewal", "visibility"].map(
       transportTest,
     ),
   },
@@ -68,10 +72,12 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("failure"), "spec.test.ts", transportTest("RetryPolicy")],
   },
   throttle: {
-    sources: ["buckets", "gate", "line", "throttle", "ThrottleStore", "tokenBucket"].map(transport),
-    tests: ["buckets", "gate", "line", "throttle", "ThrottleStore", "tokenBucket"].map(
-      transportTest,
-    ),
+    sources: ["atGate", "buckets", "throttle", "ThrottleStore", "tokenBucket"].map(transport),
+    tests: ["buckets", "throttle", "ThrottleStore", "tokenBucket"].map(transportTest),
+  },
+  waiting: {
+    sources: ["gate", "line", "monotonic"].map(waiting),
+    tests: ["gate", "line", "monotonic"].map(waitingTest),
   },
   credentials: {
     sources: ["Credentials.ts"],
@@ -91,8 +97,8 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [lifecycleTest("mark")],
   },
   decisions: {
-    sources: ["keyIndex", "rotation"].map(lifecycle),
-    tests: ["keyIndex", "nextStep", "rotation"].map(lifecycleTest),
+    sources: ["decide", "fleetBeginning", "keyIndex"].map(rotation),
+    tests: ["keyIndex", "fleetBeginning", "nextStep", "decide"].map(rotationTest),
   },
   creating: {
     sources: [
@@ -107,19 +113,25 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["messages", "temporaryApiKey", "logs", "createApiKeyOnce", "guards"].map(lifecycleTest),
   },
   acting: {
-    sources: [lifecycle("act")],
-    tests: ["rotationOutcome", "rotateApiKey"].map(lifecycleTest),
+    sources: [rotation("act")],
+    tests: ["rotationOutcome", "rotateApiKey"].map(rotationTest),
   },
   rotating: {
-    sources: ["rotate", "rotateApiKey", "RotationFailed", "RotationStep"].map(lifecycle),
-    tests: ["messages", "rotationOutcome", "logs", "rotateApiKey", "onStep"].map(lifecycleTest),
+    sources: ["checkRotation", "Rotation", "rotateApiKey", "RotationFailed", "RotationStep", "run"]
+      .map(
+        rotation,
+      ),
+    tests: [
+      ...["messages", "logs"].map(lifecycleTest),
+      ...["checkRotation", "rotationOutcome", "rotateApiKey", "onStep"].map(rotationTest),
+    ],
   },
   following: {
     sources: ["followingCredentials", "SecretStore"].map(lifecycle),
     tests: ["followingCredentials", "SecretStore", "logs"].map(lifecycleTest),
   },
   fleet: {
-    sources: ["listAccount", "rotateApiKeys", "sharedLists"].map(lifecycle),
-    tests: ["listAccount", "onStep", "rotateApiKeys", "sharedLists"].map(lifecycleTest),
+    sources: ["listAccount", "rotateApiKeys", "sharedLists"].map(rotation),
+    tests: ["listAccount", "onStep", "rotateApiKeys", "sharedLists"].map(rotationTest),
   },
 }

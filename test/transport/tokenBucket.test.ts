@@ -7,7 +7,7 @@ import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 import * as fc from "fast-check"
 import { type Admitted, check, make as makeRateLimit } from "../../src/emulator/RateLimit.ts"
-import { makeLine } from "../../src/transport/line.ts"
+import { makeLine } from "../../src/waiting/line.ts"
 import { makeMemoryStore } from "../../src/transport/ThrottleStore.ts"
 import {
   comesBackAt,

@@ -1,0 +1,71 @@
+/**
+ * Why a rotation did not come to its end.
+ *
+ * @module
+ */
+import type * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
+import type * as Option from "effect/Option"
+import type { ApiKeyId } from "../../ApiKey.ts"
+import type { ApiKeyError } from "../../ApiKeyError.ts"
+import type { Redact } from "../../transport/redact.ts"
+import { describeLeftBehind, type LeftBehind, redactKey } from "../LeftBehind.ts"
+import type { Obstacle } from "./decide.ts"
+
+/** Which kind of failure: a call's, the store's, or one of what was found. */
+export type RotationFailedReason = "Api" | "Store" | "UnreadableSecret" | Obstacle
+
+/** What {@link RotationFailed} tells; `E` is the store's error. */
+export interface RotationFailedFields<E> {
+  /** Which kind of failure it is. */
+  readonly reason: RotationFailedReason
+  /** What happened and what may be left behind. */
+  readonly message: string
+  /** The error of the call or of the store; undefined for other reasons, and for a slow write. */
+  readonly cause: ApiKeyError | E | undefined
+  /** The key whose secret the store was last seen to hold. */
+  readonly held: Option.Option<ApiKeyId>
+  /** Keys of this run that may be live, or may still come, and are not known to be in the store. */
+  readonly leftBehind: ReadonlyArray<LeftBehind>
+}
+
+const RotationFailedBase: new <E>(
+  fields: RotationFailedFields<E>,
+) =>
+  & Cause.YieldableError
+  & { readonly _tag: "RotationFailed" }
+  & Readonly<RotationFailedFields<E>> = Data.TaggedError("RotationFailed")
+/**
+ * The rotation did not come to its end. The store holds a key that works, the old or the new one,
+ * unless the reason is `HeldKeyGone` or `SecretRefused`. Run again it goes on where it was.
+ */
+export class RotationFailed<E = never> extends RotationFailedBase<E> {}
+
+/** Makes the error, its message from its parts. */
+export const rotationFailed = <E>(
+  fields: Omit<RotationFailedFields<E>, "message">,
+  redact: Redact,
+  what: string = explanations[fields.reason],
+): RotationFailed<E> => {
+  const leftBehind = fields.leftBehind.map((key) => redactKey(key, redact))
+  return new RotationFailed({
+    ...fields,
+    leftBehind,
+    message: `rotation: ${what}. ${describeLeftBehind(leftBehind)}`,
+  })
+}
+
+const explanations: Readonly<Record<RotationFailedReason, string>> = {
+  Api: "a call failed. Run it again to go on",
+  Store: "the secret store failed. Run it again to go on",
+  UnreadableSecret: "what the secret store holds is not the secret of an API key",
+  NothingHeld:
+    "the secret store is empty: say with apiKey which key to replace, or with first what to make",
+  HeldKeyGone:
+    "the key in the secret store is deleted, and no key that may be replaced is named: say with apiKey or first what to make in its place",
+  StoreHoldsAnother:
+    "the secret store holds neither the key to be replaced nor its successor: check which it is",
+  SecretRefused: "the API refuses the secret although its key exists",
+  NotStored: "the secret store does not show what was written. Check it before running this again",
+  LeaseOver: "the run was held up for half the lease, so that it may not write any more",
+}

@@ -1,0 +1,64 @@
+/**
+ * Refuse a rotation whose options make no sense before anything is done.
+ *
+ * @module
+ */
+import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Credentials } from "../../Credentials.ts"
+import { durationProblem } from "../../transport/durationProblem.ts"
+import { redactor } from "../../transport/redact.ts"
+import { checkMarkable, refuseCreate } from "../checkMarkable.ts"
+import type { RotateApiKeyOptions } from "./Rotation.ts"
+import { type RotationFailed, rotationFailed } from "./RotationFailed.ts"
+
+/** What is looked at. */
+export interface CheckedOptions
+  extends Pick<RotateApiKeyOptions, "first" | "grace" | "lease" | "olderThan"> {
+  readonly concurrency?: number | undefined
+}
+
+/** Fails with `InvalidRequest` as the cause, which names the option. */
+export const checkRotation = <E>(
+  options: CheckedOptions,
+): Effect.Effect<void, RotationFailed<E>, HttpClient | Credentials> => {
+  const [problem] = problemsOf(options)
+  const { first } = options
+  const check = problem !== undefined
+    ? refuseCreate(...problem)
+    : first === undefined
+    ? Effect.void
+    : checkMarkable(first)
+  return Effect.mapError(
+    check,
+    ({ cause }) =>
+      rotationFailed<E>(
+        { reason: "Api", cause, held: Option.none(), leftBehind: [] },
+        redactor([]),
+        cause.message,
+      ),
+  )
+}
+
+type Problem = readonly [field: string, reason: string]
+
+const problemsOf = ({ concurrency, ...options }: CheckedOptions): ReadonlyArray<Problem> => [
+  ...durations.flatMap(([field, isOptional, allowed]) =>
+    isOptional && options[field] === undefined
+      ? []
+      : Option.toArray(durationProblem(options[field], allowed)).map(
+        (reason): Problem => [field, reason],
+      )
+  ),
+  ...concurrency === undefined || Number.isInteger(concurrency) && concurrency >= 1
+    ? []
+    : [["concurrency", "must be a whole number from 1 on"] satisfies Problem],
+]
+
+// By a lease without an end no key would ever be nobody's.
+const durations = [
+  ["grace", false, { zero: true, infinite: false }],
+  ["lease", true, { zero: false, infinite: false }],
+  ["olderThan", true, { zero: true, infinite: true }],
+] as const

@@ -1,0 +1,124 @@
+/**
+ * What one list of a service account's keys shows, indexed once for all rotations that share it.
+ *
+ * @module
+ */
+import * as Option from "effect/Option"
+import type { ApiKey, ApiKeyId } from "../../ApiKey.ts"
+import type { LeftBehind } from "../LeftBehind.ts"
+import { parseMarked } from "../mark.ts"
+import { isSame } from "./decide.ts"
+
+/** The keys of a list, by what a rotation looks for. */
+export interface KeyIndex {
+  readonly byId: ReadonlyMap<ApiKeyId, ApiKey>
+  /** By the key that they were made to replace. */
+  readonly successors: ReadonlyMap<ApiKeyId, ReadonlyArray<ApiKey>>
+  /** First keys, by their name without its mark. */
+  readonly firsts: ReadonlyMap<string, ReadonlyArray<ApiKey>>
+  /** Successors whose predecessor is not in the list, by their name without its mark. */
+  readonly strays: ReadonlyMap<string, ReadonlyArray<ApiKey>>
+}
+
+/** What a rotation goes by when it looks at a list. */
+export interface Viewpoint {
+  /** The key that its store holds. */
+  readonly held: ApiKey
+  /** The key to be replaced, where the caller says so. */
+  readonly target: Option.Option<ApiKey>
+  /** What it has asked for without an answer. */
+  readonly doubtful: ReadonlyArray<LeftBehind>
+}
+
+// They are only told of, and where thousands of one name are at work each would keep all of them.
+const mostStrays = 100
+
+/** Indexes the keys of a list. */
+export const indexKeys = (keys: Iterable<ApiKey>): KeyIndex => {
+  const byId = new Map<ApiKeyId, ApiKey>()
+  for (const key of keys) byId.set(key.id, key)
+
+  const successors = new Map<ApiKeyId, Array<ApiKey>>()
+  const firsts = new Map<string, Array<ApiKey>>()
+  const strays = new Map<string, Array<ApiKey>>()
+  for (const key of byId.values()) {
+    const { mark, name } = parseMarked(key.name)
+    if (Option.isNone(mark)) continue
+    if (mark.value._tag === "First") add(firsts, name, key)
+    if (mark.value._tag !== "Rotates") continue
+    add(successors, mark.value.predecessor, key)
+    const known = strays.get(name)?.length ?? 0
+    if (!byId.has(mark.value.predecessor) && known < mostStrays) add(strays, name, key)
+  }
+  return { byId, successors, firsts, strays }
+}
+
+const add = <K>(to: Map<K, Array<ApiKey>>, at: K, key: ApiKey): void => {
+  const keys = to.get(at)
+  if (keys === undefined) to.set(at, [key])
+  else keys.push(key)
+}
+
+/**
+ * The few keys that a rotation decides by. It decides as it would by the whole list, but that of more
+ * than a hundred strays of its name it tells the oldest hundred.
+ */
+export const keysAbout = (
+  index: KeyIndex,
+  { doubtful, held, target }: Viewpoint,
+): ReadonlyArray<ApiKey> => {
+  const { mark, name } = parseMarked(held.name)
+  const byId = [
+    held.id,
+    ...Option.toArray(target).map(({ id }) => id),
+    ...Option.toArray(mark).flatMap((mark) => mark._tag === "Rotates" ? [mark.predecessor] : []),
+    ...doubtful.flatMap(({ id }) => Option.toArray(id)),
+  ].flatMap((id) => Option.toArray(Option.fromNullable(index.byId.get(id))))
+  // A create's name is its own, and its mark says where to look.
+  const late = doubtful.flatMap((doubt) =>
+    familyOf(index, doubt.name).filter((key) => isSame(doubt, key))
+  )
+  return [
+    ...new Set([
+      ...byId,
+      ...late,
+      ...familyOf(index, held.name),
+      ...index.successors.get(held.id) ?? [],
+      ...index.firsts.get(name) ?? [],
+      ...index.strays.get(name) ?? [],
+    ]),
+  ]
+}
+
+/**
+ * The keys that a rotation decides by and that a list does not show. Absence from a list proves
+ * nothing: they are to be got by their ids.
+ */
+export const unseenBy = (
+  { byId }: KeyIndex,
+  { held, target }: Viewpoint,
+): ReadonlyArray<ApiKeyId> => {
+  const mark = Option.getOrUndefined(parseMarked(held.name).mark)
+  const ids = [
+    held.id,
+    ...mark?._tag === "Rotates" ? [mark.predecessor] : [],
+    ...Option.toArray(target).map(({ id }) => id),
+  ]
+  return [...new Set(ids)].filter((id) => !byId.has(id))
+}
+
+/** The keys of the same mark. */
+const familyOf = ({ firsts, successors }: KeyIndex, text: string): ReadonlyArray<ApiKey> => {
+  const { mark, name } = parseMarked(text)
+  const family = Option.map(mark, (mark) => {
+    switch (mark._tag) {
+      case "First":
+        return firsts.get(name)
+      case "Rotates":
+        return successors.get(mark.predecessor)
+      default:
+        return undefined
+    }
+  })
+  return Option.getOrUndefined(family) ?? []
+}

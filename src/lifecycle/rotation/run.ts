@@ -1,0 +1,232 @@
+/**
+ * Carries a rotation out: observe, decide, act, until nothing is left to do.
+ *
+ * @module
+ */
+import type { HttpClient } from "@effect/platform/HttpClient"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import type { ApiKey } from "../../ApiKey.ts"
+import { Credentials } from "../../Credentials.ts"
+import {
+  type Acting,
+  actOrFollow,
+  type Failure,
+  knownHeld,
+  noteListed,
+  observeStore,
+  type State,
+} from "./act.ts"
+import { checkRotation } from "./checkRotation.ts"
+import type { Restore } from "../createMarked.ts"
+import type { Following } from "../followingCredentials.ts"
+import { type LeftBehind, redactInUse } from "../LeftBehind.ts"
+import type { ListAccount } from "./listAccount.ts"
+import { redactor } from "../../transport/redact.ts"
+import { removeApiKey } from "../removeApiKey.ts"
+import type { RotateApiKeyOptions, Rotation } from "./Rotation.ts"
+import { nextStep, type Plan, type Step } from "./decide.ts"
+import { type RotationFailed, rotationFailed } from "./RotationFailed.ts"
+import { isSameStep, tellStep } from "./RotationStep.ts"
+
+/** What the rotations of one program have in common. */
+export interface Shared {
+  readonly following: Following
+  /** Lists the keys of a service account, between the work. */
+  readonly list: ListAccount
+  /** Notes a key as soon as it is made, and when its create was sent. */
+  readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
+  /** Surrounds the work between the long waits. */
+  readonly whileWorking: Restore
+  /** Surrounds each long wait. */
+  readonly whileWaiting: Restore
+}
+
+/** Rotates one key. */
+export const rotate = <E, R>(
+  options: RotateApiKeyOptions<E, R> & { readonly concurrency?: number | undefined },
+  { following, list, noteMade, whileWaiting, whileWorking }: Shared,
+): Effect.Effect<Rotation, RotationFailed<E>, HttpClient | R> =>
+  Effect.gen(function* () {
+    yield* checkRotation<E>(options)
+    const plan = planOf(options)
+    const state = yield* Ref.make<State<E>>(stateAtFirst(options))
+    const acting: Acting<E, R> = { store: options.store, plan, following, noteMade, state }
+
+    const decide = Effect.zipWith(
+      Clock.currentTimeMillis,
+      Ref.get(state),
+      (now, { run, view }) => nextStep(plan, { ...view, now }, run),
+    )
+    const { onStep } = options
+    const decideAndTell = Effect.gen(function* () {
+      let told: Step | undefined
+      while (true) {
+        yield* observeStore(acting)
+        const step = yield* decide
+        if (onStep === undefined || step._tag === "Done" || step._tag === "Fail") return step
+        // Telling may take a while, after which the store may hold another key.
+        if (told !== undefined && isSameStep(step, told)) return step
+        told = step
+        yield* tellStep(onStep, step, (yield* Ref.get(state)).run)
+      }
+    })
+    const work = Effect.gen(function* () {
+      while (true) {
+        const step = yield* decideAndTell
+        yield* Effect.annotateLogs(Effect.logDebug(`rotation: ${step._tag}`), describe(step))
+        if (step._tag === "Done" || step._tag === "Wait") return step
+        const held = step._tag === "Look" ? yield* knownHeld(acting) : undefined
+        if (held !== undefined) return { _tag: "List" as const, held }
+        yield* actOrFollow(acting, step)
+      }
+    })
+    const untilDone = Effect.gen(function* () {
+      let next = work
+      while (true) {
+        const step = yield* whileWorking(next)
+        next = work
+        if (step._tag === "Done") return step
+        if (step._tag === "List") {
+          // No work: it may wait for other rotations, which must work to come to it.
+          const listed = yield* Effect.exit(list(step.held.serviceAccountId))
+          next = Effect.zipRight(noteListed(acting, step.held, listed), work)
+          continue
+        }
+        yield* whileWaiting(sleepUntil(step.until))
+        // What was seen before a wait is not good enough to delete by.
+        yield* Ref.update(state, (state) => ({ ...state, view: { ...state.view, listed: false } }))
+      }
+    })
+
+    return yield* untilDone.pipe(
+      Effect.flatMap((done) =>
+        Effect.flatMap(Ref.get(state), (state) => {
+          const isOwn = Option.exists(state.own, ({ apiKey }) => apiKey.id === done.apiKey.id)
+          return Option.isSome(state.writeFailure) && !isOwn
+            ? Effect.fail<Failure<E>>({ reason: "Store", cause: state.writeFailure.value })
+            : Effect.succeed(resultOf(state, done))
+        })
+      ),
+      Effect.catchAll((failure) => fail(acting, failure)),
+      // A failure has seen to it already.
+      Effect.onError((cause) =>
+        Option.isSome(Cause.failureOption(cause)) ? Effect.void : discardUnwritten(acting)
+      ),
+    )
+  }).pipe(
+    Effect.provideService(Credentials, following.credentials),
+    Effect.withSpan("ApiKeys.rotateApiKey", { captureStackTrace: false }),
+  )
+
+// From a longer sleep Effect's live Clock never wakes.
+const longestSleep = 2 ** 31 - 1
+
+const sleepUntil = (until: number): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    now >= until ? Effect.void : Effect.zipRight(
+      Effect.sleep(Duration.millis(Math.min(until - now, longestSleep))),
+      sleepUntil(until),
+    ))
+
+/** From which age on a marked key that is in no store is nobody's. */
+export const defaultLease = "10 minutes"
+
+const planOf = <E, R>(options: RotateApiKeyOptions<E, R>): Plan => ({
+  target: Option.fromNullable(options.apiKey),
+  first: Option.fromNullable(options.first),
+  grace: Duration.toMillis(options.grace),
+  lease: Duration.toMillis(options.lease ?? defaultLease),
+  olderThan: options.olderThan === undefined ? undefined : Duration.toMillis(options.olderThan),
+})
+
+const stateAtFirst = <E, R>({ apiKey }: RotateApiKeyOptions<E, R>): State<E> => ({
+  view: {
+    held: Option.none(),
+    heldSince: 0,
+    keys: apiKey === undefined ? [] : [apiKey],
+    listed: false,
+  },
+  run: {
+    made: Option.none(),
+    doubtful: [],
+    proven: Option.none(),
+    refusals: 0,
+    rereads: 0,
+    finished: false,
+  },
+  heldSecret: Option.none(),
+  own: Option.none(),
+  deleted: [],
+  gone: new Set(),
+  writeFailure: Option.none(),
+})
+
+const resultOf = <E>(
+  { deleted, own, run }: State<E>,
+  { apiKey, leftBehind }: Extract<Step, { _tag: "Done" }>,
+): Rotation => ({
+  did: Option.exists(own, (own) => own.apiKey.id === apiKey.id)
+    ? "made"
+    : run.finished || Option.isSome(own)
+    ? "resumed"
+    : deleted.length > 0
+    ? "cleanedUp"
+    : "kept",
+  apiKey,
+  deleted,
+  leftBehind: [
+    ...leftBehind.map(({ id, name }) => ({ id: Option.some(id), name })),
+    ...run.doubtful,
+  ],
+})
+
+// An id comes from a server, which can put what looks like a secret there.
+const describe = (about: object): Record<string, string> =>
+  "id" in about ? { id: redactor([])(String(about.id)) } : {}
+
+const fail = <E, R>(
+  acting: Acting<E, R>,
+  failure: Failure<E>,
+): Effect.Effect<never, RotationFailed<E>, HttpClient | Credentials> =>
+  Effect.gen(function* () {
+    yield* discardUnwritten(acting)
+    const { own, run, view } = yield* Ref.get(acting.state)
+    const unheld = Option.filter(own, ({ apiKey }) =>
+      !Option.contains(view.held, apiKey.id) &&
+      !Option.exists(run.made, ({ state }) => state === "deleted"))
+    const leftBehind: ReadonlyArray<LeftBehind> = [
+      ...Option.toArray(unheld).map(({ apiKey: { id, name } }) => ({ id: Option.some(id), name })),
+      ...run.doubtful,
+    ]
+    return yield* Effect.fail(rotationFailed<E>(
+      { reason: failure.reason, cause: failure.cause, held: view.held, leftBehind },
+      yield* redactInUse(leftBehind),
+      failure.what,
+    ))
+  })
+
+// Nobody has its secret, and nobody will: there is no reason to wait for the lease.
+const discardUnwritten = <E, R>(
+  { state }: Acting<E, R>,
+): Effect.Effect<void, never, HttpClient | Credentials> =>
+  Effect.flatMap(Ref.get(state), ({ run }) => {
+    const own = Option.getOrUndefined(run.made)
+    if (own?.state !== "unwritten") return Effect.void
+    return removeApiKey(own.id).pipe(
+      Effect.zipRight(Ref.update(state, (state) => ({
+        ...state,
+        run: { ...state.run, made: Option.some({ ...own, state: "deleted" as const }) },
+      }))),
+      Effect.catchAll(() =>
+        Effect.annotateLogs(
+          Effect.logWarning("a rotation that was broken off has left a key behind"),
+          describe(own),
+        )
+      ),
+    )
+  })

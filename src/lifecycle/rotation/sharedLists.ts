@@ -1,0 +1,145 @@
+/**
+ * One list of a service account's keys for all rotations that wait for one.
+ *
+ * A list serves those who asked for it before it began, so that it begins after all that they must
+ * see. It begins when one waits for each of its pages, by the list before, so that it costs a
+ * rotation no more than a request however many keys there are; or when nobody else can come; or when
+ * it has waited for others long enough. Meanwhile no turn is held, so that those others can work.
+ *
+ * @module
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import type { ApiKeyError } from "../../ApiKeyError.ts"
+import { type Line, makeLine } from "../../waiting/line.ts"
+import type { Restore } from "../createMarked.ts"
+import type { ListAccount, Listed } from "./listAccount.ts"
+
+/** Lists of several service accounts, each for many rotations. */
+export interface SharedLists {
+  /** Lists a service account's keys, once for all who ask before the list begins. */
+  readonly list: ListAccount
+  /** Surrounds a rotation, for which a list may wait from its beginning to its end. */
+  readonly expecting: (serviceAccountId: string) => Restore
+  /** To be run when no rotation will begin any more. */
+  readonly expectNoMore: Effect.Effect<void>
+}
+
+interface Account {
+  /** Rotations that have not come to their end. */
+  unfinished: number
+  /** Of its last list. */
+  pages: number
+  isListing: boolean
+  /** Those who wait for the next list. */
+  gathering: Gathering | undefined
+  /** One list at a time. */
+  readonly line: Line
+}
+
+interface Gathering {
+  size: number
+  readonly isEnough: Deferred.Deferred<void>
+  readonly listed: Deferred.Deferred<Listed, ApiKeyError>
+}
+
+// Longer than 200 rotations take to come by at the API's rate, as many as 20,000 keys fill pages of 100.
+const patience = "1 minute"
+
+/** Shares lists between rotations; each list takes a turn of theirs. */
+export const makeSharedLists = (listAccount: ListAccount, inTurn: Restore): SharedLists => {
+  const accounts = new Map<string, Account>()
+  let isMoreExpected = true
+
+  const accountOf = (id: string): Account => {
+    const known = accounts.get(id)
+    if (known !== undefined) return known
+    const account = {
+      unfinished: 0,
+      pages: 1,
+      isListing: false,
+      gathering: undefined,
+      line: makeLine(),
+    }
+    accounts.set(id, account)
+    return account
+  }
+
+  const beginIfEnough = ({ gathering, isListing, pages, unfinished }: Account): void => {
+    // How many are enough, the list that is under way will show.
+    if (gathering === undefined || isListing) return
+    const { isEnough, size } = gathering
+    if (size >= pages || !isMoreExpected && size >= unfinished) {
+      Deferred.unsafeDone(isEnough, Effect.void)
+    }
+  }
+
+  const join = (account: Account, gathering: Gathering) => {
+    gathering.size++
+    beginIfEnough(account)
+    return Deferred.await(gathering.listed)
+  }
+
+  /** Whoever comes first makes the list for all. */
+  const lead = (id: string, account: Account, gathering: Gathering, restore: Restore) => {
+    account.gathering = gathering
+    beginIfEnough(account)
+    const close = Effect.sync(() => {
+      if (account.gathering === gathering) account.gathering = undefined
+    })
+    const list = Effect.acquireUseRelease(
+      Effect.zipRight(close, Effect.sync(() => account.isListing = true)),
+      () =>
+        Effect.map(listAccount(id), (listed) => {
+          account.pages = listed.pages
+          return listed
+        }),
+      () =>
+        Effect.sync(() => {
+          account.isListing = false
+          beginIfEnough(account)
+        }),
+    )
+    return Effect.timeoutOption(Deferred.await(gathering.isEnough), patience).pipe(
+      Effect.zipRight(inTurn(list)),
+      account.line.turn,
+      restore,
+      Effect.onExit((exit) => Effect.zipRight(close, Deferred.done(gathering.listed, exit))),
+    )
+  }
+
+  return {
+    list: (id) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.suspend(() => {
+          const account = accountOf(id)
+          if (account.gathering !== undefined) return restore(join(account, account.gathering))
+          const gathering: Gathering = {
+            size: 1,
+            isEnough: Deferred.unsafeMake(FiberId.none),
+            listed: Deferred.unsafeMake(FiberId.none),
+          }
+          return lead(id, account, gathering, restore)
+        })
+      ),
+    expecting: (id) => (rotation) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => {
+          const account = accountOf(id)
+          account.unfinished++
+          return account
+        }),
+        () => rotation,
+        (account) =>
+          Effect.sync(() => {
+            account.unfinished--
+            beginIfEnough(account)
+          }),
+      ),
+    expectNoMore: Effect.sync(() => {
+      isMoreExpected = false
+      for (const account of accounts.values()) beginIfEnough(account)
+    }),
+  }
+}

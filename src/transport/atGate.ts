@@ -1,0 +1,48 @@
+/**
+ * What a call does at a gate: it waits as its `RetryPolicy` allows, and lets the gate hear its answer.
+ *
+ * @module
+ */
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Entering, Gate } from "../waiting/gate.ts"
+import { currentMonotonicMillis } from "../waiting/monotonic.ts"
+import { RetryPolicy } from "./RetryPolicy.ts"
+import { parseRetryAfter } from "./retryAfter.ts"
+
+/** One that waits for as long as its `RetryPolicy` says, less what it has waited at this gate already. */
+export const entering = (hadTurn: boolean, waited: number = 0): Effect.Effect<Entering> =>
+  Effect.map(
+    Effect.all([currentMonotonicMillis, RetryPolicy]),
+    ([now, { maxRetryAfter }]) => ({
+      latest: now + Duration.toMillis(maxRetryAfter) - waited,
+      hadTurn,
+    }),
+  )
+
+/**
+ * Lets a gate hear an answer. It shuts for as long as the answer asks for, unless that is longer than
+ * the call would wait: then each learns it from an answer of its own, and fails.
+ */
+export const hear = (
+  gate: Gate,
+  response: HttpClientResponse.HttpClientResponse,
+): Effect.Effect<void> =>
+  response.status < 400
+    ? gate.pass
+    : response.headers["retry-after"] === undefined
+    ? Effect.void
+    : Effect.flatMap(
+      Effect.all([Clock.currentTimeMillis, RetryPolicy]),
+      ([now, { maxRetryAfter }]) =>
+        Option.match(
+          Option.filter(
+            parseRetryAfter(response.headers, now),
+            Duration.between({ minimum: Duration.millis(1), maximum: maxRetryAfter }),
+          ),
+          { onNone: () => Effect.void, onSome: gate.shut },
+        ),
+    )

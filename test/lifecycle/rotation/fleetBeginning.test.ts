@@ -1,0 +1,58 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/TestClock"
+import { type ApiKey, ApiKeyId } from "../../../src/ApiKey.ts"
+import { makeFleetBeginning } from "../../../src/lifecycle/rotation/fleetBeginning.ts"
+import { account, minute } from "./world.ts"
+
+const began = 10_000 * minute
+
+/** A key by the API's clock, in milliseconds after the beginning by the local one. */
+const key = (id: string, after: number): ApiKey => ({
+  id: ApiKeyId(id),
+  name: "billing",
+  serviceAccountId: account,
+  createdAt: DateTime.unsafeMake(began + after),
+})
+
+const beginning = Effect.zipRight(
+  TestClock.setTime(began),
+  makeFleetBeginning("10 minutes"),
+)
+
+describe("when a fleet began, a key", () => {
+  it.effect("was there, before the fleet has made one, up to a quarter of the lease later", () =>
+    Effect.gen(function* () {
+      const { wasThere } = yield* beginning
+      expect(wasThere(key("a", 2.5 * minute))).toBe(true)
+      expect(wasThere(key("a", 2.5 * minute + 1))).toBe(false)
+    }))
+
+  for (const ahead of [-2 * minute, -1, 0, 7, 2 * minute]) {
+    it.effect(`was there up to ${ahead} ms later, where the API's clock shows to be so far ahead`, () =>
+      Effect.gen(function* () {
+        const { noteMade, wasThere } = yield* beginning
+        yield* noteMade(key("slow", 5 * minute + ahead + 90), began + 5 * minute)
+        yield* noteMade(key("fast", 6 * minute + ahead), began + 6 * minute)
+        yield* noteMade(key("slow too", 7 * minute + ahead + 50), began + 7 * minute)
+        expect(wasThere(key("a", ahead))).toBe(true)
+        expect(wasThere(key("a", ahead + 1))).toBe(false)
+      }))
+  }
+
+  it.effect("was not there that the fleet made, whatever the API's clock says", () =>
+    Effect.gen(function* () {
+      const { noteMade, wasThere } = yield* beginning
+      const own = key("own", -2 * minute)
+      yield* noteMade(own, began)
+      expect(wasThere(own)).toBe(false)
+    }))
+
+  it.effect("was there a quarter of the lease earlier, wherever the API's clock is", () =>
+    Effect.gen(function* () {
+      const { noteMade, wasThere } = yield* beginning
+      yield* noteMade(key("from 1970", -began), began)
+      expect(wasThere(key("a", -2.5 * minute))).toBe(true)
+    }))
+})

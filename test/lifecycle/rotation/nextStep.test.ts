@@ -1,0 +1,300 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+import { type ApiKey, ApiKeyId } from "../../../src/ApiKey.ts"
+import {
+  nextStep,
+  type Plan,
+  type Run,
+  type Step,
+  type View,
+} from "../../../src/lifecycle/rotation/decide.ts"
+import { account, minute, plan, start } from "./world.ts"
+
+const now = 10_000 * minute
+
+const key = (id: string, name = "billing", millis = 90 * minute): ApiKey => ({
+  id: ApiKeyId(id),
+  name,
+  serviceAccountId: account,
+  createdAt: DateTime.unsafeMake(now - millis),
+})
+
+const made = (
+  state: Option.Option.Value<Run["made"]>["state"],
+  { before = "old", sentAt = now }: { readonly before?: string; readonly sentAt?: number } = {},
+): Pick<Run, "made"> => ({
+  made: Option.some({ id: ApiKeyId("own"), before: Option.some(ApiKeyId(before)), sentAt, state }),
+})
+
+const proven = (id: string): Pick<Run, "proven"> => ({ proven: Option.some(ApiKeyId(id)) })
+
+interface Seen {
+  /** The key that the store holds. */
+  readonly held?: string
+  readonly keys?: ReadonlyArray<ApiKey>
+  readonly listed?: boolean
+  readonly heldSince?: number
+}
+
+const decide = (
+  { held, heldSince = now - minute, keys = [], listed = true }: Seen,
+  run: Partial<Run> = {},
+  wanted: Partial<Plan> = {},
+): Step => {
+  const view: View = {
+    now,
+    held: Option.map(Option.fromNullable(held), (id) => ApiKeyId(id)),
+    heldSince,
+    keys,
+    listed,
+  }
+  return nextStep({ ...plan, ...wanted }, view, { ...start("m").run, ...run })
+}
+
+const first = Option.some({ name: "billing", serviceAccountId: account })
+const make = (name: string, predecessor: string): Step => ({
+  _tag: "Make",
+  name,
+  predecessor: Option.some(ApiKeyId(predecessor)),
+  serviceAccountId: account,
+})
+const unmark = (id: string): Step => ({ _tag: "Unmark", id: ApiKeyId(id), name: "billing" })
+const remove = (id: string): Step => ({ _tag: "Delete", id: ApiKeyId(id) })
+const fail = (obstacle: Extract<Step, { _tag: "Fail" }>["obstacle"]): Step => ({
+  _tag: "Fail",
+  obstacle,
+})
+
+/** The store holds the successor, its secret is proven, the predecessor gone. */
+const successor = key("new", "billing [rotates old 00000001]")
+const firstborn = key("new", "billing [first 00000001]")
+const withSuccessor = (others: ReadonlyArray<ApiKey>, run: Partial<Run> = {}) =>
+  decide({ held: "new", keys: [successor, ...others] }, { ...proven("new"), ...run })
+const withFirstborn = (others: ReadonlyArray<ApiKey>) =>
+  decide({ held: "new", keys: [firstborn, ...others] }, proven("new"))
+
+describe("of a key whose create got no answer a run", () => {
+  const doubt = (id: string | undefined, name: string): Partial<Run> => ({
+    doubtful: [{ id: Option.map(Option.fromNullable(id), (id) => ApiKeyId(id)), name }],
+  })
+  const name = "billing [rotates old 00000002]"
+
+  it("deletes the one of that name at once, however young", () => {
+    expect(withSuccessor([key("late", name, 0)], doubt(undefined, name))).toEqual(remove("late"))
+  })
+  it("deletes the one of that id, whatever its name", () => {
+    expect(withSuccessor([key("late", "bil", 0)], doubt("late", name))).toEqual(remove("late"))
+  })
+  it("takes no other for it", () => {
+    expect(withSuccessor([key("other", "bil", 0)], doubt("late", name))).toEqual(unmark("new"))
+  })
+})
+
+describe("while its own key is not in the store a run", () => {
+  it.each([[0, 250], [3, 2000], [5, 8000]])(
+    "reads again where the store has lost what it held: the %i. time after %i ms",
+    (rereads, after) => {
+      const step = decide({}, { ...made("unwritten"), ...proven("own"), rereads })
+      expect(step).toEqual({ _tag: "Reread", after })
+    },
+  )
+  it("reads again where the store does not show what was written", () => {
+    expect(decide({ held: "old", keys: [key("old")] }, { ...made("written"), ...proven("own") }))
+      .toEqual({ _tag: "Reread", after: 250 })
+  })
+  it("gives up after six times", () => {
+    expect(decide({}, { ...made("written"), rereads: 6 })).toEqual(fail("NotStored"))
+  })
+  it("deletes its own where another's is there", () => {
+    expect(decide({ held: "other" }, made("unwritten"))).toEqual(remove("own"))
+  })
+
+  const unwritten = (run: Partial<Run>) =>
+    decide({ held: "old", keys: [key("old")] }, { ...made("unwritten"), ...run })
+
+  it.each([[0, 0], [1, 250], [3, 1000], [5, 4000]])(
+    "proves its secret, after %i refusals in %i ms",
+    (refusals, after) => {
+      expect(unwritten({ refusals })).toEqual({ _tag: "Prove", id: "own", after })
+    },
+  )
+  it("gives up after six refusals", () => {
+    expect(unwritten({ refusals: 6 })).toEqual(fail("SecretRefused"))
+  })
+  it("writes it until half of the lease is over", () => {
+    const sentAt = now - plan.lease / 2
+    expect(unwritten({ ...proven("own"), ...made("unwritten", { sentAt: sentAt + 1 }) }))
+      .toEqual({ _tag: "Write" })
+    expect(unwritten({ ...proven("own"), ...made("unwritten", { sentAt }) }))
+      .toEqual(fail("LeaseOver"))
+  })
+  it("makes no second one", () => {
+    expect(decide({}, made("abandoned"), { first })).toEqual(fail("NothingHeld"))
+    expect(decide({ held: "gone" }, made("deleted"), { first })).toEqual(fail("HeldKeyGone"))
+  })
+})
+
+describe("the key to be replaced", () => {
+  const target = (apiKey: ApiKey, olderThan?: number) =>
+    decide({}, {}, { target: Option.some(apiKey), olderThan })
+
+  it.each<readonly [string, ApiKey]>([
+    ["is too young", key("old", "billing", 60 * minute - 1)],
+    ["is lent", key("old", "billing [expires 2027-01-01T00:00:00Z 00000001]")],
+    ["is not finished", key("old", "billing [once 00000001]")],
+  ])("stays as it is where it %s", (_, apiKey) => {
+    const done = { _tag: "Done", apiKey, leftBehind: [] }
+    expect(target(apiKey, 60 * minute)).toEqual(done)
+    expect(decide({ held: "old", keys: [apiKey] }, {}, { olderThan: 60 * minute })).toEqual(done)
+  })
+  it("stays as it is, lent, whatever its age", () => {
+    const lent = key("old", "billing [expires 2027-01-01T00:00:00Z 00000001]")
+    expect(target(lent)).toEqual({ _tag: "Done", apiKey: lent, leftBehind: [] })
+    expect(decide({ held: "old", keys: [lent] }))
+      .toEqual({ _tag: "Done", apiKey: lent, leftBehind: [] })
+  })
+  it("is due from the very moment that it is old enough", () => {
+    const apiKey = key("old", "billing", 60 * minute)
+    expect(target(apiKey, 60 * minute)).toEqual(make("billing", "old"))
+    expect(decide({ held: "old", keys: [apiKey] }, {}, { olderThan: 60 * minute }))
+      .toEqual(make("billing", "old"))
+  })
+  it.each(["billing [rotates older 00000001]", "billing [first 00000001]"])(
+    "stays as it is, and is told, where it is another rotation's successor: %j",
+    (name) => {
+      const apiKey = key("old", name)
+      expect(target(apiKey)).toEqual({ _tag: "Done", apiKey, leftBehind: [apiKey] })
+    },
+  )
+  it.each([
+    ["is too young", key("old", "billing", 60 * minute - 1)],
+    ["is another rotation's successor", key("old", "billing [first 00000001]")],
+    ["is lent", key("old", "billing [expires 2027-01-01T00:00:00Z 00000001]")],
+  ])("leaves no store with a key that is gone unsaid, although it %s", (_, apiKey) => {
+    const wanted = { target: Option.some(apiKey), olderThan: 60 * minute }
+    expect(decide({ held: "gone" }, {}, wanted)).toEqual(fail("HeldKeyGone"))
+  })
+  it("has a successor of its name", () => {
+    expect(target(key("old", " [first]"))).toEqual(make(" [first]", "old"))
+  })
+  it("is looked for in a whole list before the store is said to hold another", () => {
+    const seen = { held: "held", keys: [key("held"), key("old")] }
+    const wanted = { target: Option.some(key("old")) }
+    expect(decide({ ...seen, listed: false }, {}, wanted)).toEqual({ _tag: "Look" })
+    expect(decide(seen, {}, wanted)).toEqual(fail("StoreHoldsAnother"))
+  })
+})
+
+describe("the grace", () => {
+  const withGrace = (young: ApiKey, run: Partial<Run>, listed = true) =>
+    decide(
+      { held: young.id, keys: [key("old"), young], listed },
+      { ...proven(young.id), ...run },
+      { grace: 20 * minute },
+    )
+  const young = (id: string, minutes: number) =>
+    key(id, "billing [rotates old 00000001]", minutes * minute)
+  const wait = (minutes: number): Step => ({
+    _tag: "Wait",
+    reason: "Grace",
+    until: now + minutes * minute,
+  })
+
+  it("counts from the successor's making", () => {
+    expect(withGrace(young("new", 5), {})).toEqual(wait(15))
+  })
+  it("counts from the run's own create where that is later, by the clock that it waits by", () => {
+    expect(withGrace(young("own", 5), made("written", { sentAt: now - 3 * minute })))
+      .toEqual(wait(17))
+    expect(withGrace(young("own", 5), made("written", { sentAt: now - 7 * minute })))
+      .toEqual(wait(15))
+  })
+  it("does not count from the create of a key that another run has pushed out", () => {
+    expect(withGrace(young("new", 5), made("deleted", { sentAt: now - minute }))).toEqual(wait(15))
+  })
+  it("is over at its very end, and all is looked at anew", () => {
+    expect(withGrace(young("new", 20), {}, false)).toEqual({ _tag: "Look" })
+    expect(withGrace(young("new", 20), {})).toEqual(remove("old"))
+  })
+})
+
+describe("the mark comes off", () => {
+  it.each<readonly [string, ApiKey]>([
+    ["an unmarked key of its name", key("x", "billing", 0)],
+    ["a key marked for another", key("x", "billing [rotates another 00000002]", 0)],
+    ["a first key", key("x", "billing [first 00000002]", 0)],
+  ])("a successor although there is %s", (_, other) => {
+    expect(withSuccessor([other])).toEqual(unmark("new"))
+  })
+  it.each<readonly [string, ApiKey]>([
+    ["an unmarked key of its name", key("x", "billing", 0)],
+    ["a first key of another name", key("x", "ledger [first 00000002]", 0)],
+    ["an unfinished key of its name", key("x", "billing [once 00000002]", 0)],
+    ["a first key as old as the lease", key("x", "billing [first 00000002]", plan.lease)],
+  ])("a first key although there is %s", (_, other) => {
+    expect(withFirstborn([other])).toEqual(unmark("new"))
+  })
+})
+
+describe("what a list may not show yet", () => {
+  const seen = (heldSince: number, key: ApiKey, listed = true) =>
+    decide({ held: key.id, keys: [key], heldSince, listed }, proven(key.id))
+  const until = (heldSince: number): Step => ({
+    _tag: "Wait",
+    reason: "OtherRun",
+    until: heldSince + 5000,
+  })
+  const young = (millis: number) => key("new", "billing [rotates old 00000001]", millis)
+
+  it.each([0, 4999])("is waited for, where the store has shown the key for %i ms", (millis) => {
+    expect(seen(now - millis, young(0))).toEqual(until(now - millis))
+    expect(seen(now - millis, young(0), false)).toEqual(until(now - millis))
+  })
+  it("is shown by a list that begins 5 seconds after the store has shown the key", () => {
+    expect(seen(now - 5000, young(5000), false)).toEqual({ _tag: "Look" })
+    expect(seen(now - 5000, young(5000))).toEqual(unmark("new"))
+  })
+  it("is over for a key two leases old", () => {
+    expect(seen(now, young(2 * plan.lease - 1))).toEqual(until(now))
+    expect(seen(now, young(2 * plan.lease))).toEqual(unmark("new"))
+  })
+})
+
+describe("another run's key", () => {
+  const other = (id: string, seconds: number) =>
+    key(id, "billing [rotates old 00000002]", seconds * 1000)
+
+  it.each<readonly [ReadonlyArray<number>, number]>([
+    [[0.2], 1],
+    [[5], 5],
+    [[180], 30],
+    [[5, 180], 5],
+    [[598], 2],
+    [[5, 598], 2],
+  ])("is looked at again, where the ages in seconds are %j, after %i", (ages, seconds) => {
+    expect(withSuccessor(ages.map((age, n) => other(`x${n}`, age))))
+      .toEqual({ _tag: "Wait", reason: "OtherRun", until: now + seconds * 1000 })
+  })
+  it("is deleted from the very moment that the lease is over", () => {
+    expect(withSuccessor([other("x", 600)])).toEqual(remove("x"))
+  })
+})
+
+describe("what is told as left behind", () => {
+  it.each<readonly [string, boolean]>([
+    ["billing [first 00000002]", true],
+    ["billing [rotates gone 00000002]", true],
+    ["billing [rotates live 00000002]", false],
+    ["billing [once 00000002]", false],
+    ["ledger [first 00000002]", false],
+    ["billing", false],
+  ])("of an overdue %j: %s", (name, isTold) => {
+    const other = key("x", name)
+    const step = decide(
+      { held: "held", keys: [key("held"), key("live"), other] },
+      { finished: true },
+    )
+    expect(step).toEqual({ _tag: "Done", apiKey: key("held"), leftBehind: isTold ? [other] : [] })
+  })
+})
