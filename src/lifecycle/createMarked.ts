@@ -21,6 +21,7 @@ import { createApiKey } from "../endpoints/createApiKey.ts"
 import { listApiKeys } from "../endpoints/listApiKeys.ts"
 import { mismatched } from "../transport/failure.ts"
 import { RetryPolicy, withRetryPolicy } from "../transport/RetryPolicy.ts"
+import { wholeMillis } from "../transport/wholeMillis.ts"
 import {
   type ApiKeyNotCreated,
   failNotCreated,
@@ -68,7 +69,9 @@ export const createMarked = (
   Effect.flatMap(RetryPolicy, (policy) =>
     // What this does safely, the retry of a create would do with duplicates.
     withRetryPolicy({ ...policy, repeatCreateAcceptingDuplicates: false })(Effect.gen(function* () {
-      const pacing = yield* Schedule.driver(policy.schedule)
+      const pacing = yield* Schedule.driver(
+        Schedule.modifyDelay(policy.schedule, (_, delay) => wholeMillis(delay)),
+      )
       const doubtful = yield* Ref.make<ReadonlyArray<LeftBehind>>([])
       const since = (yield* Clock.currentTimeMillis) - (input.maxClockSkew ?? Infinity)
       const settle = settleDoubtful(input.serviceAccountId, since, doubtful)

@@ -14,6 +14,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
 import { operations } from "./operation.ts"
+import { wholeMillis } from "./wholeMillis.ts"
 
 /** What a {@link RetryPolicy} holds. */
 export interface RetryPolicyService {
@@ -197,9 +198,7 @@ export const retrySchedule = (
     Schedule.passthrough,
     Schedule.whileInput((failed: FailedAttempt) => mayRepeat(policy, operation, failed)),
     Schedule.modifyDelayEffect((failed, delay) => {
-      const longer = Duration.max(delay, leastWait(failed.retryAfter))
-      // Clocks count whole milliseconds; rounded up, so that no wait falls short.
-      const wait = Duration.millis(Math.ceil(Duration.toMillis(longer)))
+      const wait = wholeMillis(Duration.max(delay, leastWait(failed.retryAfter)))
       return Effect.as(onRetry(failed, wait), wait)
     }),
   )

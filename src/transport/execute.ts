@@ -40,6 +40,7 @@ import {
 } from "./RetryPolicy.ts"
 import { makeSendings } from "./sendings.ts"
 import { withRedactedDefects } from "./shield.ts"
+import { wholeMillis } from "./wholeMillis.ts"
 
 /** Carries out a call, or fails with the refusal of its input before anything is sent. */
 export const execute = <A>(
@@ -250,7 +251,7 @@ const withDeadline = <A>(
     onSome: (duration) =>
       // In a finalizer, and wherever else nothing may be interrupted, it must still end the call.
       Effect.timeoutFail(Effect.interruptible(call), {
-        duration,
+        duration: wholeMillis(duration),
         onTimeout: () => {
           const what = `no success within ${Duration.format(duration)}`
           return lost(stateOf(progress), "Timeout", what, progress.isSent)

@@ -14,6 +14,7 @@ import { makeLine } from "./line.ts"
 import { currentMonotonicMillis } from "./monotonic.ts"
 import { RetryPolicy } from "./RetryPolicy.ts"
 import { parseRetryAfter } from "./retryAfter.ts"
+import { wholeMillis } from "./wholeMillis.ts"
 
 /** One that comes to a gate. */
 export interface Entering {
@@ -73,7 +74,7 @@ export const makeGate = (limit: number): Gate => {
           wasShut = line.waiting() > 0
         })
         // The gate may be shut again meanwhile.
-        : Effect.zipRight(Effect.sleep(Duration.millis(Math.ceil(opensAt - now))), untilOpen)
+        : Effect.zipRight(Effect.sleep(wholeMillis(Duration.millis(opensAt - now))), untilOpen)
     },
   )
 

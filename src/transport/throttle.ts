@@ -19,6 +19,7 @@ import { makeLine } from "./line.ts"
 import { timeThrottleWait } from "./metrics.ts"
 import { currentMonotonicMillis } from "./monotonic.ts"
 import { type Taken, ThrottleStore } from "./ThrottleStore.ts"
+import { wholeMillis } from "./wholeMillis.ts"
 
 /** Options of {@link throttled}. */
 export interface ThrottleOptions {
@@ -112,9 +113,10 @@ export const throttledByStore = (
             Effect.flatMap(
               Effect.uninterruptible(Effect.tap(store.take(bucket), note)),
               (taken) =>
-                taken._tag === "Taken"
-                  ? Effect.succeed(true)
-                  : Effect.zipRight(Effect.sleep(taken.retryAfter), takeToken(one, note)),
+                taken._tag === "Taken" ? Effect.succeed(true) : Effect.zipRight(
+                  Effect.sleep(wholeMillis(taken.retryAfter)),
+                  takeToken(one, note),
+                ),
             ),
         })
       // Only the time at the gate counts as waiting for it: the line for a token is another one.
