@@ -31,7 +31,8 @@ import {
 } from "./metrics.ts"
 import { operations } from "./operation.ts"
 import { redactor } from "./redact.ts"
-import { bearer, type Call, makeRequest, type Refusal, withToken } from "./request.ts"
+import { bearer, type Call, makeRequest, type Refusal, refuse, withToken } from "./request.ts"
+import { MaxResponseBytes } from "./response.ts"
 import {
   type FailedAttempt,
   RetryPolicy,
@@ -70,15 +71,22 @@ export const execute = <A>(
           origin: undefined,
           status: undefined,
         }
-        const call = Either.isLeft(input)
-          ? Effect.fail(refused(stateOf(progress), input.left))
-          : withRetries(attempt(input.right, context, policy, progress), policy, progress)
+        const accepted = Either.flatMap(input, checkMaxBytes(context))
+        const call = Either.isLeft(accepted)
+          ? Effect.fail(refused(stateOf(progress), accepted.left))
+          : withRetries(attempt(accepted.right, context, policy, progress), policy, progress)
         return Effect.onExit(
           Effect.mapError(withDeadline(call, policy, progress), ({ error }) => error),
           (exit) => Effect.sync(() => describeEnd(progress, exit)),
         )
       }),
   )
+
+const checkMaxBytes =
+  (context: Context.Context<never>) => <A>(call: Call<A>): Either.Either<Call<A>, Refusal> =>
+    Context.get(context, MaxResponseBytes) >= 0
+      ? Either.right(call)
+      : refuse("MaxResponseBytes", "must be a number of bytes, 0 or more")
 
 // Of one call, written by its own fiber alone.
 interface Progress {

@@ -264,8 +264,21 @@ describe("temporaryApiKey", () => {
       { numRuns: 40 },
     ))
 
-  const senseless = [0, -5, NaN, Infinity, "-5 minutes", "soon", -5n, [-1, 0], null, {}]
-  for (const expiresIn of senseless as ReadonlyArray<Duration.DurationInput>) {
+  const senseless: ReadonlyArray<unknown> = [
+    0,
+    -5,
+    NaN,
+    Infinity,
+    "-5 minutes",
+    "soon",
+    -5n,
+    [-1, 0],
+    null,
+    {},
+  ]
+  for (const given of senseless) {
+    // From JavaScript, anything can come.
+    const expiresIn = given as Duration.DurationInput
     test(`refuses to expire in ${String(expiresIn)} before anything is sent`, () =>
       Effect.gen(function* () {
         const organization = yield* makeOrganization()
