@@ -32,6 +32,8 @@ export interface CredentialsService {
   readonly username: Option.Option<string>
   /** https, or http on a loopback address; a path prefix in it is kept. */
   readonly baseUrl: string
+  /** As it was given; the first call refuses one that makes no sense. */
+  readonly limit?: number | undefined
   /** Where all who call with these credentials wait when an answer says so; none where absent. */
   readonly gate?: Gate | undefined
 }
@@ -71,8 +73,8 @@ const CredentialsTag: Context.TagClass<
 /**
  * Who is calling.
  *
- * A base URL or token that must not be used is refused by the first call, with
- * `InvalidRequest`, before anything is sent.
+ * A base URL or token that must not be used, and a limit that makes no sense, is refused by the
+ * first call, with `InvalidRequest`, before anything is sent.
  *
  * @example
  * ```ts
@@ -93,13 +95,15 @@ export class Credentials extends CredentialsTag {
     readonly limit?: number | undefined
   }): CredentialsService {
     const { limit = documentedLimit, token } = options
+    const gate = makeGate(isLimit(limit) ? limit : documentedLimit)
     return {
       // An Effect prints the values that it is made of, and a vault's among them may be secret.
       token: Effect.isEffect(token) ? Effect.suspend(() => token) : token,
       vanityName: Option.fromNullable(options.vanityName),
       username: Option.fromNullable(options.username),
       baseUrl: options.baseUrl ?? defaultBaseUrl,
-      gate: makeGate(limit > 0 ? limit : documentedLimit),
+      limit,
+      gate,
     }
   }
 
@@ -183,6 +187,9 @@ export const parseBaseUrl = (input: unknown): Either.Either<string, string> => {
   }
   return Either.right(url.origin + url.pathname.replace(/\/+$/, ""))
 }
+
+/** Decides whether so many requests a second can be a limit. */
+export const isLimit = (limit: unknown): boolean => typeof limit === "number" && limit > 0
 
 /** Decides whether a header can carry a text. */
 export const isHeaderText = (text: unknown): boolean =>

@@ -4,19 +4,17 @@
  * @module
  */
 import type { HttpClient } from "@effect/platform/HttpClient"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type { CreatedApiKey } from "../ApiKey.ts"
-import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
 import type { CreateApiKeyInput } from "../endpoints/createApiKey.ts"
 import { updateApiKey } from "../endpoints/updateApiKey.ts"
-import { lost } from "../transport/failure.ts"
 import { checkMarkable } from "./checkMarkable.ts"
 import { createMarked } from "./createMarked.ts"
-import { type ApiKeyNotCreated, failNotCreated, warnOfLeftBehind } from "./LeftBehind.ts"
-import { removeApiKey } from "./removeApiKey.ts"
+import { discardAndFail, discardOrWarn } from "./discardApiKey.ts"
+import { failIfOverdue } from "./failIfOverdue.ts"
+import type { ApiKeyNotCreated } from "./LeftBehind.ts"
+import { onUnseenEnd } from "./onUnseenEnd.ts"
 
 /**
  * Makes exactly one key, or none, also when answers are lost or the call is interrupted.
@@ -28,8 +26,11 @@ import { removeApiKey } from "./removeApiKey.ts"
  *
  * Needs the role ORG_ADMIN. Fails with `ApiKeyNotCreated`, whose `cause` is the error that stood in
  * the way and whose `leftBehind` names each key that may be live although nobody has its secret. A
- * `name` that ends like a mark is refused with `InvalidRequest` as the cause. A process that is
- * killed in between leaves a marked key, which `sweepExpiredApiKeys` deletes.
+ * `name` that ends like a mark is refused with `InvalidRequest` as the cause. Interrupted, or broken
+ * off by a defect, it deletes what it may have made, which nothing interrupts and which ends as the
+ * `RetryPolicy` says, 10 minutes a call at most where that has no deadline; what it does not find it
+ * logs as a warning. A process that is killed in between leaves a marked key, which
+ * `sweepExpiredApiKeys` deletes.
  *
  * @example
  * ```ts
@@ -53,24 +54,12 @@ export const createApiKeyOnce = (
         createMarked({ ...input, mark: (nonce) => ({ _tag: "Once", nonce }) }, restore),
         ({ apiKey, secret, sentAt }) =>
           restore(updateApiKey(apiKey.id, { name: input.name })).pipe(
-            Effect.zipLeft(failIfOverdue(sentAt)),
+            Effect.zipLeft(failIfOverdue(sentAt, longestMillis, "not renamed within 5 minutes")),
             Effect.map((apiKey) => ({ apiKey, secret })),
-            Effect.onInterrupt(() =>
-              Effect.catchAll(
-                removeApiKey(apiKey.id),
-                () =>
-                  warnOfLeftBehind("an interrupted create may have left a key behind", {
-                    id: Option.some(apiKey.id),
-                    name: apiKey.name,
-                  }),
-              )
-            ),
-            Effect.catchAll((cause) =>
-              Effect.matchEffect(removeApiKey(apiKey.id), {
-                onSuccess: () => failNotCreated(cause, []),
-                onFailure: () =>
-                  failNotCreated(cause, [{ id: Option.some(apiKey.id), name: apiKey.name }]),
-              })
+            Effect.catchAll((cause) => discardAndFail(apiKey, cause)),
+            onUnseenEnd(
+              restore,
+              discardOrWarn(apiKey, "an interrupted create may have left a key behind"),
             ),
           ),
       )
@@ -81,17 +70,3 @@ export const createApiKeyOnce = (
 // Half of what sweepExpiredApiKeys gives a create by default: its key may not be swept up when it has
 // been handed out.
 const longestMillis = 5 * 60_000
-
-const failIfOverdue = (sentAt: number): Effect.Effect<void, ApiKeyError> =>
-  Effect.flatMap(
-    Clock.currentTimeMillis,
-    (now) =>
-      now - sentAt < longestMillis ? Effect.void : Effect.fail(
-        lost(
-          { operation: "createApiKey", attempts: 1, mayHaveApplied: false },
-          "Timeout",
-          "not renamed within 5 minutes",
-          false,
-        ).error,
-      ),
-  )

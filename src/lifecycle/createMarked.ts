@@ -8,6 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
@@ -21,6 +22,9 @@ import { createApiKey } from "../endpoints/createApiKey.ts"
 import { listApiKeys } from "../endpoints/listApiKeys.ts"
 import { mismatched } from "../transport/failure.ts"
 import { RetryPolicy, withRetryPolicy } from "../transport/RetryPolicy.ts"
+import { wholeMillis } from "../waiting/wholeMillis.ts"
+import { boundCalls } from "./boundCalls.ts"
+import { discardApiKey } from "./discardApiKey.ts"
 import {
   type ApiKeyNotCreated,
   failNotCreated,
@@ -28,13 +32,17 @@ import {
   warnOfLeftBehind,
 } from "./LeftBehind.ts"
 import { formatMarked, type Mark } from "./mark.ts"
+import { onUnseenEnd, type Restore } from "./onUnseenEnd.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 
-/** Which key, and what its mark is given a nonce. */
+export type { Restore } from "./onUnseenEnd.ts"
+
+/** Which key, and the mark of each attempt. */
 export interface CreateMarkedInput {
   readonly name: string
   readonly serviceAccountId: string
-  readonly mark: (nonce: string) => Mark
+  /** Given when the attempt began, by the local clock. */
+  readonly mark: (nonce: string, sentAt: number) => Mark
   /**
    * By how many milliseconds the API's clock may be behind. Where it is known, a key that may have
    * been made is looked for among those made since, and not among all.
@@ -44,14 +52,11 @@ export interface CreateMarkedInput {
 
 /** A marked key and its secret. */
 export interface MarkedKey extends CreatedApiKey {
-  /** When its create was sent, by the local clock. */
+  /** When its create was about to be sent, by the local clock. */
   readonly sentAt: number
   /** What earlier attempts asked for, whose answer was lost and which has not been found: it may still come. */
   readonly doubtful: ReadonlyArray<LeftBehind>
 }
-
-/** Makes interruptible what is safe to interrupt in a region that is not. */
-export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /**
  * Makes exactly one marked key, or none.
@@ -59,7 +64,12 @@ export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect
  * Where a create's outcome is unknown, the service account's keys are listed newest first, the one
  * with the mark is deleted, and a new attempt with a new mark is made when the RetryPolicy's
  * schedule says. To be run in an uninterruptible region: an answer is not lost between here and
- * the caller's care. An interrupted create is looked for and deleted too.
+ * the caller's care.
+ *
+ * Whichever way it ends, also interrupted or with a defect, within an attempt, between two or while
+ * it looks: what is in doubt is looked for and deleted, and what is not found is told, in the failure
+ * or in a warning. Nothing interrupts that; it takes a list and the deletions, each as long as the
+ * RetryPolicy allows, and 10 minutes where that has no deadline.
  */
 export const createMarked = (
   input: CreateMarkedInput,
@@ -68,10 +78,12 @@ export const createMarked = (
   Effect.flatMap(RetryPolicy, (policy) =>
     // What this does safely, the retry of a create would do with duplicates.
     withRetryPolicy({ ...policy, repeatCreateAcceptingDuplicates: false })(Effect.gen(function* () {
-      const pacing = yield* Schedule.driver(policy.schedule)
+      const pacing = yield* Schedule.driver(
+        Schedule.modifyDelay(policy.schedule, (_, delay) => wholeMillis(delay)),
+      )
       const doubtful = yield* Ref.make<ReadonlyArray<LeftBehind>>([])
       const since = (yield* Clock.currentTimeMillis) - (input.maxClockSkew ?? Infinity)
-      const settle = settleDoubtful(input.serviceAccountId, since, doubtful)
+      const settle = boundCalls(settleDoubtful(input.serviceAccountId, since, doubtful))
       const failing = (error: ApiKeyError) =>
         Effect.flatMap(Ref.get(doubtful), (left) => failNotCreated(error, left))
 
@@ -79,33 +91,42 @@ export const createMarked = (
         Omit<MarkedKey, "doubtful">,
         ApiKeyNotCreated,
         HttpClient | Credentials
-      > = attempt(input, restore, doubtful).pipe(
-        Effect.onInterrupt(() => Effect.zipRight(Effect.ignore(settle), warn(doubtful))),
-        Effect.catchAll(({ again, error }) =>
-          Effect.matchEffect(settle, {
-            onFailure: () => failing(error),
-            onSuccess: () =>
-              again
-                ? Effect.matchEffect(restore(pacing.next(error)), {
-                  onFailure: () => failing(error),
-                  onSuccess: () => make,
-                })
-                : failing(error),
-          })
-        ),
-      )
+      > = Effect.catchAll(attempt(input, restore, doubtful), ({ again, error }) =>
+        Effect.matchEffect(settle, {
+          onFailure: () =>
+            failing(error),
+          onSuccess: () =>
+            again
+              ? Effect.matchEffect(restore(pacing.next(error)), {
+                onFailure: () => failing(error),
+                onSuccess: () => make,
+              })
+              : failing(error),
+        }))
 
-      const key = yield* make
-      // A create that was slow to arrive may have made its key since it was last looked for.
-      yield* Effect.catchAll(settle, (error) =>
-        removeApiKey(key.apiKey.id).pipe(
-          Effect.catchAll(() =>
-            note(doubtful, { id: Option.some(key.apiKey.id), name: key.apiKey.name })
-          ),
-          Effect.zipRight(failing(error)),
-        ))
-      yield* warn(doubtful)
-      return { ...key, doubtful: yield* Ref.get(doubtful) }
+      const made = Effect.gen(function* () {
+        const key = yield* make
+        // A create that was slow to arrive may have made its key since it was last looked for.
+        yield* Effect.catchAllCause(settle, (cause) =>
+          discardApiKey(key.apiKey).pipe(
+            Effect.flatMap((left) =>
+              Ref.update(doubtful, (keys) => [...keys, ...left])
+            ),
+            Effect.zipRight(
+              Either.match(Cause.failureOrCause(cause), {
+                onLeft: failing,
+                onRight: Effect.failCause,
+              }),
+            ),
+          ))
+        yield* warn(doubtful)
+        return { ...key, doubtful: yield* Ref.get(doubtful) }
+      })
+      const settleOrWarn = Effect.zipRight(
+        Effect.catchAllCause(settle, () => Effect.void),
+        warn(doubtful),
+      )
+      return yield* onUnseenEnd(restore, settleOrWarn)(made)
     })))
 
 interface FailedCreate {
@@ -120,8 +141,8 @@ const attempt = (
   doubtful: Ref.Ref<ReadonlyArray<LeftBehind>>,
 ): Effect.Effect<Omit<MarkedKey, "doubtful">, FailedCreate, HttpClient | Credentials> =>
   Effect.gen(function* () {
-    const name = formatMarked(input.name, input.mark(yield* drawNonce))
     const sentAt = yield* Clock.currentTimeMillis
+    const name = formatMarked(input.name, input.mark(yield* drawNonce, sentAt))
     const exit = yield* Effect.exit(
       restore(createApiKey({ name, serviceAccountId: input.serviceAccountId })),
     )

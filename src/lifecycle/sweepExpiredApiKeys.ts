@@ -15,6 +15,9 @@ import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
 import { getApiKey } from "../endpoints/getApiKey.ts"
 import { listApiKeys } from "../endpoints/listApiKeys.ts"
+import { durationProblem } from "../transport/durationProblem.ts"
+import { execute } from "../transport/execute.ts"
+import { refuse } from "../transport/request.ts"
 import { parseMarked } from "./mark.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 
@@ -35,7 +38,8 @@ export interface SweepOptions {
  * anew before it is deleted. One deletion after the other; two requests for each key.
  *
  * Needs the role ORG_ADMIN. Fails like `listApiKeys` and `deleteApiKey`, at the first key that
- * cannot be deleted; run it again to go on.
+ * cannot be deleted; run it again to go on. A `lease` that makes no sense is refused with
+ * `InvalidRequest`.
  *
  * @example
  * ```ts
@@ -51,7 +55,12 @@ export interface SweepOptions {
 export const sweepExpiredApiKeys = (
   options: SweepOptions = {},
 ): Stream.Stream<ApiKey, ApiKeyError, HttpClient | Credentials> => {
-  const lease = Duration.toMillis(options.lease ?? "10 minutes")
+  const { lease: given = "10 minutes" } = options
+  const problem = durationProblem(given, { zero: true, infinite: true })
+  if (Option.isSome(problem)) {
+    return Stream.fromEffect(execute<never>("listApiKeys", refuse("lease", problem.value)))
+  }
+  const lease = Duration.toMillis(given)
   const isExpiredNow = (apiKey: ApiKey) =>
     Effect.map(Clock.currentTimeMillis, (now) => isExpired(apiKey, now, lease))
   return listApiKeys({ serviceAccountId: options.serviceAccountId }).pipe(

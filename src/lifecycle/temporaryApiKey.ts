@@ -4,22 +4,30 @@
  * @module
  */
 import type { HttpClient } from "@effect/platform/HttpClient"
-import * as Clock from "effect/Clock"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { CreatedApiKey } from "../ApiKey.ts"
+import type { ApiKey, CreatedApiKey } from "../ApiKey.ts"
 import type { Credentials } from "../Credentials.ts"
 import type { CreateApiKeyInput } from "../endpoints/createApiKey.ts"
+import { durationProblem } from "../transport/durationProblem.ts"
+import { boundCalls } from "./boundCalls.ts"
 import { checkMarkable, refuseCreate } from "./checkMarkable.ts"
 import { createMarked } from "./createMarked.ts"
+import { discardAndFail, discardOrWarn } from "./discardApiKey.ts"
+import { failIfOverdue } from "./failIfOverdue.ts"
 import { type ApiKeyNotCreated, warnOfLeftBehind } from "./LeftBehind.ts"
+import { onUnseenEnd } from "./onUnseenEnd.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 
 /** What {@link temporaryApiKey} makes. */
 export interface TemporaryApiKeyInput extends CreateApiKeyInput {
-  /** After how long `sweepExpiredApiKeys` may delete it, in use or not; at most 1,000 years. */
+  /**
+   * After how long `sweepExpiredApiKeys` may delete it, in use or not, counted from when its create
+   * was about to be sent; above zero, and at most 1,000 years.
+   */
   readonly expiresIn: Duration.DurationInput
 }
 
@@ -29,11 +37,16 @@ export interface TemporaryApiKeyInput extends CreateApiKeyInput {
  * Its name is `name [expires 2026-01-01T00:00:00Z 1a2b3c4d]`, 41 characters longer than `name`: a
  * process that is killed leaves it behind, and `sweepExpiredApiKeys` deletes it once that time has
  * come. The key itself works until it is deleted. As with `createApiKeyOnce`, a lost answer leaves
- * no second key. The deletion is retried as the `RetryPolicy` says, and a key that is gone already
- * is no failure; if it fails for good, a warning with the key's id is logged.
+ * no second key, and neither does an interruption or a defect. What is handed out has more than half
+ * of `expiresIn` ahead of it: a key that took longer to make is deleted, and the call fails.
  *
- * Needs the role ORG_ADMIN. Fails with `ApiKeyNotCreated`; a `name` that ends like a mark and an
- * `expiresIn` that is not positive are refused with `InvalidRequest` as the cause.
+ * The deletion is retried as the `RetryPolicy` says, for 10 minutes at most where that has no
+ * deadline, and a key that is gone already is no failure; if it fails for good, a warning with the
+ * key's id is logged.
+ *
+ * Needs the role ORG_ADMIN. Fails with `ApiKeyNotCreated`. Its `cause` is a `TransportError` with
+ * reason `"Timeout"` where the key took too long, and `InvalidRequest` where `name` ends like a mark
+ * or `expiresIn` makes no sense.
  *
  * @example
  * ```ts
@@ -56,34 +69,43 @@ export interface TemporaryApiKeyInput extends CreateApiKeyInput {
 export const temporaryApiKey = (
   input: TemporaryApiKeyInput,
 ): Effect.Effect<CreatedApiKey, ApiKeyNotCreated, HttpClient | Credentials | Scope.Scope> => {
-  const lifetime = Duration.toMillis(input.expiresIn)
+  const isAllowed = isLifetime(input.expiresIn)
+  const lifetime = isAllowed ? Duration.toMillis(input.expiresIn) : 0
   const make = Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      createMarked(
-        { ...input, mark: (nonce) => ({ _tag: "Expires", at: now + lifetime, nonce }) },
-        restore,
-      )).pipe(
-        Effect.map(({ apiKey, secret }) => ({ apiKey, secret })),
-        Effect.tap(({ apiKey }) =>
-          Effect.addFinalizer(() =>
-            Effect.catchAll(
-              removeApiKey(apiKey.id),
-              ({ message }) =>
-                warnOfLeftBehind(`a temporary key is left for the sweep: ${message}`, {
-                  id: Option.some(apiKey.id),
-                  name: apiKey.name,
-                }),
-            )
-          )
+    Effect.flatMap(
+      createMarked({
+        ...input,
+        mark: (nonce, sentAt) => ({ _tag: "Expires", at: sentAt + lifetime, nonce }),
+      }, restore),
+      ({ apiKey, secret, sentAt }) =>
+        failIfOverdue(sentAt, lifetime / 2, "not made within half of expiresIn").pipe(
+          Effect.catchAll((cause) => discardAndFail(apiKey, cause)),
+          onUnseenEnd(restore, discardOrWarn(apiKey, "an expired key may be left for the sweep")),
+          Effect.zipRight(Effect.addFinalizer(() => giveBack(apiKey))),
+          Effect.as({ apiKey, secret }),
         ),
-      )
+    )
   )
   return Effect.zipRight(
     checkMarkable(input),
-    lifetime > 0 && lifetime <= Duration.toMillis(longest)
-      ? make
-      : refuseCreate("expiresIn", "must be positive and at most 1,000 years"),
+    isAllowed ? make : refuseCreate("expiresIn", "must be positive and at most 1,000 years"),
   ).pipe(Effect.withSpan("ApiKeys.temporaryApiKey", { captureStackTrace: false }))
 }
 
 const longest = Duration.days(365_000)
+
+const isLifetime = (expiresIn: Duration.DurationInput): boolean =>
+  Option.isNone(durationProblem(expiresIn, { zero: false, infinite: false })) &&
+  Duration.lessThanOrEqualTo(expiresIn, longest)
+
+const giveBack = ({ id, name }: ApiKey): Effect.Effect<void, never, HttpClient | Credentials> =>
+  Effect.catchAllCause(boundCalls(removeApiKey(id)), (cause) => {
+    const why = Option.match(Cause.failureOption(cause), {
+      onNone: () => "its deletion broke with a defect",
+      onSome: ({ message }) => message,
+    })
+    return warnOfLeftBehind(`a temporary key is left for the sweep: ${why}`, {
+      id: Option.some(id),
+      name,
+    })
+  })

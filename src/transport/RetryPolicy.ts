@@ -13,7 +13,9 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
+import { type AllowedDurations, durationProblem } from "./durationProblem.ts"
 import { operations } from "./operation.ts"
+import { wholeMillis } from "../waiting/wholeMillis.ts"
 
 /** What a {@link RetryPolicy} holds. */
 export interface RetryPolicyService {
@@ -36,11 +38,11 @@ export interface RetryPolicyService {
 export interface RetryPolicyOptions {
   /** Any Schedule; {@link RetryPolicy.backoff} by default. */
   readonly schedule?: Schedule.Schedule<unknown, ApiKeyError> | undefined
-  /** 30 seconds by default. */
+  /** 30 seconds by default; above zero. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
-  /** 60 seconds by default. */
+  /** 60 seconds by default; zero waits for none. */
   readonly maxRetryAfter?: Duration.DurationInput | undefined
-  /** None by default. */
+  /** None by default; above zero. */
   readonly deadline?: Duration.DurationInput | undefined
   /**
    * Sends a create again after lost answers and server errors too, as other operations are. Each
@@ -53,11 +55,11 @@ export interface RetryPolicyOptions {
 export interface BackoffOptions {
   /** The bound of the first delay; 250 milliseconds by default. */
   readonly base?: Duration.DurationInput | undefined
-  /** What the bound is multiplied by from delay to delay; 2 by default. */
+  /** What the bound is multiplied by from delay to delay; 2 by default; above 0. */
   readonly factor?: number | undefined
   /** The bound of every delay; 10 seconds by default. */
   readonly cap?: Duration.DurationInput | undefined
-  /** Requests in all, the first included; 5 by default. */
+  /** Requests in all, the first included; 5 by default. `Infinity` never gives up. */
   readonly attempts?: number | undefined
 }
 
@@ -85,13 +87,25 @@ const RetryPolicyReference: Context.ReferenceClass<
  * ```
  */
 export class RetryPolicy extends RetryPolicyReference {
-  /** The default policy, changed where an option says so. */
+  /**
+   * The default policy, changed where an option says so. Throws a `RangeError` that names an option
+   * which makes no sense.
+   */
   static make(options: RetryPolicyOptions = {}): RetryPolicyService {
     return {
       schedule: options.schedule ?? RetryPolicy.backoff(),
-      attemptTimeout: Duration.decode(options.attemptTimeout ?? "30 seconds"),
-      maxRetryAfter: Duration.decode(options.maxRetryAfter ?? "60 seconds"),
-      deadline: Option.map(Option.fromNullable(options.deadline), Duration.decode),
+      attemptTimeout: checked("make: attemptTimeout", options.attemptTimeout ?? "30 seconds", {
+        zero: false,
+        infinite: true,
+      }),
+      maxRetryAfter: checked("make: maxRetryAfter", options.maxRetryAfter ?? "60 seconds", {
+        zero: true,
+        infinite: true,
+      }),
+      deadline: Option.map(
+        Option.fromNullable(options.deadline),
+        (deadline) => checked("make: deadline", deadline, { zero: false, infinite: true }),
+      ),
       repeatCreateAcceptingDuplicates: options.repeatCreateAcceptingDuplicates ?? false,
     }
   }
@@ -104,20 +118,43 @@ export class RetryPolicy extends RetryPolicyReference {
     return RetryPolicy.make({ schedule: Schedule.stop })
   }
 
-  /** Exponential backoff with full jitter: each delay is drawn from zero to a growing bound. */
+  /**
+   * Exponential backoff with full jitter: each delay is drawn from zero to a growing bound. Throws a
+   * `RangeError` that names an option which makes no sense.
+   */
   static backoff(options: BackoffOptions = {}): Schedule.Schedule<number> {
+    const { attempts = 5, factor = 2 } = options
     const bounds = {
-      base: Duration.decode(options.base ?? "250 millis"),
-      factor: options.factor ?? 2,
-      cap: Duration.decode(options.cap ?? "10 seconds"),
+      base: checked("backoff: base", options.base ?? "250 millis", { zero: true, infinite: false }),
+      factor,
+      cap: checked("backoff: cap", options.cap ?? "10 seconds", { zero: true, infinite: true }),
     }
-    return Schedule.recurs((options.attempts ?? 5) - 1).pipe(
+    if (!(factor > 0 && Number.isFinite(factor))) {
+      throw refusal("backoff: factor", "must be a finite number above 0")
+    }
+    if (!(attempts >= 1 && (Number.isSafeInteger(attempts) || attempts === Infinity))) {
+      throw refusal("backoff: attempts", "must be a whole number, 1 or more, or Infinity")
+    }
+    return Schedule.recurs(attempts - 1).pipe(
       Schedule.modifyDelayEffect((retry) =>
         Effect.map(Random.next, (random) => Duration.times(backoffBound(bounds, retry), random))
       ),
     )
   }
 }
+
+const checked = (
+  option: string,
+  input: Duration.DurationInput,
+  allowed: AllowedDurations,
+): Duration.Duration => {
+  const problem = durationProblem(input, allowed)
+  if (Option.isSome(problem)) throw refusal(option, problem.value)
+  return Duration.decode(input)
+}
+
+const refusal = (option: string, problem: string): RangeError =>
+  new RangeError(`RetryPolicy.${option} ${problem}`)
 
 /** The longest delay before retry number `retry`, which counts from 0. */
 export const backoffBound = (
@@ -197,9 +234,7 @@ export const retrySchedule = (
     Schedule.passthrough,
     Schedule.whileInput((failed: FailedAttempt) => mayRepeat(policy, operation, failed)),
     Schedule.modifyDelayEffect((failed, delay) => {
-      const longer = Duration.max(delay, leastWait(failed.retryAfter))
-      // Clocks count whole milliseconds; rounded up, so that no wait falls short.
-      const wait = Duration.millis(Math.ceil(Duration.toMillis(longer)))
+      const wait = wholeMillis(Duration.max(delay, leastWait(failed.retryAfter)))
       return Effect.as(onRetry(failed, wait), wait)
     }),
   )

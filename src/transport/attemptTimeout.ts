@@ -13,6 +13,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import { AttemptWait, type AttemptWaitService } from "./AttemptWait.ts"
 import { monotonicMillis } from "../waiting/monotonic.ts"
+import { wholeMillis } from "../waiting/wholeMillis.ts"
 
 /** How an attempt is bounded, and who is told of it. */
 export interface AttemptOptions<A, E, R> {
@@ -70,12 +71,12 @@ export const withAttemptTimeout = <A, E, R>(
     let isInterrupted = false
     let isTimedOut = false
     const endAfter = (
-      millis: number,
+      wait: Duration.Duration,
       work: Fiber.RuntimeFiber<unknown, unknown>,
     ): Effect.Effect<void> =>
-      Effect.flatMap(clock.sleep(Duration.millis(millis)), () => {
-        const left = Math.ceil(Duration.toMillis(duration) - active())
-        if (left > 0) return endAfter(left, work)
+      Effect.flatMap(clock.sleep(wholeMillis(wait)), () => {
+        const left = Duration.toMillis(duration) - active()
+        if (left > 0) return endAfter(Duration.millis(left), work)
         isTimedOut = true
         return Fiber.interruptFork(work)
       })
@@ -134,7 +135,7 @@ export const withAttemptTimeout = <A, E, R>(
         Effect.forkDaemon(Effect.interruptible(own)),
         (work) =>
           Effect.flatMap(
-            Effect.forkDaemon(Effect.interruptible(endAfter(Duration.toMillis(duration), work))),
+            Effect.forkDaemon(Effect.interruptible(endAfter(duration, work))),
             (timer) =>
               Effect.flatMap(
                 Effect.exit(restore(Effect.async<A, E>((resume) => {

@@ -32,7 +32,8 @@ import {
 } from "./metrics.ts"
 import { operations } from "./operation.ts"
 import { redactor } from "./redact.ts"
-import { bearer, type Call, makeRequest, type Refusal, withToken } from "./request.ts"
+import { bearer, type Call, makeRequest, type Refusal, refuse, withToken } from "./request.ts"
+import { MaxResponseBytes } from "./response.ts"
 import {
   type FailedAttempt,
   RetryPolicy,
@@ -41,6 +42,7 @@ import {
 } from "./RetryPolicy.ts"
 import { makeSendings } from "./sendings.ts"
 import { withRedactedDefects } from "./shield.ts"
+import { wholeMillis } from "../waiting/wholeMillis.ts"
 
 /** Carries out a call, or fails with the refusal of its input before anything is sent. */
 export const execute = <A>(
@@ -70,15 +72,22 @@ export const execute = <A>(
           origin: undefined,
           status: undefined,
         }
-        const call = Either.isLeft(input)
-          ? Effect.fail(refused(stateOf(progress), input.left))
-          : withRetries(attempt(input.right, context, policy, progress), policy, progress)
+        const accepted = Either.flatMap(input, checkMaxBytes(context))
+        const call = Either.isLeft(accepted)
+          ? Effect.fail(refused(stateOf(progress), accepted.left))
+          : withRetries(attempt(accepted.right, context, policy, progress), policy, progress)
         return Effect.onExit(
           Effect.mapError(withDeadline(call, policy, progress), ({ error }) => error),
           (exit) => Effect.sync(() => describeEnd(progress, exit)),
         )
       }),
   )
+
+const checkMaxBytes =
+  (context: Context.Context<never>) => <A>(call: Call<A>): Either.Either<Call<A>, Refusal> =>
+    Context.get(context, MaxResponseBytes) >= 0
+      ? Either.right(call)
+      : refuse("MaxResponseBytes", "must be a number of bytes, 0 or more")
 
 // Of one call, written by its own fiber alone.
 interface Progress {
@@ -251,7 +260,7 @@ const withDeadline = <A>(
     onSome: (duration) =>
       // In a finalizer, and wherever else nothing may be interrupted, it must still end the call.
       Effect.timeoutFail(Effect.interruptible(call), {
-        duration,
+        duration: wholeMillis(duration),
         onTimeout: () => {
           const what = `no success within ${Duration.format(duration)}`
           return lost(stateOf(progress), "Timeout", what, progress.isSent)

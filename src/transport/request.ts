@@ -11,6 +11,7 @@ import type { Operation } from "../ApiKeyError.ts"
 import {
   type CredentialsService,
   isHeaderText,
+  isLimit,
   notHeaderText,
   parseBaseUrl,
 } from "../Credentials.ts"
@@ -77,6 +78,9 @@ export const makeRequest = <A>(
   const baseUrl = parseBaseUrl(credentials.baseUrl)
   if (Either.isLeft(baseUrl)) return refuse("baseUrl", baseUrl.left)
   if (!isHeaderText(token)) return refuse("token", notHeaderText)
+  if (credentials.limit !== undefined && !isLimit(credentials.limit)) {
+    return refuse("limit", "must be a number of requests a second above 0")
+  }
   const shown = {
     id: call.id,
     serviceAccountId: call.query?.["service_account_id"],

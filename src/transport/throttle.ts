@@ -20,6 +20,7 @@ import { makeLine } from "../waiting/line.ts"
 import { timeThrottleWait } from "./metrics.ts"
 import { currentMonotonicMillis } from "../waiting/monotonic.ts"
 import { type Taken, ThrottleStore } from "./ThrottleStore.ts"
+import { wholeMillis } from "../waiting/wholeMillis.ts"
 
 /** Options of {@link throttled}. */
 export interface ThrottleOptions {
@@ -113,9 +114,10 @@ export const throttledByStore = (
             Effect.flatMap(
               Effect.uninterruptible(Effect.tap(store.take(bucket), note)),
               (taken) =>
-                taken._tag === "Taken"
-                  ? Effect.succeed(true)
-                  : Effect.zipRight(Effect.sleep(taken.retryAfter), takeToken(one, note)),
+                taken._tag === "Taken" ? Effect.succeed(true) : Effect.zipRight(
+                  Effect.sleep(wholeMillis(taken.retryAfter)),
+                  takeToken(one, note),
+                ),
             ),
         })
       // Only the time at the gate counts as waiting for it: the line for a token is another one.

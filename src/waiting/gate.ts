@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import { makeLine } from "./line.ts"
 import { currentMonotonicMillis } from "./monotonic.ts"
+import { wholeMillis } from "./wholeMillis.ts"
 
 /** One that comes to a gate. */
 export interface Entering {
@@ -58,7 +59,7 @@ export const makeGate = (limit: number): Gate => {
           wasShut = line.waiting() > 0
         })
         // The gate may be shut again meanwhile.
-        : Effect.zipRight(Effect.sleep(Duration.millis(Math.ceil(opensAt - now))), untilOpen)
+        : Effect.zipRight(Effect.sleep(wholeMillis(Duration.millis(opensAt - now))), untilOpen)
     },
   )
 

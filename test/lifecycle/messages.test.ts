@@ -10,6 +10,7 @@ import {
   InvalidRequest,
   type RotationFailedReason,
   temporaryApiKey,
+  type TemporaryApiKeyInput,
 } from "../../src/mod.ts"
 import { redactor } from "../../src/transport/redact.ts"
 import { notCreated } from "../../src/lifecycle/LeftBehind.ts"
@@ -111,6 +112,27 @@ describe("an input that is refused before anything is sent says why", () => {
         message: `no key was handed out: createApiKey: ${reason}. Nothing is left behind`,
         cause: { _tag: "InvalidRequest", field: "name", attempts: 0 },
       })
+      expect(sent).toEqual([])
+    }))
+
+  const inputs = [
+    ...[7, null, {}, []].map((name) => ["name", { name, serviceAccountId }] as const),
+    ...["", 7, null, undefined].map((id) =>
+      ["serviceAccountId", { name: "audit", serviceAccountId: id }] as const
+    ),
+  ]
+  it.effect.each(inputs)("where the %s is that of %j", ([field, input]) =>
+    Effect.gen(function* () {
+      // What a program that is not type-checked may give.
+      const given = { ...input, expiresIn: "1 hour" } as unknown as TemporaryApiKeyInput
+      for (const create of [createApiKeyOnce(given), temporaryApiKey(given)]) {
+        const error = yield* create.pipe(Effect.scoped, Effect.provide(services), Effect.flip)
+        expect(error).toMatchObject({
+          _tag: "ApiKeyNotCreated",
+          leftBehind: [],
+          cause: { _tag: "InvalidRequest", field, attempts: 0 },
+        })
+      }
       expect(sent).toEqual([])
     }))
 

@@ -4,9 +4,11 @@ import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as fc from "fast-check"
 import type * as Emulator from "../../src/emulator/mod.ts"
 import { parseMarked } from "../../src/lifecycle/mark.ts"
 import { deleteApiKey, sweepExpiredApiKeys, temporaryApiKey } from "../../src/mod.ts"
@@ -148,7 +150,135 @@ describe("temporaryApiKey", () => {
       }))
   }
 
-  for (const expiresIn of [0, -5, Duration.infinity]) {
+  /** What is handed out at the end of these faults, or the failure, and what is left of keys then. */
+  const slowly = (faults: Emulator.FaultPlan, expiresIn: Duration.DurationInput) =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({ faults })
+      const isOld = ({ id }: { readonly id: string }) => id === organization.old.id
+      return yield* temporaryApiKey(input(organization, expiresIn)).pipe(
+        Effect.either,
+        Effect.bindTo("result"),
+        Effect.bind("now", () => Clock.currentTimeMillis),
+        Effect.bind(
+          "left",
+          () => Effect.map(organization.keys, (keys) => keys.filter((key) => !isOld(key))),
+        ),
+        Effect.bind("swept", () => Stream.runCount(sweepExpiredApiKeys())),
+        Effect.scoped,
+        Effect.provide(organization.access()),
+      )
+    })
+
+  const expiryOf = ({ name }: { readonly name: string }): number => {
+    const mark = Option.getOrUndefined(parseMarked(name).mark)
+    return mark?._tag === "Expires" ? mark.at : NaN
+  }
+
+  test("counts its time from the attempt that made it, after two that timed out", () =>
+    Effect.gen(function* () {
+      const { left, now, result, swept } = yield* slowly([
+        { operation: "createApiKey", calls: [1, 2], answerDelay: "40 seconds" },
+      ], "45 seconds")
+      const { apiKey } = yield* result
+      expect(left).toEqual([apiKey])
+      expect(swept).toBe(0)
+      expect(now - Date.UTC(2026, 0, 1)).toBeGreaterThan(60_000)
+      expect(expiryOf(apiKey)).toBe(Math.ceil((now + 45_000) / 1000) * 1000)
+    }))
+
+  test("is handed out as long as more than half of its time is left", () =>
+    Effect.gen(function* () {
+      const { left, result } = yield* slowly([
+        { operation: "createApiKey", answerDelay: "9999 millis" },
+      ], "20 seconds")
+      expect(left).toEqual([(yield* result).apiKey])
+    }))
+
+  const tooSlow: ReadonlyArray<readonly [string, Emulator.FaultPlan]> = [
+    ["its answer took half of its time", [
+      { operation: "createApiKey", answerDelay: "10 seconds" },
+    ]],
+    ["its answer came after it had expired", [
+      { operation: "createApiKey", answerDelay: "25 seconds" },
+    ]],
+    ["it took as long to look once more for a lost one", [
+      { operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } },
+      { operation: "listApiKeys", calls: 2, delay: "12 seconds" },
+    ]],
+  ]
+  for (const [why, faults] of tooSlow) {
+    test(`is deleted, and not handed out, where ${why}`, () =>
+      Effect.gen(function* () {
+        const { left, result } = yield* slowly(faults, "20 seconds")
+        expect(yield* Effect.flip(result)).toMatchObject({
+          _tag: "ApiKeyNotCreated",
+          leftBehind: [],
+          cause: {
+            _tag: "TransportError",
+            reason: "Timeout",
+            operation: "createApiKey",
+            mayHaveApplied: false,
+            message: expect.stringContaining("not made within half of expiresIn"),
+          },
+        })
+        expect(left).toEqual([])
+      }))
+  }
+
+  test("is told where it took too long and cannot be deleted", () =>
+    Effect.gen(function* () {
+      const { left, result } = yield* slowly([
+        { operation: "createApiKey", answerDelay: "11 seconds" },
+        { operation: "deleteApiKey", fault: { _tag: "Respond", status: 403 } },
+      ], "20 seconds")
+      expect((yield* Effect.flip(result)).leftBehind)
+        .toEqual(left.map(({ id, name }) => ({ id: Option.some(id), name })))
+      expect(left.length).toBe(1)
+    }))
+
+  it("has half of its time ahead of it, or is gone, whatever is slow or lost", () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.record({
+            operation: fc.constantFrom("createApiKey", "listApiKeys", "deleteApiKey"),
+            calls: fc.integer({ min: 1, max: 3 }),
+            delay: fc.integer({ min: 0, max: 35_000 }),
+            answerDelay: fc.integer({ min: 0, max: 35_000 }),
+          }),
+          { maxLength: 6 },
+        ),
+        fc.integer({ min: 1, max: 90_000 }),
+        async (faults, expiresIn) => {
+          const { left, now, result } = await Effect.runPromise(
+            inVirtualTime(slowly(faults, expiresIn)),
+          )
+          if (Either.isRight(result)) {
+            expect(left).toEqual([result.right.apiKey])
+            expect(expiryOf(result.right.apiKey) - now).toBeGreaterThan(expiresIn / 2)
+          } else {
+            expect(left.length).toBeLessThanOrEqual(result.left.leftBehind.length)
+          }
+        },
+      ),
+      { numRuns: 40 },
+    ))
+
+  const senseless: ReadonlyArray<unknown> = [
+    0,
+    -5,
+    NaN,
+    Infinity,
+    "-5 minutes",
+    "soon",
+    -5n,
+    [-1, 0],
+    null,
+    {},
+  ]
+  for (const given of senseless) {
+    // From JavaScript, anything can come.
+    const expiresIn = given as Duration.DurationInput
     test(`refuses to expire in ${String(expiresIn)} before anything is sent`, () =>
       Effect.gen(function* () {
         const organization = yield* makeOrganization()

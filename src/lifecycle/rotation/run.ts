@@ -27,6 +27,7 @@ import type { Following } from "../followingCredentials.ts"
 import { type LeftBehind, redactInUse } from "../LeftBehind.ts"
 import type { ListAccount } from "./listAccount.ts"
 import { redactor } from "../../transport/redact.ts"
+import { wholeMillis } from "../../waiting/wholeMillis.ts"
 import { removeApiKey } from "../removeApiKey.ts"
 import type { RotateApiKeyOptions, Rotation } from "./Rotation.ts"
 import { nextStep, type Plan, type Step } from "./decide.ts"
@@ -129,7 +130,7 @@ const longestSleep = 2 ** 31 - 1
 const sleepUntil = (until: number): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     now >= until ? Effect.void : Effect.zipRight(
-      Effect.sleep(Duration.millis(Math.min(until - now, longestSleep))),
+      Effect.sleep(wholeMillis(Duration.millis(Math.min(until - now, longestSleep)))),
       sleepUntil(until),
     ))
 

@@ -1,0 +1,20 @@
+/**
+ * Bound the calls that nothing can interrupt.
+ *
+ * @module
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { RetryPolicy, withRetryPolicy } from "../transport/RetryPolicy.ts"
+
+/**
+ * Gives each call a deadline of 10 minutes, where the RetryPolicy has none: for clean-up, which must
+ * come to its end although a token never comes or a schedule never stops.
+ */
+export const boundCalls = <A, E, R>(calls: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(RetryPolicy, (policy) =>
+    withRetryPolicy({
+      ...policy,
+      deadline: Option.orElseSome(policy.deadline, () => Duration.minutes(10)),
+    })(calls))

@@ -1,0 +1,29 @@
+/**
+ * Hand out no key that a sweep may take for left behind.
+ *
+ * @module
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { ApiKeyError } from "../ApiKeyError.ts"
+import { lost } from "../transport/failure.ts"
+
+/** Fails with what was not done in time where so many milliseconds have passed. */
+export const failIfOverdue = (
+  sentAt: number,
+  longestMillis: number,
+  what: string,
+): Effect.Effect<void, ApiKeyError> =>
+  Effect.flatMap(
+    Clock.currentTimeMillis,
+    (now) =>
+      now - sentAt < longestMillis ? Effect.void : Effect.fail(
+        lost(
+          { operation: "createApiKey", attempts: 1, mayHaveApplied: false },
+          "Timeout",
+          what,
+          false,
+        )
+          .error,
+      ),
+  )
