@@ -141,7 +141,8 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
     const identifiers = Identifiers.make(options.seed ?? "emulator")
     const chances = new PCGRandom(Hash.string(`chances of ${options.seed ?? "emulator"}`))
     const organization = Organization.make(identifiers)
-    const seeded = seed(organization, identifiers, options, yield* Microseconds.now)
+    const began = yield* Microseconds.now
+    const seeded = seed(organization, identifiers, options, began)
     const log = RequestLog.make(options.logSize ?? Infinity)
     // What is done to the plan later changes nothing.
     const faults = yield* orDie(FaultPlan.check(options.faults ?? []))
@@ -152,6 +153,7 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
       identifiers,
       log,
       options,
+      began,
       nextFault: (operation) => nextFault(operation),
     })
     const httpApp = Connections.served(app)

@@ -95,6 +95,13 @@ export interface EmulatorOptions {
   readonly overMaxPageSize?: "clamp" | "refuse" | undefined
   /** Unknown: how the last page says that it is the last; `omit-next-page` by default. */
   readonly lastPage?: "omit-pagination" | "omit-next-page" | "empty-next-page" | undefined
+  /**
+   * Unknown: how far lists are behind, like `"2 seconds"`; by default not at all. Each page of a
+   * list without an `as_of_time` then shows the keys, and their names, of so long ago, but never
+   * less than the organization began with. All else sees the present: get, update, delete, tokens,
+   * and lists as of a time.
+   */
+  readonly listLag?: Duration.DurationInput | undefined
   /** Unknown: what filtering by an unknown service account gives; `empty` by default. */
   readonly unknownServiceAccountFilter?: "empty" | "not-found" | undefined
   /** Unknown: the bodies of errors, undocumented for most statuses; `status` by default. */
@@ -126,6 +133,7 @@ const CheckedOptions = Schema.Struct({
   logSize: Schema.optional(Check.unbounded(0)),
   defaultPageSize: Schema.optional(Check.wholeNumber(1)),
   maxPageSize: Schema.optional(Check.unbounded(1)),
+  listLag: Schema.optional(Check.anyDuration),
 }).annotations({ description: "an object" })
 
 /** Checks options, or says which of them is wrong and what is allowed there. */

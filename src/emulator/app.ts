@@ -31,6 +31,8 @@ export interface AppState {
   readonly log: RequestLog.RequestLog
   readonly nextFault: (operation: Operation) => FaultRule | undefined
   readonly options: EmulatorOptions
+  /** When the organization began. */
+  readonly began: Microseconds.Microseconds
 }
 
 /** Makes the app. It fails where the connection is to break. */
@@ -123,9 +125,9 @@ interface Question {
 
 /** Answers a request to an operation: who, how often, what they may, and then the operation. */
 const makeAnswer = (
-  { identifiers, options, organization }: AppState,
+  { began, identifiers, options, organization }: AppState,
 ): (question: Question) => Reply.Reply => {
-  const handlers = Handlers.make(organization, identifiers, options)
+  const handlers = Handlers.make(organization, identifiers, options, began)
   const identify = authenticate(
     organization,
     identifiers,

@@ -105,6 +105,12 @@ const latency = duration(
   "A wait before every answer, by default none.",
 )
 
+const listLag = duration(
+  "list-lag",
+  Check.anyDuration,
+  "How far lists are behind, by default not at all.",
+)
+
 const seed = Options.text("seed").pipe(
   Options.withDescription(
     'Repeats ids, secrets, page tokens and the chances of faults; "emulator" by default.',
@@ -209,16 +215,26 @@ const serverLayer = (port: number) =>
 
 const command = Command.make(
   "api-keys-emulator",
-  { faults, keys, latency, limit, limitStatus, oldest, port, quiet, seed, serviceAccounts },
-  ({ faults, keys, latency, limit, limitStatus, oldest, port, quiet, seed, serviceAccounts }) =>
+  {
+    faults,
+    keys,
+    latency,
+    limit,
+    limitStatus,
+    listLag,
+    oldest,
+    port,
+    quiet,
+    seed,
+    serviceAccounts,
+  },
+  ({ latency, limit, limitStatus, listLag, oldest, port, quiet, ...same }) =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make({
-        faults,
-        keys,
+        ...same,
         latency: Option.getOrUndefined(latency),
+        listLag: Option.getOrUndefined(listLag),
         oldest: Option.getOrUndefined(oldest),
-        seed,
-        serviceAccounts,
         rateLimit: limit === 0 ? "none" : { limit, status: limitStatus },
         logSize: 1000,
         ...(quiet ? {} : { onRequest: (request) => Console.log(logLine(request)) }),

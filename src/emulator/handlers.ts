@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Decode from "./decode.ts"
@@ -44,17 +45,19 @@ const replyWith = <A>(
 ): Reply.Reply =>
   Either.match(result, { onLeft: (reply) => reply, onRight: (value) => Reply.json(body(value)) })
 
-/** The handler of each operation. */
+/** The handler of each operation of an organization that began at an instant. */
 export const make = (
   organization: Organization,
   identifiers: Identifiers,
   options: EmulatorOptions,
+  began: Microseconds.Microseconds,
 ): Readonly<Record<Definition.Operation, Handler>> => {
   const listQuery = Decode.part(Definition.listApiKeys.urlParamsSchema)
   const createBody = Decode.jsonBody(Definition.createApiKey.payloadSchema)
   const updateBody = Decode.jsonBody(Definition.updateApiKey.payloadSchema)
   const getPath = Decode.part(Definition.getApiKey.pathSchema)
   const updatePath = Decode.part(Definition.updateApiKey.pathSchema)
+  const shownAt = lagging(options.listLag ?? 0, began)
   const deletePath = Decode.part(Definition.deleteApiKey.pathSchema)
 
   return {
@@ -103,7 +106,7 @@ export const make = (
         encode,
       ),
 
-    listApiKeys: ({ fault, query }) =>
+    listApiKeys: ({ fault, now, query }) =>
       replyWith(
         Either.gen(function* () {
           const asked = yield* listQuery(query)
@@ -130,7 +133,11 @@ export const make = (
           if (fault?._tag === "EmptyPage") {
             return { api_keys: [], pagination: { next_page: token(cursor) } }
           }
-          const page = organization.list(bound, cursor, limit)
+          const page = organization.list(
+            { ...bound, asOfTime: bound.asOfTime ?? shownAt(now) },
+            cursor,
+            limit,
+          )
           return {
             api_keys: page.items.map(encode),
             pagination: pagination(
@@ -146,6 +153,17 @@ export const make = (
         (answer) => answer,
       ),
   }
+}
+
+/** The instant whose keys a list shows that names none; nothing for the present. */
+const lagging = (
+  lag: Duration.DurationInput,
+  began: Microseconds.Microseconds,
+): (now: Microseconds.Microseconds) => Microseconds.Microseconds | undefined => {
+  const micros = Duration.toMillis(lag) * 1000
+  if (micros === 0) return () => undefined
+  // The first change may share the instant of the beginning.
+  return (now) => Math.max(now - micros, began - 1)
 }
 
 const cursorOf = (

@@ -77,7 +77,7 @@ describe("the command", () => {
     for (
       const option of [
         ...["port", "keys", "oldest", "service-accounts", "limit", "limit-status", "latency"],
-        ...["seed", "faults", "quiet"],
+        ...["list-lag", "seed", "faults", "quiet"],
       ]
     ) {
       expect(help).toContain(`--${option}`)
@@ -156,6 +156,7 @@ describe("the command", () => {
       ...["-1", "0.5", "none"].map((wrong) => ["--limit", wrong, "must be a whole number from 0"]),
       ...["200", "600", "many"].map((wrong) => ["--limit-status", wrong, status]),
       ...["250", "-1 seconds", "a while"].map((wrong) => ["--latency", wrong, duration]),
+      ...["2", "-1 seconds"].map((wrong) => ["--list-lag", wrong, duration]),
       ...["400", "0 days", "-1 days", "36501 days"].map((wrong) => ["--oldest", wrong, oldest]),
     ])("%s %j", async (option = "", wrong = "", problem) => {
       expect(await outcome(start(option, wrong)))

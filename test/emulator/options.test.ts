@@ -196,6 +196,9 @@ describe("an option out of its bounds is refused by its name", () => {
     ...["soon", -1, "-1 seconds", NaN].map((wrong) =>
       ["latency", { latency: wrong }, `must be ${latency}`] as const
     ),
+    ...["soon", -1, NaN].map((wrong) =>
+      ["listLag", { listLag: wrong }, `must be ${latency}`] as const
+    ),
     ["logSize", { logSize: -1 }, "must be a whole number from 0 or Infinity"],
     ["defaultPageSize", { defaultPageSize: 0 }, "must be a whole number from 1"],
     ["maxPageSize", { maxPageSize: 0.5 }, "must be a whole number from 1 or Infinity"],
