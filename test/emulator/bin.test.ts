@@ -164,8 +164,14 @@ describe("the command", () => {
     })
 
     it.each([
-      ['[{}, { "call": 1 }]', "faults[1].call is unknown; allowed: operation, calls, chance,"],
-      ['[{ "calls": { "first": 1 } }]', "faults[0].calls.first is unknown; allowed: from, to"],
+      [
+        '[{}, { "call": 1 }]',
+        "faults[1].call is no such option, the nearest is calls; allowed: operation,",
+      ],
+      [
+        '[{ "calls": { "first": 1 } }]',
+        "faults[0].calls.first is no such option; allowed: from, to",
+      ],
       ['[{ "operation": "explode" }]', 'faults[0].operation must be "createApiKey", "getApiKey",'],
       ['{ "calls": 1 }', "faults must be a list of rules"],
       ["[\n{,}\n\u0007]", "must be JSON: SyntaxError: "],

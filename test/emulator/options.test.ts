@@ -187,7 +187,7 @@ describe("an option out of its bounds is refused by its name", () => {
     [
       "rateLimit.Status",
       { rateLimit: { Status: 503 } },
-      "is unknown; allowed: limit, window, algorithm, status, retryAfter",
+      "is no such option, the nearest is status; allowed: limit, window, algorithm, status, retryAfter",
     ],
     ["rateLimit", { rateLimit: "off" }, 'must be an object or "none"'],
     ...["400", 400, "0 days", "-1 days", "36501 days", Duration.infinity].map((wrong) =>
