@@ -6,6 +6,7 @@
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Hash from "effect/Hash"
@@ -98,9 +99,9 @@ export interface EmulatorService {
   readonly serviceAccounts: Effect.Effect<ReadonlyArray<Organization.ServiceAccount>>
   /** The keys that exist, the oldest first. */
   readonly apiKeys: Effect.Effect<ReadonlyArray<ApiKey>>
-  /** What has happened to keys through the API, the oldest first. */
+  /** What has happened to keys through the API, as far as it is kept, the oldest first. */
   readonly history: Effect.Effect<ReadonlyArray<KeyEvent>>
-  /** The requests that came, the oldest first. */
+  /** The requests that came, as far as they are kept, the oldest first. */
   readonly requests: Effect.Effect<ReadonlyArray<RequestLog.SeenRequest>>
   /** How many requests the rate limit refused. */
   readonly refused: Effect.Effect<number>
@@ -138,9 +139,14 @@ export class Emulator extends EmulatorTag {}
 export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService> =>
   Effect.gen(function* () {
     yield* orDie(Options.check(options))
+    // A list that lags shows what has ended since.
+    const kept = Duration.max(options.history ?? Duration.infinity, options.listLag ?? 0)
     const identifiers = Identifiers.make(options.seed ?? "emulator")
     const chances = new PCGRandom(Hash.string(`chances of ${options.seed ?? "emulator"}`))
-    const organization = Organization.make(identifiers)
+    const organization = Organization.make(identifiers, {
+      history: Duration.toMillis(kept) * 1000,
+      events: options.logSize,
+    })
     const began = yield* Microseconds.now
     const seeded = seed(organization, identifiers, options, began)
     const log = RequestLog.make(options.logSize ?? Infinity)
@@ -173,7 +179,10 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
       const secret = Redacted.make(identifiers.secretOf(key.id))
       return {
         serviceAccountId: ServiceAccountId(key.serviceAccountId),
-        role: organization.serviceAccounts.get(key.serviceAccountId)?.role ?? "NONE",
+        role: Option.match(organization.serviceAccount(key.serviceAccountId), {
+          onNone: () => "NONE",
+          onSome: ({ role }) => role,
+        }),
         apiKeyId: ApiKeyId(key.id),
         secret,
         credentials: Credentials.make({ token: secret, baseUrl: "https://emulator.invalid" }),
@@ -188,7 +197,7 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
       clusterAdmin: callerWith(seeded.clusterAdmin),
       withoutRole: callerWith(seeded.withoutRole),
       identityOf: (serviceAccountId) =>
-        Effect.fromNullable(organization.serviceAccounts.get(serviceAccountId)).pipe(
+        organization.serviceAccount(serviceAccountId).pipe(
           Effect.flatMap(() =>
             Effect.fromNullable(organization.keysOf(serviceAccountId)[0]).pipe(
               Effect.orElse(() => addKey({ serviceAccountId })),
@@ -197,15 +206,13 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
           Effect.map(callerWith),
         ),
       addServiceAccount: (account) =>
-        Effect.sync(() => {
-          const added = {
+        Effect.sync(() =>
+          organization.addServiceAccount({
             id: account?.id ?? identifiers.uuid(),
             name: account?.name ?? "a service account",
             role: account?.role ?? "NONE",
-          }
-          organization.addServiceAccount(added)
-          return added
-        }),
+          })
+        ),
       addApiKey: (options = {}) =>
         Effect.map(addKey(options), (key) => ({
           apiKey: describe(key),
@@ -215,16 +222,15 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
         Effect.map(Effect.suspend(() => orDie(FaultPlan.check(plan))), (checked) => {
           nextFault = FaultPlan.follow(checked, chances)
         }),
-      serviceAccounts: Effect.sync(() => [...organization.serviceAccounts.values()]),
+      serviceAccounts: Effect.sync(organization.serviceAccounts),
       apiKeys: Effect.sync(() => organization.keys().map(describe)),
-      history: Effect.sync(() =>
-        organization.events().map((event) => ({
+      history: Effect.map(Microseconds.now, (now) =>
+        organization.events(now).map((event) => ({
           ...event,
           at: Microseconds.toDateTime(event.at),
           apiKeyId: ApiKeyId(event.apiKeyId),
           serviceAccountId: ServiceAccountId(event.serviceAccountId),
-        }))
-      ),
+        }))),
       requests: Effect.sync(log.all),
       refused: Effect.sync(log.refused),
       clear: Effect.sync(() => {

@@ -17,7 +17,7 @@ import type { SeenRequest } from "./RequestLog.ts"
 
 /** A service account to begin with. */
 export interface ServiceAccountOptions {
-  /** A UUID; a new one by default. */
+  /** A UUID, which is shown in lower case; a new one by default. */
   readonly id?: string | undefined
   /** By default numbered, as in `service account 1`. */
   readonly name?: string | undefined
@@ -82,7 +82,13 @@ export interface EmulatorOptions {
   readonly latency?: Duration.DurationInput | undefined
   /** What goes wrong; by default nothing. */
   readonly faults?: FaultPlan | undefined
-  /** How many of the newest requests the log keeps; by default all. */
+  /**
+   * How long deleted keys, former names and events are kept, like `"1 hour"`, but never shorter
+   * than `listLag`; by default for ever. A list as of an earlier time is then refused with a 400, as
+   * CockroachDB refuses to read what it has collected.
+   */
+  readonly history?: Duration.DurationInput | undefined
+  /** How many of the newest requests, and events of the history, are kept; by default all. */
   readonly logSize?: number | undefined
   /** Runs after each request, for instance to log it. */
   readonly onRequest?: ((request: SeenRequest) => Effect.Effect<void>) | undefined
@@ -130,6 +136,7 @@ const CheckedOptions = Schema.Struct({
   rateLimit: Schema.optional(Schema.Union(RateLimitOptionsSchema, Schema.Literal("none"))),
   latency: Schema.optional(Check.anyDuration),
   faults: Schema.optional(FaultPlan),
+  history: Schema.optional(Check.anyDuration),
   logSize: Schema.optional(Check.unbounded(0)),
   defaultPageSize: Schema.optional(Check.wholeNumber(1)),
   maxPageSize: Schema.optional(Check.unbounded(1)),
