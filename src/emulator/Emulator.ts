@@ -82,7 +82,10 @@ export interface EmulatorService {
     serviceAccountId: string,
   ) => Effect.Effect<Identity, Cause.NoSuchElementException>
 
-  /** Adds a service account. */
+  /**
+   * Adds a service account; one whose id is taken, it replaces. Options that are wrong are a mistake
+   * in the program, here and below: the Effect dies as {@link make} says.
+   */
   readonly addServiceAccount: (
     options?: ServiceAccountOptions,
   ) => Effect.Effect<Organization.ServiceAccount>
@@ -136,9 +139,10 @@ export class Emulator extends EmulatorTag {}
  * Deno.serve({ hostname: "127.0.0.1", port: 8080 }, emulator.webHandler)
  * ```
  */
-export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService> =>
+export const make = (given: EmulatorOptions = {}): Effect.Effect<EmulatorService> =>
   Effect.gen(function* () {
-    yield* orDie(Options.check(options))
+    // A copy: what is done to the options later changes nothing.
+    const options = yield* orDie(() => Options.check(given))
     // A list that lags shows what has ended since.
     const kept = Duration.max(options.history ?? Duration.infinity, options.listLag ?? 0)
     const identifiers = Identifiers.make(options.seed ?? "emulator")
@@ -150,9 +154,7 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
     const began = yield* Microseconds.now
     const seeded = seed(organization, identifiers, options, began)
     const log = RequestLog.make(options.logSize ?? Infinity)
-    // What is done to the plan later changes nothing.
-    const faults = yield* orDie(FaultPlan.check(options.faults ?? []))
-    let nextFault = FaultPlan.follow(faults, chances)
+    let nextFault = FaultPlan.follow(options.faults ?? [], chances)
 
     const app = App.make({
       organization,
@@ -197,7 +199,8 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
       clusterAdmin: callerWith(seeded.clusterAdmin),
       withoutRole: callerWith(seeded.withoutRole),
       identityOf: (serviceAccountId) =>
-        organization.serviceAccount(serviceAccountId).pipe(
+        orDie(() => Options.checkId(serviceAccountId)).pipe(
+          Effect.flatMap(organization.serviceAccount),
           Effect.flatMap(() =>
             Effect.fromNullable(organization.keysOf(serviceAccountId)[0]).pipe(
               Effect.orElse(() => addKey({ serviceAccountId })),
@@ -205,21 +208,23 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
           ),
           Effect.map(callerWith),
         ),
-      addServiceAccount: (account) =>
-        Effect.sync(() =>
-          organization.addServiceAccount({
-            id: account?.id ?? identifiers.uuid(),
-            name: account?.name ?? "a service account",
-            role: account?.role ?? "NONE",
-          })
+      addServiceAccount: (options = {}) =>
+        Effect.map(
+          orDie(() => Options.checkServiceAccount(options)),
+          ({ id, name, role }) =>
+            organization.addServiceAccount({
+              id: id ?? identifiers.uuid(),
+              name: name ?? "a service account",
+              role: role ?? "NONE",
+            }),
         ),
       addApiKey: (options = {}) =>
-        Effect.map(addKey(options), (key) => ({
+        Effect.map(Effect.flatMap(orDie(() => Options.checkApiKey(options)), addKey), (key) => ({
           apiKey: describe(key),
           secret: Redacted.make(identifiers.secretOf(key.id)),
         })),
       setFaults: (plan) =>
-        Effect.map(Effect.suspend(() => orDie(FaultPlan.check(plan))), (checked) => {
+        Effect.map(orDie(() => FaultPlan.check(plan)), (checked) => {
           nextFault = FaultPlan.follow(checked, chances)
         }),
       serviceAccounts: Effect.sync(organization.serviceAccounts),
@@ -240,11 +245,13 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
     }
   })
 
-const orDie = <A>(checked: Either.Either<A, string>): Effect.Effect<A> =>
-  Either.match(checked, {
-    onLeft: (message) => Effect.die(new Cause.IllegalArgumentException(message)),
-    onRight: Effect.succeed,
-  })
+const orDie = <A>(check: () => Either.Either<A, string>): Effect.Effect<A> =>
+  Effect.suspend(() =>
+    Either.match(check(), {
+      onLeft: (message) => Effect.die(new Cause.IllegalArgumentException(message)),
+      onRight: Effect.succeed,
+    })
+  )
 
 const describe = (key: Organization.StoredKey): ApiKey => ({
   id: ApiKeyId(key.id),
