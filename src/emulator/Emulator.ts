@@ -6,6 +6,7 @@
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Hash from "effect/Hash"
@@ -81,7 +82,10 @@ export interface EmulatorService {
     serviceAccountId: string,
   ) => Effect.Effect<Identity, Cause.NoSuchElementException>
 
-  /** Adds a service account. */
+  /**
+   * Adds a service account; one whose id is taken, it replaces. Options that are wrong are a mistake
+   * in the program, here and below: the Effect dies as {@link make} says.
+   */
   readonly addServiceAccount: (
     options?: ServiceAccountOptions,
   ) => Effect.Effect<Organization.ServiceAccount>
@@ -98,9 +102,9 @@ export interface EmulatorService {
   readonly serviceAccounts: Effect.Effect<ReadonlyArray<Organization.ServiceAccount>>
   /** The keys that exist, the oldest first. */
   readonly apiKeys: Effect.Effect<ReadonlyArray<ApiKey>>
-  /** What has happened to keys through the API, the oldest first. */
+  /** What has happened to keys through the API, as far as it is kept, the oldest first. */
   readonly history: Effect.Effect<ReadonlyArray<KeyEvent>>
-  /** The requests that came, the oldest first. */
+  /** The requests that came, as far as they are kept, the oldest first. */
   readonly requests: Effect.Effect<ReadonlyArray<RequestLog.SeenRequest>>
   /** How many requests the rate limit refused. */
   readonly refused: Effect.Effect<number>
@@ -135,18 +139,22 @@ export class Emulator extends EmulatorTag {}
  * Deno.serve({ hostname: "127.0.0.1", port: 8080 }, emulator.webHandler)
  * ```
  */
-export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService> =>
+export const make = (given: EmulatorOptions = {}): Effect.Effect<EmulatorService> =>
   Effect.gen(function* () {
-    yield* orDie(Options.check(options))
+    // A copy: what is done to the options later changes nothing.
+    const options = yield* orDie(() => Options.check(given))
+    // A list that lags shows what has ended since.
+    const kept = Duration.max(options.history ?? Duration.infinity, options.listLag ?? 0)
     const identifiers = Identifiers.make(options.seed ?? "emulator")
     const chances = new PCGRandom(Hash.string(`chances of ${options.seed ?? "emulator"}`))
-    const organization = Organization.make(identifiers)
+    const organization = Organization.make(identifiers, {
+      history: Duration.toMillis(kept) * 1000,
+      events: options.logSize,
+    })
     const began = yield* Microseconds.now
     const seeded = seed(organization, identifiers, options, began)
     const log = RequestLog.make(options.logSize ?? Infinity)
-    // What is done to the plan later changes nothing.
-    const faults = yield* orDie(FaultPlan.check(options.faults ?? []))
-    let nextFault = FaultPlan.follow(faults, chances)
+    let nextFault = FaultPlan.follow(options.faults ?? [], chances)
 
     const app = App.make({
       organization,
@@ -173,7 +181,10 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
       const secret = Redacted.make(identifiers.secretOf(key.id))
       return {
         serviceAccountId: ServiceAccountId(key.serviceAccountId),
-        role: organization.serviceAccounts.get(key.serviceAccountId)?.role ?? "NONE",
+        role: Option.match(organization.serviceAccount(key.serviceAccountId), {
+          onNone: () => "NONE",
+          onSome: ({ role }) => role,
+        }),
         apiKeyId: ApiKeyId(key.id),
         secret,
         credentials: Credentials.make({ token: secret, baseUrl: "https://emulator.invalid" }),
@@ -188,7 +199,8 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
       clusterAdmin: callerWith(seeded.clusterAdmin),
       withoutRole: callerWith(seeded.withoutRole),
       identityOf: (serviceAccountId) =>
-        Effect.fromNullable(organization.serviceAccounts.get(serviceAccountId)).pipe(
+        orDie(() => Options.checkId(serviceAccountId)).pipe(
+          Effect.flatMap(organization.serviceAccount),
           Effect.flatMap(() =>
             Effect.fromNullable(organization.keysOf(serviceAccountId)[0]).pipe(
               Effect.orElse(() => addKey({ serviceAccountId })),
@@ -196,35 +208,34 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
           ),
           Effect.map(callerWith),
         ),
-      addServiceAccount: (account) =>
-        Effect.sync(() => {
-          const added = {
-            id: account?.id ?? identifiers.uuid(),
-            name: account?.name ?? "a service account",
-            role: account?.role ?? "NONE",
-          }
-          organization.addServiceAccount(added)
-          return added
-        }),
+      addServiceAccount: (options = {}) =>
+        Effect.map(
+          orDie(() => Options.checkServiceAccount(options)),
+          ({ id, name, role }) =>
+            organization.addServiceAccount({
+              id: id ?? identifiers.uuid(),
+              name: name ?? "a service account",
+              role: role ?? "NONE",
+            }),
+        ),
       addApiKey: (options = {}) =>
-        Effect.map(addKey(options), (key) => ({
+        Effect.map(Effect.flatMap(orDie(() => Options.checkApiKey(options)), addKey), (key) => ({
           apiKey: describe(key),
           secret: Redacted.make(identifiers.secretOf(key.id)),
         })),
       setFaults: (plan) =>
-        Effect.map(Effect.suspend(() => orDie(FaultPlan.check(plan))), (checked) => {
+        Effect.map(orDie(() => FaultPlan.check(plan)), (checked) => {
           nextFault = FaultPlan.follow(checked, chances)
         }),
-      serviceAccounts: Effect.sync(() => [...organization.serviceAccounts.values()]),
+      serviceAccounts: Effect.sync(organization.serviceAccounts),
       apiKeys: Effect.sync(() => organization.keys().map(describe)),
-      history: Effect.sync(() =>
-        organization.events().map((event) => ({
+      history: Effect.map(Microseconds.now, (now) =>
+        organization.events(now).map((event) => ({
           ...event,
           at: Microseconds.toDateTime(event.at),
           apiKeyId: ApiKeyId(event.apiKeyId),
           serviceAccountId: ServiceAccountId(event.serviceAccountId),
-        }))
-      ),
+        }))),
       requests: Effect.sync(log.all),
       refused: Effect.sync(log.refused),
       clear: Effect.sync(() => {
@@ -234,11 +245,13 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
     }
   })
 
-const orDie = <A>(checked: Either.Either<A, string>): Effect.Effect<A> =>
-  Either.match(checked, {
-    onLeft: (message) => Effect.die(new Cause.IllegalArgumentException(message)),
-    onRight: Effect.succeed,
-  })
+const orDie = <A>(check: () => Either.Either<A, string>): Effect.Effect<A> =>
+  Effect.suspend(() =>
+    Either.match(check(), {
+      onLeft: (message) => Effect.die(new Cause.IllegalArgumentException(message)),
+      onRight: Effect.succeed,
+    })
+  )
 
 const describe = (key: Organization.StoredKey): ApiKey => ({
   id: ApiKeyId(key.id),

@@ -110,20 +110,23 @@ const Calls = Schema.Struct({ from: Count, to: Schema.optional(Count) }).pipe(
   }),
 )
 
-// What else is in a header breaks the server's answer, or comes to be another header.
 // How long a body is and how it is cut, the server says itself: otherwise an answer would never end.
 const framing = ["content-length", "trailer", "transfer-encoding"]
 
+// What else is in a header breaks the server's answer, or comes to be another header.
 const isHeader = ([name, value]: readonly [string, string]): boolean =>
   !framing.includes(name.toLowerCase()) &&
   /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
 
 const HeaderFields = Schema.Record({ key: Schema.String, value: Text }).pipe(
-  Schema.filter((headers) => Object.entries(headers).every(isHeader), {
-    description:
-      "an object of names and values that HTTP permits in a header, without those of its framing",
+  Schema.filter((headers) => {
+    const wrong = Object.entries(headers).find((header) => !isHeader(header))
+    return wrong && {
+      path: [wrong[0]],
+      message: "a name and a value that HTTP permits in a header, and none of its framing",
+    }
   }),
-)
+).annotations({ description: "an object of names and values" })
 
 const RetryAfter = Schema.Struct({
   // A date so many seconds ahead still has a year of four digits.

@@ -3,12 +3,14 @@
  *
  * @module
  */
-import type * as DateTime from "effect/DateTime"
+import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Check from "./check.ts"
+import { uuid } from "./definition.ts"
 import { FaultPlan } from "./FaultPlan.ts"
 import type { Role } from "./Organization.ts"
 import { type RateLimitOptions, RateLimitOptionsSchema } from "./RateLimit.ts"
@@ -17,7 +19,7 @@ import type { SeenRequest } from "./RequestLog.ts"
 
 /** A service account to begin with. */
 export interface ServiceAccountOptions {
-  /** A UUID; a new one by default. */
+  /** A UUID, which is shown in lower case; a new one by default. */
   readonly id?: string | undefined
   /** By default numbered, as in `service account 1`. */
   readonly name?: string | undefined
@@ -82,7 +84,13 @@ export interface EmulatorOptions {
   readonly latency?: Duration.DurationInput | undefined
   /** What goes wrong; by default nothing. */
   readonly faults?: FaultPlan | undefined
-  /** How many of the newest requests the log keeps; by default all. */
+  /**
+   * How long deleted keys, former names and events are kept, like `"1 hour"`, but never shorter
+   * than `listLag`; by default for ever. A list as of an earlier time is then refused with a 400, as
+   * CockroachDB refuses to read what it has collected.
+   */
+  readonly history?: Duration.DurationInput | undefined
+  /** How many of the newest requests, and events of the history, are kept; by default all. */
   readonly logSize?: number | undefined
   /** Runs after each request, for instance to log it. */
   readonly onRequest?: ((request: SeenRequest) => Effect.Effect<void>) | undefined
@@ -119,23 +127,117 @@ export const Oldest: Schema.Schema<Duration.DurationInput> = Check.durationBetwe
   "36500 days",
 )
 
-const countOrList = Schema.optional(
-  Schema.Union(InitialCount, Schema.Array(Schema.Unknown).annotations({ description: "a list" })),
+/** A Schema of each field of a type, so that none goes unchecked. */
+type Fields<A> = Readonly<Record<keyof A, Schema.Struct.Field>>
+
+const Text = Schema.String.annotations({ title: "a text" })
+
+const Uuid = Schema.String.pipe(Schema.pattern(uuid, { description: "a UUID" }))
+
+// What else is in a header, no request can match.
+const HeaderText = Schema.String.pipe(
+  Schema.pattern(/^[!-~](?:[ -~]*[!-~])?$/, { description: "a text of ASCII, not empty" }),
 )
 
-const CheckedOptions = Schema.Struct({
-  serviceAccounts: countOrList,
-  keys: countOrList,
-  oldest: Schema.optional(Oldest),
-  rateLimit: Schema.optional(Schema.Union(RateLimitOptionsSchema, Schema.Literal("none"))),
-  latency: Schema.optional(Check.anyDuration),
-  faults: Schema.optional(FaultPlan),
-  logSize: Schema.optional(Check.unbounded(0)),
-  defaultPageSize: Schema.optional(Check.wholeNumber(1)),
-  maxPageSize: Schema.optional(Check.unbounded(1)),
-  listLag: Schema.optional(Check.anyDuration),
-}).annotations({ description: "an object" })
+const Token = Schema.String.pipe(
+  Schema.pattern(/^[!-~]+$/, { description: "a text of ASCII without spaces, not empty" }),
+)
+
+const RoleSchema = Schema.Literal("ORG_ADMIN", "CLUSTER_ADMIN", "NONE")
+
+// What is created then is shown with a year of four digits.
+const CreatedAt = Schema.declare(
+  (value): value is DateTime.Utc =>
+    DateTime.isDateTime(value) && DateTime.isUtc(value) &&
+    /^\d{4}-/.test(DateTime.formatIso(value)),
+  { description: "a DateTime.Utc from the year 0 to 9999" },
+)
+
+const OnRequest = Schema.declare(
+  (value): value is NonNullable<EmulatorOptions["onRequest"]> => Predicate.isFunction(value),
+  { description: "a function" },
+)
+
+const anObject = { description: "an object" }
+
+/** What a {@link ServiceAccountOptions} must be. */
+const ServiceAccount: Schema.Schema<ServiceAccountOptions> = Schema.Struct(
+  {
+    id: Schema.optional(Uuid),
+    name: Schema.optional(Text),
+    role: Schema.optional(RoleSchema),
+  } satisfies Fields<ServiceAccountOptions>,
+).annotations(anObject)
+
+/** What an {@link ApiKeyOptions} must be. */
+const ApiKey: Schema.Schema<ApiKeyOptions> = Schema.Struct(
+  {
+    name: Schema.optional(Text),
+    serviceAccountId: Schema.optional(Uuid),
+    createdAt: Schema.optional(CreatedAt),
+  } satisfies Fields<ApiKeyOptions>,
+).annotations(anObject)
+
+/** What a {@link JwtOptions} must be. */
+const Jwt: Schema.Schema<JwtOptions> = Schema.Struct(
+  {
+    token: Token,
+    users: Schema.Array(
+      Schema.Struct({ username: HeaderText, role: RoleSchema }).annotations(anObject),
+    ).annotations({ description: "a list" }),
+  } satisfies Fields<JwtOptions>,
+).annotations(anObject)
+
+const listOf = <A>(item: Schema.Schema<A>) =>
+  Schema.Array(item).annotations({ description: "a list" })
+
+/** What {@link EmulatorOptions} must be. */
+const Options: Schema.Schema<EmulatorOptions> = Schema.Struct(
+  {
+    serviceAccounts: Schema.optional(Schema.Union(InitialCount, listOf(ServiceAccount))),
+    keys: Schema.optional(Schema.Union(InitialCount, listOf(ApiKey))),
+    oldest: Schema.optional(Oldest),
+    jwts: Schema.optional(listOf(Jwt)),
+    vanityName: Schema.optional(HeaderText),
+    seed: Schema.optional(Text),
+    rateLimit: Schema.optional(Schema.Union(RateLimitOptionsSchema, Schema.Literal("none"))),
+    latency: Schema.optional(Check.anyDuration),
+    faults: Schema.optional(FaultPlan),
+    history: Schema.optional(Check.anyDuration),
+    logSize: Schema.optional(Check.unbounded(0)),
+    onRequest: Schema.optional(OnRequest),
+    defaultPageSize: Schema.optional(Check.wholeNumber(1)),
+    maxPageSize: Schema.optional(Check.unbounded(1)),
+    overMaxPageSize: Schema.optional(Schema.Literal("clamp", "refuse")),
+    lastPage: Schema.optional(
+      Schema.Literal("omit-pagination", "omit-next-page", "empty-next-page"),
+    ),
+    listLag: Schema.optional(Check.anyDuration),
+    unknownServiceAccountFilter: Schema.optional(Schema.Literal("empty", "not-found")),
+    errorBodies: Schema.optional(Schema.Literal("status", "empty-object", "html", "none")),
+    ccVersion: Schema.optional(
+      Schema.Union(Schema.Literal("any", "required"), listOf(HeaderText)),
+    ),
+  } satisfies Fields<EmulatorOptions>,
+).annotations(anObject)
+
+const refusingOthers = <A>(schema: Schema.Schema<A>): Schema.Schema<A> =>
+  schema.annotations({ parseOptions: { onExcessProperty: "error" } })
 
 /** Checks options, or says which of them is wrong and what is allowed there. */
-export const check = (options: EmulatorOptions): Either.Either<unknown, string> =>
-  Check.check(CheckedOptions, "options", options)
+export const check = (options: unknown): Either.Either<EmulatorOptions, string> =>
+  Check.check(refusingOthers(Options), "options", options)
+
+/** Checks the options of one service account so. */
+export const checkServiceAccount = (
+  options: unknown,
+): Either.Either<ServiceAccountOptions, string> =>
+  Check.check(refusingOthers(ServiceAccount), "serviceAccount", options)
+
+/** Checks the options of one key so. */
+export const checkApiKey = (options: unknown): Either.Either<ApiKeyOptions, string> =>
+  Check.check(refusingOthers(ApiKey), "apiKey", options)
+
+/** Checks a service account's id so. */
+export const checkId = (id: unknown): Either.Either<string, string> =>
+  Check.check(Text, "serviceAccountId", id)

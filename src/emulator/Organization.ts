@@ -8,6 +8,7 @@ import type { Identifiers } from "./Identifiers.ts"
 import * as Keyset from "./keyset.ts"
 import * as Microseconds from "./microseconds.ts"
 import type { BoundQuery, Cursor } from "./PageToken.ts"
+import * as Timeline from "./timeline.ts"
 
 /** What a caller may do: `ORG_ADMIN` all, `CLUSTER_ADMIN` list and get, `NONE` nothing. */
 export type Role = "ORG_ADMIN" | "CLUSTER_ADMIN" | "NONE"
@@ -49,10 +50,22 @@ export interface KeyEvent {
   readonly by: string
 }
 
-/** Changes happen at once and in full: nothing in here waits. */
+/** How much of the past an organization keeps; by default all. */
+export interface Memory {
+  /** For how many microseconds what has ended is kept: deleted keys, former names and events. */
+  readonly history?: number | undefined
+  /** How many of the newest events are kept. */
+  readonly events?: number | undefined
+}
+
+/**
+ * Changes happen at once and in full: nothing in here waits. The ids of service accounts are UUIDs:
+ * in whatever case they are given, they are kept and shown in lower case.
+ */
 export interface Organization {
-  readonly serviceAccounts: ReadonlyMap<string, ServiceAccount>
-  readonly addServiceAccount: (account: ServiceAccount) => void
+  readonly serviceAccounts: () => ReadonlyArray<ServiceAccount>
+  readonly serviceAccount: (id: string) => Option.Option<ServiceAccount>
+  readonly addServiceAccount: (account: ServiceAccount) => ServiceAccount
   /** The live keys, by (created_at, id). */
   readonly keys: () => ReadonlyArray<StoredKey>
   readonly keysOf: (serviceAccountId: string) => ReadonlyArray<StoredKey>
@@ -81,8 +94,12 @@ export interface Organization {
     cursor: Cursor,
     limit: number,
   ) => Keyset.Page<StoredKey>
-  readonly events: () => ReadonlyArray<KeyEvent>
+  /** The earliest instant of which a list is known; forgets what has ended by then. */
+  readonly historyFrom: (now: Microseconds.Microseconds) => Microseconds.Microseconds
+  readonly events: (now: Microseconds.Microseconds) => ReadonlyArray<KeyEvent>
   readonly clearEvents: () => void
+  /** How many things it holds in all: what its memory grows with. */
+  readonly size: () => number
 }
 
 // The entry of an index: the place in it never changes, the key at that place does.
@@ -95,24 +112,62 @@ interface Entry {
 /** Keys in order: the live ones, and all that ever were, for lists as of an earlier time. */
 interface Index {
   readonly live: Array<Entry>
-  readonly ever: Array<Entry>
+  ever: Array<Entry>
+  /** How many in `ever` no list shows any more. */
+  forgotten: number
 }
 
-const emptyIndex = (): Index => ({ live: [], ever: [] })
+const emptyIndex = (): Index => ({ live: [], ever: [], forgotten: 0 })
+
+/** The end of a key, or of a name that it had. */
+interface Ended {
+  readonly at: Microseconds.Microseconds
+  readonly entry: Entry
+  readonly what: "key" | "name"
+}
 
 /** Makes an organization with nothing in it. */
-export const make = (identifiers: Identifiers): Organization => {
+export const make = (
+  identifiers: Identifiers,
+  { events: eventCount = Infinity, history = Infinity }: Memory = {},
+): Organization => {
   const serviceAccounts = new Map<string, ServiceAccount>()
   const live = new Map<string, Entry>()
   const all = emptyIndex()
   const byServiceAccount = new Map<string, Index>()
-  let events: Array<KeyEvent> = []
+  const events = Timeline.make<KeyEvent>(eventCount)
+  const ended = Timeline.make<Ended>(Infinity)
+  let known = -Infinity
   let latest = Number.MIN_SAFE_INTEGER
 
   // No two events share an instant, so that every instant has one answer to what existed.
   const tick = (now: Microseconds.Microseconds) => {
     latest = Math.max(latest + 1, now)
     return latest
+  }
+
+  const historyFrom = (now: Microseconds.Microseconds) => {
+    known = Math.max(known, now - history)
+    events.forget(known)
+    const touched = new Set<Index>()
+    for (const { entry, what } of ended.forget(known)) {
+      if (what === "name") {
+        const formerNames = entry.key.formerNames.filter(({ until }) => until > known)
+        entry.key = { ...entry.key, formerNames }
+        continue
+      }
+      for (const index of [all, indexOf(entry.key.serviceAccountId)]) {
+        index.forgotten += 1
+        touched.add(index)
+      }
+    }
+    for (const index of touched) {
+      // Rarely, since each time moves all that are kept.
+      if (2 * index.forgotten <= index.ever.length) continue
+      index.ever = index.ever.filter(({ key }) => (key.deletedAt ?? Infinity) > known)
+      index.forgotten = 0
+    }
+    return known
   }
 
   const indexOf = (serviceAccountId: string): Index => {
@@ -128,7 +183,7 @@ export const make = (identifiers: Identifiers): Organization => {
     at: Microseconds.Microseconds,
     { id, name, serviceAccountId }: StoredKey,
     by: string,
-  ) => events.push({ _tag, at, apiKeyId: id, name, serviceAccountId, by })
+  ) => events.add({ _tag, at, apiKeyId: id, name, serviceAccountId, by })
 
   const freshId = (): string => {
     const id = identifiers.apiKeyId()
@@ -136,16 +191,21 @@ export const make = (identifiers: Identifiers): Organization => {
   }
 
   return {
-    serviceAccounts,
+    serviceAccounts: () => [...serviceAccounts.values()],
+    serviceAccount: (id) => Option.fromNullable(serviceAccounts.get(id.toLowerCase())),
     addServiceAccount: (account) => {
-      serviceAccounts.set(account.id, account)
+      const added = { ...account, id: account.id.toLowerCase() }
+      serviceAccounts.set(added.id, added)
+      return added
     },
     keys: () => all.live.map((entry) => entry.key),
     keysOf: (serviceAccountId) =>
-      byServiceAccount.get(serviceAccountId)?.live.map((entry) => entry.key) ?? [],
+      byServiceAccount.get(serviceAccountId.toLowerCase())?.live.map((entry) => entry.key) ?? [],
     find: (id) => Option.map(Option.fromNullable(live.get(id)), (entry) => entry.key),
-    create: ({ name, serviceAccountId, now, createdAt = tick(now), by }) => {
+    create: ({ name, now, createdAt = tick(now), by, ...given }) => {
+      historyFrom(now)
       const id = freshId()
+      const serviceAccountId = given.serviceAccountId.toLowerCase()
       const key: StoredKey = {
         id,
         serviceAccountId,
@@ -166,7 +226,9 @@ export const make = (identifiers: Identifiers): Organization => {
     },
     rename: (id, name, now, by) =>
       Option.map(Option.fromNullable(live.get(id)), (entry) => {
+        historyFrom(now)
         const until = tick(now)
+        ended.add({ at: until, entry, what: "name" })
         const formerNames = [...entry.key.formerNames, { name: entry.key.name, until }]
         entry.key = { ...entry.key, name, formerNames }
         note("Renamed", until, entry.key, by)
@@ -174,7 +236,9 @@ export const make = (identifiers: Identifiers): Organization => {
       }),
     delete: (id, now, by) =>
       Option.map(Option.fromNullable(live.get(id)), (entry) => {
+        historyFrom(now)
         entry.key = { ...entry.key, deletedAt: tick(now) }
+        ended.add({ at: latest, entry, what: "key" })
         live.delete(id)
         for (const index of [all, indexOf(entry.key.serviceAccountId)]) {
           Keyset.remove(index.live, entry)
@@ -185,7 +249,7 @@ export const make = (identifiers: Identifiers): Organization => {
     list: (query, cursor, limit) => {
       const index = query.serviceAccountId === undefined
         ? all
-        : byServiceAccount.get(query.serviceAccountId) ?? emptyIndex()
+        : byServiceAccount.get(query.serviceAccountId.toLowerCase()) ?? emptyIndex()
       const { asOfTime, sortOrder } = query
       const pageQuery = { sortOrder, cursor, limit }
       const page = asOfTime === undefined
@@ -198,10 +262,17 @@ export const make = (identifiers: Identifiers): Organization => {
         ),
       }
     },
-    events: () => events,
-    clearEvents: () => {
-      events = []
+    historyFrom,
+    events: (now) => {
+      historyFrom(now)
+      return events.all()
     },
+    clearEvents: events.clear,
+    size: () =>
+      [all, ...byServiceAccount.values()].reduce(
+        (sum, { ever, live }) => sum + ever.length + live.length,
+        ended.all().length + events.all().length,
+      ),
   }
 }
 

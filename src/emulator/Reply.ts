@@ -30,6 +30,7 @@ const code: Readonly<Record<number, number>> = {
   403: 7,
   404: 5,
   405: 12,
+  413: 8,
   500: 13,
   501: 12,
   503: 14,

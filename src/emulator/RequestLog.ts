@@ -33,7 +33,10 @@ export interface SeenRequest {
   readonly query: Readonly<Record<string, string | ReadonlyArray<string>>>
   /** By lower-case name; `Authorization` is `<redacted>`. */
   readonly headers: Readonly<Record<string, string>>
-  /** As it came; empty where there is none. */
+  /**
+   * What came, up to its 16,384th character. Empty where there is none, and where it was not read:
+   * over 1 MiB, without a token that the emulator knows, or to no operation.
+   */
   readonly body: string
   /** The service account or user that called, where the bearer told. */
   readonly identity: string | undefined
@@ -49,7 +52,7 @@ export interface SeenRequest {
 
 /** What a request turned out to be. */
 export type Progress = Partial<
-  Pick<SeenRequest, "identity" | "status" | "outcome" | "rateLimited" | "fault">
+  Pick<SeenRequest, "body" | "identity" | "status" | "outcome" | "rateLimited" | "fault">
 >
 
 /** An entry that is written on until its request is over. */
@@ -78,6 +81,7 @@ export const make = (size: number): RequestLog => {
       const current: SeenRequest = {
         ...request,
         number: count += 1,
+        body: "",
         identity: undefined,
         status: undefined,
         outcome: "Pending",
@@ -105,6 +109,15 @@ export const make = (size: number): RequestLog => {
     },
   }
 }
+
+const bodyStart = 16_384
+
+/** As much of a body as the log keeps. */
+export const startOf = (body: string): string =>
+  body.length <= bodyStart
+    ? body
+    // Copied, since a part of a string keeps the whole in memory.
+    : new TextDecoder().decode(new TextEncoder().encode(body.slice(0, bodyStart)))
 
 /** The headers of a request without its bearer token. */
 export const redact = (

@@ -8,8 +8,8 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
 import { authenticate, authorize, type Identity } from "./authenticate.ts"
+import * as Body from "./body.ts"
 import type { Operation } from "./definition.ts"
 import * as Delivery from "./Delivery.ts"
 import type { FaultRule } from "./FaultPlan.ts"
@@ -22,7 +22,7 @@ import * as RateLimit from "./RateLimit.ts"
 import { printable } from "./printable.ts"
 import * as Reply from "./Reply.ts"
 import * as RequestLog from "./RequestLog.ts"
-import { route } from "./route.ts"
+import { type Route, route } from "./route.ts"
 
 /** What the app works on. */
 export interface AppState {
@@ -37,14 +37,19 @@ export interface AppState {
 
 /** Makes the app. It fails where the connection is to break. */
 export const make = (state: AppState): HttpApp.Default<Delivery.ConnectionDropped> => {
-  const { log, nextFault, options } = state
-  const answer = makeAnswer(state)
+  const { identifiers, log, nextFault, options, organization } = state
+  const identify = authenticate(
+    organization,
+    identifiers,
+    options.jwts ?? [],
+    options.vanityName ?? "emulator",
+  )
+  const answer = makeAnswer(state, identify)
   const latency = Duration.decode(options.latency ?? 0)
 
-  const exchange = (request: HttpServerRequest.HttpServerRequest, body: string) =>
+  const exchange = (request: HttpServerRequest.HttpServerRequest) =>
     Effect.gen(function* () {
-      const [path = "", search = ""] = request.url.split("?", 2)
-      const query = parametersOf(search)
+      const { path, query } = targetOf(request.url)
       const matched = route(request.method, path)
       const operation = matched._tag === "Operation" ? matched.operation : undefined
       const entry = log.add({
@@ -54,12 +59,17 @@ export const make = (state: AppState): HttpApp.Default<Delivery.ConnectionDroppe
         path,
         query,
         headers: RequestLog.redact(request.headers),
-        body,
       })
       const rule = operation === undefined ? undefined : nextFault(operation)
       entry.update({ fault: rule })
 
+      const { closing, read } = Body.of(request)
+      const isRead = operation !== undefined && request.method !== "GET" &&
+        Either.isRight(identify(request.headers))
+
       const respond = Effect.gen(function* () {
+        const body = isRead ? yield* read : ""
+        entry.update({ body: RequestLog.startOf(body ?? "") })
         yield* pause(Duration.sum(latency, Duration.decode(rule?.delay ?? 0)))
         const now = yield* Microseconds.now
         const reply = Delivery.acts(rule?.fault)
@@ -79,23 +89,16 @@ export const make = (state: AppState): HttpApp.Default<Delivery.ConnectionDroppe
             : "Dropped",
           status: delivery._tag === "Dropped" ? undefined : delivery.reply.status,
         })
-        return yield* Delivery.toResponse(delivery)
+        return closing(yield* Delivery.toResponse(delivery))
       })
 
-      return yield* Effect.onExit(respond, (exit) => {
-        if (Exit.isInterrupted(exit)) entry.update({ outcome: "Aborted" })
+      return yield* Effect.onExit(respond, () => {
+        if (entry.current().outcome === "Pending") entry.update({ outcome: "Aborted" })
         return options.onRequest?.(entry.current()) ?? Effect.void
       })
     })
 
-  return Effect.interruptible(Effect.flatMap(
-    HttpServerRequest.HttpServerRequest,
-    (request) =>
-      request.method === "GET"
-        ? exchange(request, "")
-        // A body that cannot be read came over a connection that is already gone.
-        : Effect.flatMap(Effect.orDie(request.text), (body) => exchange(request, body)),
-  ))
+  return Effect.interruptible(Effect.flatMap(HttpServerRequest.HttpServerRequest, exchange))
 }
 
 const pause = (duration: Duration.Duration): Effect.Effect<void> =>
@@ -103,21 +106,25 @@ const pause = (duration: Duration.Duration): Effect.Effect<void> =>
 
 // The service may know more than the emulator: a gap is not to be taken for a key that is missing.
 const notAnOperation = (
-  matched: { readonly _tag: "NotFound" | "MethodNotAllowed" },
+  matched: Exclude<Route, { _tag: "Operation" }>,
   method: string,
   path: string,
 ): Reply.Reply => {
   const asked = `${printable(method, 20)} ${printable(path, 100)}`
   return matched._tag === "NotFound"
     ? Reply.failure(404, `this emulator does not know the path of ${asked}`)
-    : Reply.failure(405, `this emulator does not know the method of ${asked}`)
+    : {
+      ...Reply.failure(405, `this emulator does not know the method of ${asked}`),
+      headers: { allow: matched.allowed.join(", ") },
+    }
 }
 
 interface Question {
-  readonly matched: Extract<ReturnType<typeof route>, { _tag: "Operation" }>
+  readonly matched: Extract<Route, { _tag: "Operation" }>
   readonly query: Readonly<Record<string, string | ReadonlyArray<string>>>
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  /** Nothing for one over the limit. */
+  readonly body: string | undefined
   readonly now: Microseconds.Microseconds
   readonly rule: FaultRule | undefined
   readonly entry: RequestLog.Entry
@@ -126,14 +133,9 @@ interface Question {
 /** Answers a request to an operation: who, how often, what they may, and then the operation. */
 const makeAnswer = (
   { began, identifiers, options, organization }: AppState,
+  identify: ReturnType<typeof authenticate>,
 ): (question: Question) => Reply.Reply => {
   const handlers = Handlers.make(organization, identifiers, options, began)
-  const identify = authenticate(
-    organization,
-    identifiers,
-    options.jwts ?? [],
-    options.vanityName ?? "emulator",
-  )
   const admit = makeAdmit(options.rateLimit ?? {})
   const checkVersion = makeCheckVersion(options.ccVersion ?? "any")
 
@@ -147,6 +149,7 @@ const makeAnswer = (
       })
       yield* checkVersion(headers["cc-version"])
       yield* authorize(identity, matched.operation)
+      if (body === undefined) return yield* Either.left(tooLarge)
       return handlers[matched.operation]({
         path: matched.path,
         query,
@@ -158,6 +161,8 @@ const makeAnswer = (
       })
     }))
 }
+
+const tooLarge = Reply.failure(413, `the body must be at most ${Body.limit} bytes long`)
 
 /** Counts the requests of each identity against the limit. */
 const makeAdmit = (options: RateLimit.RateLimitOptions | "none") => {
@@ -186,6 +191,14 @@ const makeCheckVersion = (accepted: "any" | "required" | ReadonlyArray<string>) 
   return accepted === "required" || accepted.includes(version)
     ? Either.void
     : Either.left(Reply.failure(400, `Cc-Version: ${version} is not a version of this API`))
+}
+
+/** The path and the parameters of a request's target, which a proxy is sent with a scheme and host. */
+const targetOf = (target: string): Pick<RequestLog.SeenRequest, "path" | "query"> => {
+  const local = target.replace(/^https?:\/\/[^/?]*/i, "")
+  const mark = local.indexOf("?")
+  const path = mark === -1 ? local : local.slice(0, mark)
+  return { path: path || "/", query: mark === -1 ? {} : parametersOf(local.slice(mark + 1)) }
 }
 
 const parametersOf = (search: string): Readonly<Record<string, string | ReadonlyArray<string>>> => {

@@ -38,7 +38,7 @@ export const authenticate = (
   return Either.fromOption(
     organization.find(id).pipe(
       Option.filter(() => identifiers.secretOf(id) === token),
-      Option.flatMapNullable((key) => organization.serviceAccounts.get(key.serviceAccountId)),
+      Option.flatMap((key) => organization.serviceAccount(key.serviceAccountId)),
     ),
     () => Reply.failure(401, "the bearer token is not one of this organization"),
   )

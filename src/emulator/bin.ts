@@ -111,6 +111,13 @@ const listLag = duration(
   "How far lists are behind, by default not at all.",
 )
 
+const history = duration(
+  "history",
+  Check.anyDuration,
+  "How long deleted keys and former names are kept for lists as of an earlier time, which are " +
+    'refused beyond it; by default "1 hour".',
+).pipe(Options.map(Option.getOrElse((): Duration.DurationInput => "1 hour")))
+
 const seed = Options.text("seed").pipe(
   Options.withDescription(
     'Repeats ids, secrets, page tokens and the chances of faults; "emulator" by default.',
@@ -217,6 +224,7 @@ const command = Command.make(
   "api-keys-emulator",
   {
     faults,
+    history,
     keys,
     latency,
     limit,
@@ -236,7 +244,8 @@ const command = Command.make(
         listLag: Option.getOrUndefined(listLag),
         oldest: Option.getOrUndefined(oldest),
         rateLimit: limit === 0 ? "none" : { limit, status: limitStatus },
-        logSize: 1000,
+        // Nobody can read it.
+        logSize: 0,
         ...(quiet ? {} : { onRequest: (request) => Console.log(logLine(request)) }),
       })
       // Nobody reads the spans, and each costs as much as a request's own work.

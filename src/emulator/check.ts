@@ -73,7 +73,7 @@ export const check = <A>(
     const [first, ...others] = found.filter(({ path }) => path.length === depth)
     if (first === undefined) return `${name} is not as it must be`
     const field = `${name}${first.path.map(step).join("")}`
-    if (first.unknown) return `${field} is unknown; allowed: ${first.allowed}`
+    if (first.names) return `${field} is no such option${whatIsMeant(first, first.names)}`
     const allowed = [first, ...others].flatMap((finding) => finding.allowed.split(" | "))
     // What may be left out may be undefined, which nobody needs to be told.
     const told = new Set(allowed.filter((one) => one !== "undefined"))
@@ -85,8 +85,8 @@ type Path = ReadonlyArray<PropertyKey>
 interface Finding {
   readonly path: Path
   readonly allowed: string
-  /** Whether the field itself is what is not allowed. */
-  readonly unknown?: boolean
+  /** Where the field itself is not allowed, the names of those that are. */
+  readonly names?: ReadonlyArray<string>
 }
 
 const findings = (
@@ -101,7 +101,7 @@ const findings = (
       return [issue.issues].flat()
         .flatMap((one) => findings(one, path, fieldsOf(issue.ast)))
     case "Unexpected":
-      return [{ path, allowed: fields.join(", "), unknown: true }]
+      return [{ path, allowed: "", names: fields.map(String) }]
     case "Missing":
       return [{ path, allowed: String(issue.ast.type) }]
     case "Refinement": {
@@ -109,9 +109,36 @@ const findings = (
         .filter((finding) => finding.path.length > path.length)
       return within.length > 0 ? within : [{ path, allowed: String(issue.ast) }]
     }
+    case "Type":
+      return [{ path, allowed: issue.message ?? String(issue.ast) }]
     default:
       return [{ path, allowed: String(issue.ast) }]
   }
+}
+
+/** The name that was meant, if one is near, and all that there are. */
+const whatIsMeant = ({ path }: Finding, names: ReadonlyArray<string>): string => {
+  const given = String(path[path.length - 1]).slice(0, 40).toLowerCase()
+  const distances = names.map((name) => distance(given, name.toLowerCase()))
+  const least = Math.min(...distances)
+  const nearest = least > given.length / 2
+    ? ""
+    : `, the nearest is ${names[distances.indexOf(least)]}`
+  return `${nearest}; allowed: ${names.join(", ")}`
+}
+
+/** How many letters have to be put in, taken out or replaced to turn one text into another. */
+const distance = (from: string, to: string): number => {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
+  for (const [index, letter] of [...from].entries()) {
+    const next = [index + 1]
+    for (const [column, other] of [...to].entries()) {
+      const [beside = 0, above = 0, across = 0] = [next[column], row[column + 1], row[column]]
+      next.push(Math.min(beside + 1, above + 1, letter === other ? across : across + 1))
+    }
+    row = next
+  }
+  return row[row.length - 1] ?? 0
 }
 
 const fieldsOf = (ast: AST.Annotated): ReadonlyArray<PropertyKey> =>

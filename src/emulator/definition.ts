@@ -92,8 +92,11 @@ const Name = Text.pipe(
   Schema.minLength(1, { message: () => "must not be empty", jsonSchema: {} }),
 )
 
+/** What the id of a service account looks like, in upper or lower case. */
+export const uuid: RegExp = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
 const Uuid = Text.pipe(
-  Schema.pattern(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, {
+  Schema.pattern(uuid, {
     message: () => "must be a UUID",
     jsonSchema: { format: "uuid" },
   }),

@@ -39,6 +39,14 @@ const encode = (key: StoredKey) => ({
 
 const notFound = (what: string) => () => Reply.failure(404, `${what} not found`)
 
+// In the words of CockroachDB, which collects what is older than its own bound.
+const tooLongAgo = (asked: Microseconds.Microseconds, known: Microseconds.Microseconds) =>
+  Reply.failure(
+    400,
+    `batch timestamp ${Microseconds.format(asked)} must be after replica GC threshold ` +
+      Microseconds.format(known),
+  )
+
 const replyWith = <A>(
   result: Either.Either<A, Reply.Reply>,
   body: (value: A) => unknown,
@@ -65,12 +73,11 @@ export const make = (
       replyWith(
         Either.gen(function* () {
           const { name, service_account_id } = yield* createBody(headers, body)
-          // UUIDs are compared without regard to case.
-          const serviceAccountId = service_account_id.toLowerCase()
-          if (!organization.serviceAccounts.has(serviceAccountId)) {
-            return yield* Either.left(notFound("service account")())
-          }
-          return organization.create({ name, serviceAccountId, now, by: Option.some(by) })
+          const { id } = yield* Either.fromOption(
+            organization.serviceAccount(service_account_id),
+            notFound("service account"),
+          )
+          return organization.create({ name, serviceAccountId: id, now, by: Option.some(by) })
         }),
         (key) => ({ api_key: encode(key), secret: identifiers.secretOf(key.id) }),
       ),
@@ -111,6 +118,7 @@ export const make = (
         Either.gen(function* () {
           const asked = yield* listQuery(query)
           const bound: PageToken.BoundQuery = {
+            // A token goes with its account in whatever case that is written.
             serviceAccountId: asked.service_account_id?.toLowerCase(),
             asOfTime: Option.getOrUndefined(
               Option.flatMap(
@@ -125,9 +133,13 @@ export const make = (
           if (
             options.unknownServiceAccountFilter === "not-found" &&
             bound.serviceAccountId !== undefined &&
-            !organization.serviceAccounts.has(bound.serviceAccountId)
+            Option.isNone(organization.serviceAccount(bound.serviceAccountId))
           ) {
             return yield* Either.left(notFound("service account")())
+          }
+          const known = organization.historyFrom(now)
+          if (bound.asOfTime !== undefined && bound.asOfTime < known) {
+            return yield* Either.left(tooLongAgo(bound.asOfTime, known))
           }
           const token = (cursor: PageToken.Cursor) => PageToken.encode(identifiers, bound, cursor)
           if (fault?._tag === "EmptyPage") {

@@ -5,8 +5,9 @@
  * pagination, lists as of an earlier time, error bodies and the rate limit. Where the service's
  * behaviour is not documented, {@link EmulatorOptions} has an option. Guessed without an option
  * are: that empty names are refused, that an update without a name changes nothing, that page
- * tokens do not hold the time of the first page, that `as_of_time` may lie ahead or far back, and
- * in which order a request is checked (token, rate limit, version, role, fields).
+ * tokens do not hold the time of the first page, that `as_of_time` may lie ahead, and
+ * in which order a request is checked (token, rate limit, version, role, size, fields), and
+ * that a body of more than 1 MiB is refused by a 413.
  *
  * Nothing in it is a secret: whoever knows the seed knows every token.
  *

@@ -14,7 +14,11 @@ export type Route =
     /** The parameters in the path, decoded. */
     readonly path: Readonly<Record<string, string>>
   }
-  | { readonly _tag: "MethodNotAllowed" }
+  | {
+    readonly _tag: "MethodNotAllowed"
+    /** The methods that the path has. */
+    readonly allowed: ReadonlyArray<string>
+  }
   | { readonly _tag: "NotFound" }
 
 const endpoints = [
@@ -57,14 +61,14 @@ const matchPath = (
 /** Matches a method and a path without its query. A slash at the end is overlooked. */
 export const route = (method: string, path: string): Route => {
   const trimmed = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path
-  let known = false
+  const allowed: Array<string> = []
   for (const endpoint of endpoints) {
     const parameters = matchPath(endpoint.path, trimmed)
     if (Option.isNone(parameters)) continue
     if (endpoint.method === method) {
       return { _tag: "Operation", operation: endpoint.name, path: parameters.value }
     }
-    known = true
+    allowed.push(endpoint.method)
   }
-  return known ? { _tag: "MethodNotAllowed" } : { _tag: "NotFound" }
+  return allowed.length > 0 ? { _tag: "MethodNotAllowed", allowed } : { _tag: "NotFound" }
 }

@@ -26,15 +26,12 @@ export const seed = (
   options: EmulatorOptions,
   now: Microseconds.Microseconds,
 ): Seeded => {
-  const addAccount = (account: ServiceAccountOptions, name: string): ServiceAccount => {
-    const added = {
-      id: (account.id ?? identifiers.uuid()).toLowerCase(),
+  const addAccount = (account: ServiceAccountOptions, name: string): ServiceAccount =>
+    organization.addServiceAccount({
+      id: account.id ?? identifiers.uuid(),
       name: account.name ?? name,
       role: account.role ?? "NONE",
-    }
-    organization.addServiceAccount(added)
-    return added
-  }
+    })
 
   const keys: ReadonlyArray<ApiKeyOptions> = list(options.keys, {})
   const total = keys.length + 3
@@ -46,7 +43,7 @@ export const seed = (
     turn += 1
     return organization.create({
       name: key.name ?? name,
-      serviceAccountId: (key.serviceAccountId ?? serviceAccountId).toLowerCase(),
+      serviceAccountId: key.serviceAccountId ?? serviceAccountId,
       now,
       createdAt: key.createdAt === undefined ? createdAt : Microseconds.fromDateTime(key.createdAt),
       by: Option.none(),

@@ -77,7 +77,7 @@ describe("the command", () => {
     for (
       const option of [
         ...["port", "keys", "oldest", "service-accounts", "limit", "limit-status", "latency"],
-        ...["list-lag", "seed", "faults", "quiet"],
+        ...["history", "list-lag", "seed", "faults", "quiet"],
       ]
     ) {
       expect(help).toContain(`--${option}`)
@@ -142,6 +142,19 @@ describe("the command", () => {
     await stop()
   })
 
+  it("lists as of an earlier time as far back as its history goes, which is an hour by default", async () => {
+    const asOf = (ago: number) =>
+      `${keys}?pagination.as_of_time=${new Date(Date.now() - ago * 60_000).toISOString()}`
+    const statuses = async (...options: ReadonlyArray<string>) => {
+      const { ask, stop } = await serve(...options)
+      const answers = [await ask(asOf(5)), await ask(asOf(59)), await ask(asOf(61))]
+      await stop()
+      return answers.map(({ status }) => status)
+    }
+    expect(await statuses()).toEqual([200, 200, 400])
+    expect(await statuses("--history", "10 minutes")).toEqual([200, 400, 400])
+  })
+
   describe("says in one line what is wrong, and fails", () => {
     const count = "must be a whole number from 0 to 1000000"
     const port = "must be a whole number from 0 to 65535"
@@ -156,6 +169,7 @@ describe("the command", () => {
       ...["-1", "0.5", "none"].map((wrong) => ["--limit", wrong, "must be a whole number from 0"]),
       ...["200", "600", "many"].map((wrong) => ["--limit-status", wrong, status]),
       ...["250", "-1 seconds", "a while"].map((wrong) => ["--latency", wrong, duration]),
+      ...["2", "-1 hours"].map((wrong) => ["--history", wrong, duration]),
       ...["2", "-1 seconds"].map((wrong) => ["--list-lag", wrong, duration]),
       ...["400", "0 days", "-1 days", "36501 days"].map((wrong) => ["--oldest", wrong, oldest]),
     ])("%s %j", async (option = "", wrong = "", problem) => {
@@ -164,8 +178,14 @@ describe("the command", () => {
     })
 
     it.each([
-      ['[{}, { "call": 1 }]', "faults[1].call is unknown; allowed: operation, calls, chance,"],
-      ['[{ "calls": { "first": 1 } }]', "faults[0].calls.first is unknown; allowed: from, to"],
+      [
+        '[{}, { "call": 1 }]',
+        "faults[1].call is no such option, the nearest is calls; allowed: operation,",
+      ],
+      [
+        '[{ "calls": { "first": 1 } }]',
+        "faults[0].calls.first is no such option; allowed: from, to",
+      ],
       ['[{ "operation": "explode" }]', 'faults[0].operation must be "createApiKey", "getApiKey",'],
       ['{ "calls": 1 }', "faults must be a list of rules"],
       ["[\n{,}\n\u0007]", "must be JSON: SyntaxError: "],

@@ -242,8 +242,11 @@ describe("a plan that is not one", () => {
   const tags =
     '"Respond", "DropBefore", "DropAfter", "TruncateBody", "MalformedJson", "DripBody", ' +
     '"RepeatPageToken", or "EmptyPage"'
-  const headers =
-    "an object of names and values that HTTP permits in a header, without those of its framing"
+  const header = "a name and a value that HTTP permits in a header, and none of its framing"
+  const step = (name: string) =>
+    /^\w+$/.test(name)
+      ? `.${name}`
+      : `["${name.replace("\n", "\\u000a").replace("\u00fc", "\\u00fc")}"]`
   const known = "operation, calls, chance, delay, answerDelay, fault"
   const respond = (more: object) => ({ fault: { _tag: "Respond", status: 503, ...more } })
 
@@ -251,8 +254,11 @@ describe("a plan that is not one", () => {
     [5, " must be an object"],
     [null, " must be an object"],
     [[], " must be an object"],
-    [{ call: 1 }, `.call is unknown; allowed: ${known}`],
-    [{ ["call\n".repeat(50)]: 1 }, `["${"call\\u000a".repeat(8)}…"] is unknown; allowed: ${known}`],
+    [{ call: 1 }, `.call is no such option, the nearest is calls; allowed: ${known}`],
+    [
+      { ["call\n".repeat(50)]: 1 },
+      `["${"call\\u000a".repeat(8)}…"] is no such option; allowed: ${known}`,
+    ],
     [{ operation: "listKeys" }, `.operation must be ${names}, "listApiKeys", or a list of these`],
     [{ operation: ["getApiKey", 5] }, `.operation[1] must be ${names}, or "listApiKeys"`],
     [{ calls: 0 }, `.calls must be ${calls}`],
@@ -260,8 +266,8 @@ describe("a plan that is not one", () => {
     [{ calls: "1" }, `.calls must be ${calls}`],
     [{ calls: null }, `.calls must be ${calls}`],
     [{ calls: [1, 0] }, `.calls[1] must be ${count}`],
-    [{ calls: { first: 1 } }, ".calls.first is unknown; allowed: from, to"],
-    [{ calls: { from: 1, until: 2 } }, ".calls.until is unknown; allowed: from, to"],
+    [{ calls: { first: 1 } }, ".calls.first is no such option; allowed: from, to"],
+    [{ calls: { from: 1, until: 2 } }, ".calls.until is no such option; allowed: from, to"],
     [{ calls: {} }, `.calls.from must be ${count}`],
     [{ calls: { from: "1" } }, `.calls.from must be ${count}`],
     [{ calls: { from: 1, to: 0 } }, `.calls.to must be ${count}`],
@@ -275,7 +281,7 @@ describe("a plan that is not one", () => {
     [{ fault: "DropAfter" }, '.fault must be an object with "_tag"'],
     [{ fault: {} }, `.fault._tag must be ${tags}`],
     [{ fault: { _tag: "Explode" } }, `.fault._tag must be ${tags}`],
-    [{ fault: { _tag: "DropBefore", bytes: 1 } }, ".fault.bytes is unknown; allowed: _tag"],
+    [{ fault: { _tag: "DropBefore", bytes: 1 } }, ".fault.bytes is no such option; allowed: _tag"],
     [{ fault: { _tag: "TruncateBody", bytes: -1 } }, ".fault.bytes must be a whole number from 0"],
     [{ fault: { _tag: "DripBody", bytes: 0 } }, `.fault.bytes must be ${count}`],
     [{ fault: { _tag: "DripBody", every: "often" } }, `.fault.every must be ${delay}`],
@@ -284,18 +290,24 @@ describe("a plan that is not one", () => {
     [respond({ body: {} }), ".fault.body must be a text"],
     [respond({ acted: "yes" }), ".fault.acted must be true or false"],
     [respond({ headers: { "x-a": 1 } }), '.fault.headers["x-a"] must be a text'],
-    [respond({ headers: { "x a": "1" } }), `.fault.headers must be ${headers}`],
-    [respond({ headers: { "x-a": "1\r\nx-b: 2" } }), `.fault.headers must be ${headers}`],
-    [respond({ headers: { "Trailer": "x" } }), `.fault.headers must be ${headers}`],
-    [respond({ headers: { "transfer-encoding": "x" } }), `.fault.headers must be ${headers}`],
-    [respond({ headers: { "content-length": "1" } }), `.fault.headers must be ${headers}`],
+    [respond({ headers: "x-a: 1" }), ".fault.headers must be an object of names and values"],
+    ...["", "x a", "x:", "x\n", "\u00fc", "Trailer", "transfer-encoding", "content-length"].map(
+      (name) =>
+        [
+          respond({ headers: { "x-a": "1", [name]: "1" } }),
+          `.fault.headers${step(name)} must be ${header}`,
+        ] as const,
+    ),
+    ...["1\r\nx-b: 2", "\u0000", "\u0100"].map((value) =>
+      [respond({ headers: { "x-a": value } }), `.fault.headers["x-a"] must be ${header}`] as const
+    ),
     [
       respond({ retryAfter: 5 }),
       '.fault.retryAfter must be an object with "seconds" and, if need be, "form"',
     ],
     [
       respond({ retryAfter: { second: 1 } }),
-      ".fault.retryAfter.second is unknown; allowed: seconds, form",
+      ".fault.retryAfter.second is no such option, the nearest is seconds; allowed: seconds, form",
     ],
     [
       respond({ retryAfter: { seconds: -1 } }),

@@ -149,67 +149,252 @@ describe("the ages of keys", () => {
     }))
 })
 
-describe("an option out of its bounds is refused by its name", () => {
-  const count = "a whole number from 0 to 1000000 or a list"
-  const status = "a whole number from 400 to 599"
-  const window = 'a duration from "1 millis" to "36500 days"'
-  const oldest = 'a duration from "1 second" to "36500 days"'
-  const latency = 'a duration like "250 millis" or "2 seconds"'
-  // JavaScript gives what the types do not permit.
-  const rows: ReadonlyArray<readonly [path: string, options: unknown, problem: string]> = [
-    ...[-1, 1.5, NaN, 1_000_001, "3", null].flatMap((wrong) => [
-      ["keys", { keys: wrong }, `must be ${count}`] as const,
-      ["serviceAccounts", { serviceAccounts: wrong }, `must be ${count}`] as const,
-    ]),
-    ...[200, 399, 600, 429.5, NaN, "429", null].map((wrong) =>
-      ["rateLimit.status", { rateLimit: { status: wrong } }, `must be ${status}`] as const
-    ),
-    ...[-1, 2.5, NaN, "10"].map((wrong) =>
-      [
-        "rateLimit.limit",
-        { rateLimit: { limit: wrong } },
-        "must be a whole number from 0 or Infinity",
-      ] as const
-    ),
-    ...[0, -1, "soon", Infinity].map((wrong) =>
-      ["rateLimit.window", { rateLimit: { window: wrong } }, `must be ${window}`] as const
-    ),
-    [
-      "rateLimit.algorithm",
-      { rateLimit: { algorithm: "leaky" } },
-      'must be "sliding", "fixed", or "token-bucket"',
-    ],
-    [
-      "rateLimit.retryAfter",
-      { rateLimit: { retryAfter: "date" } },
-      'must be "seconds", "http-date", or "none"',
-    ],
-    [
-      "rateLimit.Status",
-      { rateLimit: { Status: 503 } },
-      "is unknown; allowed: limit, window, algorithm, status, retryAfter",
-    ],
-    ["rateLimit", { rateLimit: "off" }, 'must be an object or "none"'],
-    ...["400", 400, "0 days", "-1 days", "36501 days", Duration.infinity].map((wrong) =>
-      ["oldest", { oldest: wrong }, `must be ${oldest}`] as const
-    ),
-    ...["soon", -1, "-1 seconds", NaN].map((wrong) =>
-      ["latency", { latency: wrong }, `must be ${latency}`] as const
-    ),
-    ...["soon", -1, NaN].map((wrong) =>
-      ["listLag", { listLag: wrong }, `must be ${latency}`] as const
-    ),
-    ["logSize", { logSize: -1 }, "must be a whole number from 0 or Infinity"],
-    ["defaultPageSize", { defaultPageSize: 0 }, "must be a whole number from 1"],
-    ["maxPageSize", { maxPageSize: 0.5 }, "must be a whole number from 1 or Infinity"],
-    ["faults[1].fault", { faults: [{}, { fault: 1 }] }, 'must be an object with "_tag"'],
-  ]
+describe("an option that is wrong is refused by its name", () => {
+  const count = "must be a whole number from 0 to 1000000 or a list"
+  const status = "must be a whole number from 400 to 599"
+  const limit = "must be a whole number from 0 or Infinity"
+  const window = 'must be a duration from "1 millis" to "36500 days"'
+  const oldest = 'must be a duration from "1 second" to "36500 days"'
+  const duration = 'must be a duration like "250 millis" or "2 seconds"'
+  const ascii = "must be a text of ASCII, not empty"
+  const token = "must be a text of ASCII without spaces, not empty"
+  const role = 'must be "ORG_ADMIN", "CLUSTER_ADMIN", or "NONE"'
+  const year = "must be a DateTime.Utc from the year 0 to 9999"
+  const user = { username: "ada@example.com", role: "NONE" }
 
-  it.effect.each(rows)("%s: %o", ([path, options, problem]) =>
+  /** A value that is wrong, what of it is, and what is said of that. */
+  type Wrong = readonly [value: unknown, within: string, problem: string]
+  const wrong = (values: ReadonlyArray<unknown>, problem: string): ReadonlyArray<Wrong> =>
+    values.map((value) => [value, "", problem])
+
+  const list = wrong([-1, 1.5, NaN, 1_000_001, "3", null, {}], count)
+  // An option without a row is none of this type.
+  const rows: Readonly<Record<keyof Emulator.EmulatorOptions, ReadonlyArray<Wrong>>> = {
+    serviceAccounts: [
+      ...list,
+      [[{}, 5], "[1]", "must be an object"],
+      [[{ id: "nobody" }], "[0].id", "must be a UUID"],
+      [[{ name: 5 }], "[0].name", "must be a text"],
+      [[{ role: "ADMIN" }], "[0].role", role],
+      [
+        [{ roles: "NONE" }],
+        "[0].roles",
+        "is no such option, the nearest is role; allowed: id, name, role",
+      ],
+    ],
+    keys: [
+      ...list,
+      [["key"], "[0]", "must be an object"],
+      [[{ name: null }], "[0].name", "must be a text"],
+      [[{ serviceAccountId: 5 }], "[0].serviceAccountId", "must be a UUID"],
+      [[{ createdAt: new Date() }], "[0].createdAt", year],
+      [[{ createdAt: DateTime.unsafeMake(Date.UTC(10_000, 0)) }], "[0].createdAt", year],
+      [
+        [{ serviceaccountid: "" }],
+        "[0].serviceaccountid",
+        "is no such option, the nearest is serviceAccountId; " +
+        "allowed: name, serviceAccountId, createdAt",
+      ],
+    ],
+    oldest: wrong(["400", 400, "0 days", "-1 days", "36501 days", Duration.infinity], oldest),
+    jwts: [
+      ...wrong([5, "token", { token: "jwt", users: [] }], "must be a list"),
+      [["token"], "[0]", "must be an object"],
+      [[{ token: "a b", users: [user] }], "[0].token", token],
+      [[{ token: "", users: [user] }], "[0].token", token],
+      [[{ users: [user] }], "[0].token", token],
+      [[{ token: "jwt" }], "[0].users", "must be a list"],
+      [[{ token: "jwt", users: [{ ...user, username: "" }] }], "[0].users[0].username", ascii],
+      [[{ token: "jwt", users: [user, { ...user, role: "" }] }], "[0].users[1].role", role],
+    ],
+    vanityName: wrong(["", " emulator", "\u00fc", 5, null], ascii),
+    seed: wrong([5, null, {}], "must be a text"),
+    rateLimit: [
+      ...wrong(["off", 10, null], 'must be an object or "none"'),
+      ...[200, 399, 600, 429.5, NaN, "429", null].map((value): Wrong => [
+        { status: value },
+        ".status",
+        status,
+      ]),
+      ...[-1, 2.5, NaN, "10"].map((value): Wrong => [{ limit: value }, ".limit", limit]),
+      ...[0, -1, "soon", Infinity].map((value): Wrong => [{ window: value }, ".window", window]),
+      [
+        { algorithm: "leaky" },
+        ".algorithm",
+        'must be "sliding", "fixed", or "token-bucket"',
+      ],
+      [{ retryAfter: "date" }, ".retryAfter", 'must be "seconds", "http-date", or "none"'],
+      [
+        { Status: 503 },
+        ".Status",
+        "is no such option, the nearest is status; " +
+        "allowed: limit, window, algorithm, status, retryAfter",
+      ],
+    ],
+    latency: wrong(["soon", -1, "-1 seconds", NaN], duration),
+    faults: [[[{}, { fault: 1 }], "[1].fault", 'must be an object with "_tag"']],
+    history: wrong(["long", -1, "-1 hours", NaN], duration),
+    logSize: wrong([-1, 0.5, "10"], limit),
+    onRequest: wrong(["log", {}, null], "must be a function"),
+    defaultPageSize: wrong([0, 1.5, Infinity], "must be a whole number from 1"),
+    maxPageSize: wrong([0, 0.5], "must be a whole number from 1 or Infinity"),
+    overMaxPageSize: wrong(["reject", true], 'must be "clamp" or "refuse"'),
+    lastPage: wrong(
+      ["none", null],
+      'must be "omit-pagination", "omit-next-page", or "empty-next-page"',
+    ),
+    listLag: wrong(["soon", -1, NaN], duration),
+    unknownServiceAccountFilter: wrong(["refuse", 404], 'must be "empty" or "not-found"'),
+    errorBodies: wrong(["json", null], 'must be "status", "empty-object", "html", or "none"'),
+    ccVersion: [
+      ...wrong(["2024-09-16", true], 'must be "any", "required", or a list'),
+      [["2024-09-16", 5], "[1]", ascii],
+    ],
+  }
+
+  const table = Object.entries(rows).flatMap(([name, wrongs]) =>
+    wrongs.map(([value, within, problem]) => [`${name}${within}`, name, value, problem] as const)
+  )
+
+  it.effect.each(table)(
+    "%s, where %s is %o",
+    ([path, name, value, problem]) =>
+      Effect.gen(function* () {
+        // A program in JavaScript is not held back by the type.
+        const options = { [name]: value } as Emulator.EmulatorOptions
+        expect(yield* refusal(Emulator.make(options))).toBe(`options.${path} ${problem}`)
+      }),
+  )
+
+  const names = Object.keys(rows)
+
+  it.effect("knows each of them, and takes undefined for its default", () =>
     Effect.gen(function* () {
-      // A program in JavaScript is not held back by the type.
-      expect(yield* refusal(Emulator.make(options as Emulator.EmulatorOptions)))
-        .toBe(`options.${path} ${problem}`)
+      const none = Object.fromEntries(names.map((name) => [name, undefined]))
+      expect(yield* refusal(Emulator.make(none))).toBe(undefined)
+    }))
+
+  it.effect.each<readonly [name: string, nearest: string]>([
+    ["kyes", ", the nearest is keys"],
+    ["LogSize", ", the nearest is logSize"],
+    ["ratelimits", ", the nearest is rateLimit"],
+    ["port", ""],
+    ["x".repeat(100_000), ""],
+  ])(
+    "names what there is, and what was meant, in the place of %s",
+    ([name, nearest]) =>
+      Effect.gen(function* () {
+        const problem = yield* refusal(Emulator.make({ [name]: 5 }))
+        expect(problem).toContain(` is no such option${nearest}; allowed: `)
+        const allowed = problem?.split("; allowed: ")[1]?.split(", ") ?? []
+        expect(allowed.toSorted()).toEqual(names.toSorted())
+        expect(problem?.length).toBeLessThan(500)
+      }),
+  )
+
+  it.effect.each([null, 5, "keys", [], () => {}])(
+    "%o is no options",
+    (options) =>
+      Effect.gen(function* () {
+        // As above.
+        expect(yield* refusal(Emulator.make(options as Emulator.EmulatorOptions)))
+          .toBe("options must be an object")
+      }),
+  )
+
+  it.effect("what is done to the options later changes nothing", () =>
+    Effect.gen(function* () {
+      const jwt = { token: "jwt", users: [{ username: "ada", role: "ORG_ADMIN" }] }
+      const options = { jwts: [jwt], errorBodies: "none" }
+      // As above.
+      const emulator = yield* Emulator.make(options as Emulator.EmulatorOptions)
+      Object.assign(options, { errorBodies: "html" })
+      Object.assign(jwt, { token: "another" })
+      const ask = (token: string) =>
+        callAnything(emulator)("GET", `${keys}/unknown`, {
+          token,
+          headers: { "cc-vanity-name": "emulator" },
+        })
+      expect(yield* ask("jwt")).toMatchObject({ status: 404, text: "" })
+      expect(yield* ask("another")).toMatchObject({ status: 401, text: "" })
+    }))
+})
+
+describe("what a test adds later is checked by its name too", () => {
+  const rows = [
+    ["addServiceAccount", { id: "nobody" }, "serviceAccount.id must be a UUID"],
+    ["addServiceAccount", { name: 5 }, "serviceAccount.name must be a text"],
+    ["addServiceAccount", { Role: "NONE" }, "serviceAccount.Role is no such option, the nearest"],
+    ["addServiceAccount", null, "serviceAccount must be an object"],
+    ["addApiKey", { serviceAccountId: "nobody" }, "apiKey.serviceAccountId must be a UUID"],
+    ["addApiKey", { name: null }, "apiKey.name must be a text"],
+    ["addApiKey", { createdAt: 0 }, "apiKey.createdAt must be a DateTime.Utc from the year 0"],
+    [
+      "addApiKey",
+      { age: "1 day" },
+      "apiKey.age is no such option; allowed: name, serviceAccountId",
+    ],
+    ["addApiKey", 5, "apiKey must be an object"],
+    ["identityOf", 5, "serviceAccountId must be a text"],
+  ] as const
+
+  it.effect.each(rows)("%s of %o", ([name, input, problem]) =>
+    Effect.gen(function* () {
+      const emulator = yield* Emulator.make()
+      const before = yield* emulator.apiKeys
+      // Each of the three takes one argument, here none of its type.
+      const add = emulator[name] as (input: unknown) => Effect.Effect<unknown, unknown>
+      expect(yield* refusal(Effect.orDie(add(input)))).toContain(problem)
+      expect(yield* emulator.apiKeys).toEqual(before)
+      expect(yield* emulator.serviceAccounts).toHaveLength(3)
+    }))
+})
+
+describe("the id of a service account", () => {
+  const id = "1234ABCD-1234-1234-ABCD-12345678ABCD"
+  const lower = id.toLowerCase()
+
+  it.effect("is the same in upper and in lower case, however it came in", () =>
+    Effect.gen(function* () {
+      const listed = { serviceAccounts: [{ id }], keys: [{ name: "a", serviceAccountId: id }] }
+      const added = (emulator: Emulator.EmulatorService) =>
+        Effect.zipRight(
+          emulator.addServiceAccount({ id }),
+          emulator.addApiKey({ name: "a", serviceAccountId: id }),
+        )
+      for (const [options, prepare] of [[listed, () => Effect.void], [{}, added]] as const) {
+        const emulator = yield* Emulator.make(options)
+        yield* prepare(emulator)
+        const api = call(emulator)
+        expect((yield* emulator.serviceAccounts).map((account) => account.id)).toContain(lower)
+        for (const written of [id, lower]) {
+          const { json } = yield* api("GET", keys, { query: { service_account_id: written } })
+          expect(json.api_keys).toMatchObject([{ name: "a", service_account_id: lower }])
+          const identity = yield* emulator.identityOf(written)
+          expect(identity).toMatchObject({
+            serviceAccountId: lower,
+            apiKeyId: json.api_keys[0]?.id,
+          })
+        }
+        const made = yield* api("POST", keys, { body: { name: "b", service_account_id: id } })
+        expect(made.json.api_key.service_account_id).toBe(lower)
+      }
+    }))
+
+  it.effect("gives its role to a caller although it was added in upper case", () =>
+    Effect.gen(function* () {
+      const emulator = yield* Emulator.make()
+      yield* emulator.addServiceAccount({ id, role: "ORG_ADMIN" })
+      const { role, secret } = yield* emulator.identityOf(id)
+      expect(role).toBe("ORG_ADMIN")
+      expect((yield* call(emulator)("GET", keys, { token: secret })).status).toBe(200)
+    }))
+
+  it.effect("of a key is not: that is told apart by case", () =>
+    Effect.gen(function* () {
+      const emulator = yield* Emulator.make()
+      const path = `${keys}/${emulator.admin.apiKeyId.toLowerCase()}`
+      expect((yield* call(emulator)("GET", path)).status).toBe(404)
     }))
 })
 

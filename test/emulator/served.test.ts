@@ -85,6 +85,25 @@ describe("over a socket", () => {
       expect(received.split("\r\n\r\n")[1]).toBe('{"api_k')
     }).pipe(Effect.provide([keepingAlive, FetchHttpClient.layer])))
 
+  it.scopedLive("every header that a plan may order is sent as it is, under the status ordered", () =>
+    Effect.gen(function* () {
+      const characters = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code))
+      const headers: Record<string, string> = Object.fromEntries([
+        ...characters.filter((one) => /[\w!#$%&'*+.^`|~-]/.test(one)).map((one) => [one, "x"]),
+        ["x-value", characters.filter((one) => /[\t\x20-\x7e\x80-\xff]/.test(one)).join("")],
+      ])
+      const { client, emulator } = yield* onASocket([
+        { fault: { _tag: "Respond", status: 418, headers } },
+      ])
+      const response = yield* client.get(keys)
+      expect(response.status).toBe(418)
+      const sent = Object.entries(headers).map((
+        [name, value],
+      ) => [name.toLowerCase(), value.trim()])
+      expect(response.headers).toMatchObject(Object.fromEntries(sent))
+      expect(yield* emulator.requests).toMatchObject([{ status: 418, outcome: "Answered" }])
+    }).pipe(Effect.provide(NodeHttpServer.layerTest)))
+
   it.scopedLive("a dripped body comes in pieces, and whole", () =>
     Effect.gen(function* () {
       const { client } = yield* onASocket([

@@ -68,16 +68,21 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("visibility")],
   },
   retries: {
-    sources: ["operation", "RetryPolicy"].map(transport),
-    tests: [transportTest("failure"), "spec.test.ts", transportTest("RetryPolicy")],
+    sources: ["durationProblem", "operation", "RetryPolicy"].map(transport),
+    tests: [
+      transportTest("durationProblem"),
+      transportTest("failure"),
+      "spec.test.ts",
+      transportTest("RetryPolicy"),
+    ],
   },
   throttle: {
     sources: ["atGate", "buckets", "throttle", "ThrottleStore", "tokenBucket"].map(transport),
     tests: ["buckets", "throttle", "ThrottleStore", "tokenBucket"].map(transportTest),
   },
   waiting: {
-    sources: ["gate", "line", "monotonic"].map(waiting),
-    tests: ["gate", "line", "monotonic"].map(waitingTest),
+    sources: ["gate", "line", "monotonic", "wholeMillis"].map(waiting),
+    tests: ["gate", "line", "monotonic", "wholeMillis"].map(waitingTest),
   },
   credentials: {
     sources: ["Credentials.ts"],

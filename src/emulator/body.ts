@@ -1,0 +1,113 @@
+/**
+ * The body of a request: read up to a limit and no further, and not at all where nobody asks for it.
+ *
+ * @module
+ */
+import * as HttpBody from "@effect/platform/HttpBody"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import { ConnectionDropped } from "./Delivery.ts"
+
+/** How many bytes a body may have: 1 MiB. */
+export const limit = 1_048_576
+
+// A connection that closes on bytes which nobody took can lose the answer before them: so many more
+// are let pass, for a client that sends on until it sees the answer.
+const passedOver = 8 * limit
+
+/** The body of one request. */
+export interface Body {
+  /** Reads all of it as text; nothing for one over the limit, which is left where it is. */
+  readonly read: Effect.Effect<string | undefined, ConnectionDropped>
+  /** Closes the connection behind an answer whose request has more in it than is worth reading. */
+  readonly closing: (
+    response: HttpServerResponse.HttpServerResponse,
+  ) => HttpServerResponse.HttpServerResponse
+}
+
+/** Where the bytes of a body come from. */
+interface Source {
+  /** The next bytes; nothing at the end. */
+  readonly next: () => Promise<Uint8Array | undefined>
+  /** Tells whoever sends that no more is wanted. */
+  readonly cancel: () => Promise<void>
+  /** Whether the next request on the connection has to wait until this one is read to its end. */
+  readonly inTheWay: boolean
+}
+
+/** Finds the body of a request. */
+export const of = (request: HttpServerRequest.HttpServerRequest): Body => {
+  const source = sourceOf(request)
+  const next = Effect.tryPromise({ try: source.next, catch: () => new ConnectionDropped() })
+  const announced = Number(request.headers["content-length"] ?? 0)
+  const bounded = announced <= limit && request.headers["transfer-encoding"] === undefined
+  let whole = false
+
+  /** Takes what comes until it ends or is more than so many bytes; tells whether it ended. */
+  const take = (most: number, each: (bytes: Uint8Array) => void) =>
+    Effect.gen(function* () {
+      for (let length = 0;;) {
+        const bytes = yield* next
+        if (bytes === undefined) return true
+        length += bytes.length
+        if (length > most) return false
+        each(bytes)
+      }
+    })
+
+  return {
+    read: Effect.gen(function* () {
+      const decoder = new TextDecoder()
+      let text = ""
+      whole = announced <= limit && (yield* take(limit, (bytes) => {
+        text += decoder.decode(bytes, { stream: true })
+      }))
+      if (whole) return text + decoder.decode()
+      yield* Effect.promise(source.cancel)
+      return undefined
+    }),
+    closing: (response) => {
+      // A short body that is still there, a server passes over by itself.
+      if (whole || bounded || !source.inTheWay) return response
+      const { body } = response
+      const closed = HttpServerResponse.setHeader(response, "connection", "close")
+      if (body._tag !== "Uint8Array") return closed
+      const behind = Stream.drain(Stream.fromEffect(Effect.ignore(take(passedOver, () => {}))))
+      return HttpServerResponse.setBody(
+        closed,
+        HttpBody.stream(
+          Stream.concat(Stream.make(body.body), behind),
+          body.contentType,
+          body.contentLength,
+        ),
+      )
+    },
+  }
+}
+
+const sourceOf = ({ source }: HttpServerRequest.HttpServerRequest): Source => {
+  if (source instanceof Request) {
+    const reader = source.body?.getReader()
+    return {
+      next: () => reader?.read().then(({ value }) => value) ?? Promise.resolve(undefined),
+      cancel: () => reader?.cancel() ?? Promise.resolve(),
+      inTheWay: false,
+    }
+  }
+  // Node's, which closes its connection if told to end before its end: nobody tells it.
+  const chunks = isAsyncIterable(source) ? source[Symbol.asyncIterator]() : undefined
+  return {
+    next: async () => {
+      const { done, value } = await chunks?.next() ?? { done: true, value: undefined }
+      return done !== true && Predicate.isUint8Array(value) ? value : undefined
+    },
+    cancel: () => Promise.resolve(),
+    inTheWay: true,
+  }
+}
+
+const isAsyncIterable = (source: unknown): source is AsyncIterable<unknown> =>
+  Predicate.hasProperty(source, Symbol.asyncIterator)
