@@ -105,7 +105,8 @@ const play = (how: Play): Effect.Effect<Played> =>
       yield* Effect.delay(
         Effect.gen(function* () {
           const [create] = yield* emulator.requests
-          yield* emulator.addApiKey({ ...input(organization), ...JSON.parse(create?.body ?? "") })
+          const { name } = JSON.parse(create?.body ?? "")
+          yield* emulator.addApiKey({ ...input(organization), name })
         }),
         Duration.seconds(how.lateAt),
       ).pipe(Effect.fork)
