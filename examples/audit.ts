@@ -7,6 +7,7 @@
 import { Credentials, listApiKeys, throttled } from "@effect-crdb/api-keys"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -85,7 +86,8 @@ const audit = (print: Print, days: number, serviceAccountId: string | undefined)
   }).pipe(
     Effect.provide(throttled({ limit: 10, window: "1 second" })),
     Effect.provide(Layer.merge(FetchHttpClient.layer, Credentials.layerConfig)),
-    Effect.catchAll((error) => Effect.as(Console.error(String(error)), 2)),
+    // Also what is thrown, as by a runtime that lets this read no environment.
+    Effect.catchAllCause((cause) => Effect.as(Console.error(String(Cause.squash(cause))), 2)),
   )
 
 const program = Either.try(() =>

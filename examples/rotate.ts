@@ -7,7 +7,8 @@
 // rotated only where its file holds its secret, and one without a file is refused: its secret is
 // kept elsewhere, or this is not the right directory. With --adopt such keys are rotated too, which
 // is for the first time: those who use them must read the new secrets here before the grace is over.
-// A file that was there keeps its owner, and its mode but for what all others may do.
+// A file that was there keeps its owner, and its mode but for what all others may do. Where it is a
+// symbolic link, what it leads to is replaced, and the link stays.
 //
 // It can be broken off and run again at any time; with --adopt it may then name a new key without a
 // file, which is to be deleted first. The key that it calls with it leaves alone, since that one's
@@ -36,8 +37,18 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import type { Stats } from "node:fs"
-import { chown, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import {
+  chown,
+  mkdir,
+  open,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from "node:fs/promises"
+import { dirname, join, resolve } from "node:path"
 import process from "node:process"
 import { parseArgs } from "node:util"
 
@@ -65,8 +76,13 @@ const { positionals: [directory, ...rest], values } = Either.getOrElse(parsed, (
   positionals: [],
   values: { "older-than": "", grace: "", adopt: false, "dry-run": false },
 }))
-const olderThan = Duration.decodeUnknown(values["older-than"])
-const grace = Duration.decodeUnknown(values.grace)
+
+// Of a negative duration Effect makes zero: without a grace the old keys would be deleted at once.
+const durationIn = (text: string): Option.Option<Duration.Duration> =>
+  text.startsWith("-") ? Option.none() : Duration.decodeUnknown(text)
+
+const olderThan = durationIn(values["older-than"])
+const grace = durationIn(values.grace)
 
 // Where a key and its successors are kept: what stands in the name beside the mark stays the same.
 const fileOf = ({ name, serviceAccountId }: ApiKey): string =>
@@ -82,8 +98,16 @@ const segment = (text: string): string => {
     : `${encoded.slice(0, 180)}%${createHash("sha256").update(text).digest("hex")}`
 }
 
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && error.code === "ENOENT"
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && "code" in error ? error.code : undefined
+
+const isMissing = (error: unknown): boolean => codeOf(error) === "ENOENT"
+
+/** What went wrong with a file; that it is missing can still be told from it. */
+const failureAt = (file: string, error: unknown): Error =>
+  isMissing(error) && error instanceof Error
+    ? error
+    : new Error(`${file}: ${error instanceof Error ? error.message : "cannot be used"}`)
 
 const statIfThere = (path: string): Promise<Stats | undefined> =>
   stat(path).catch((error) => {
@@ -110,10 +134,40 @@ const syncDirectory = async (path: string): Promise<void> => {
   await directory.sync().finally(() => directory.close())
 }
 
+// More links in a row no system follows.
+const mostLinks = 40
+
+/** Where a file is once all symbolic links are followed; it need not be there. */
+const followLinks = async (file: string, links = 0): Promise<string> => {
+  const link = await readlink(file).catch((error) => {
+    if (isMissing(error) || codeOf(error) === "EINVAL") return undefined // no link
+    throw error
+  })
+  if (link === undefined) {
+    if (links > 0 && await statIfThere(dirname(file)) === undefined) {
+      throw new Error(`it leads into ${dirname(file)}, which does not exist: make that first`)
+    }
+    return file
+  }
+  if (links === mostLinks) throw new Error("its links lead round and round: remove one of them")
+  return followLinks(resolve(await realpath(dirname(file)), link), links + 1)
+}
+
+const checkFileType = async (file: string): Promise<void> => {
+  const target = await followLinks(file)
+  const stats = await statIfThere(target)
+  if (stats !== undefined && !stats.isFile()) {
+    throw new Error(`${target} is not a file, so that no secret can be kept there`)
+  }
+}
+
 const readSecret = (file: string): Effect.Effect<Option.Option<Redacted.Redacted<string>>, Error> =>
   Effect.tryPromise({
-    try: () => readFile(file, "utf8"),
-    catch: (error) => error instanceof Error ? error : new Error("cannot read"),
+    try: async () => {
+      await checkFileType(file)
+      return await readFile(file, "utf8")
+    },
+    catch: (error) => failureAt(file, error),
   }).pipe(
     Effect.map((text) => Option.some(Redacted.make(text.trim()))),
     Effect.catchIf(isMissing, () => Effect.succeedNone),
@@ -132,20 +186,22 @@ const fileStore = (file: string): SecretStore<Error> => ({
   write: (secret) =>
     Effect.tryPromise({
       try: async () => {
-        const folder = dirname(file)
-        await mkdir(folder, { recursive: true, mode: 0o700 })
+        await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+        // Were a link replaced, what it leads to would keep the old secret, and its readers too.
+        const target = await followLinks(file)
+        const folder = dirname(target)
         const half = join(folder, `.${crypto.randomUUID()}`)
         try {
-          await write(half, `${Redacted.value(secret)}\n`, await statIfThere(file))
-          await rename(half, file)
+          await write(half, `${Redacted.value(secret)}\n`, await statIfThere(target))
+          await rename(half, target)
         } catch (error) {
           await rm(half, { force: true })
           throw error
         }
         await syncDirectory(folder)
-        await syncDirectory(dirname(folder))
+        await syncDirectory(dirname(dirname(file)))
       },
-      catch: (error) => error instanceof Error ? error : new Error("cannot write"),
+      catch: (error) => failureAt(file, error),
     }),
 })
 
@@ -309,11 +365,17 @@ const rotateAll = (olderThan: Duration.Duration, grace: Duration.Duration) =>
     ),
   )
 
+const flags = { "--older-than": olderThan, "--grace": grace }
 if (
   directory === undefined || rest.length > 0 ||
   Option.isNone(olderThan) || Option.isNone(grace)
 ) {
   console.error(usage)
+  // Where the arguments cannot be told apart, none of them is at fault.
+  const wrong = Object.entries(flags).filter(([, value]) => Option.isNone(value))
+  for (const [flag] of Either.isRight(parsed) ? wrong : []) {
+    console.error(`${flag} must be a duration of zero or more, like "15 minutes"`)
+  }
   process.exitCode = 2
 } else {
   await Effect.runPromise(rotateAll(olderThan.value, grace.value))

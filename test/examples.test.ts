@@ -402,6 +402,59 @@ describe("the audit", () => {
     expect(stderr).not.toMatch(secretForm)
   })
 
+  const withOnly = (permissions: ReadonlyArray<string>, env = stage.env) =>
+    runTool("deno", [
+      "run",
+      "--no-prompt",
+      "--cached-only",
+      ...permissions,
+      "examples/audit.ts",
+    ], { env })
+
+  it.each<readonly [string, RegExp, () => ReturnType<typeof withOnly>]>([
+    [
+      "it may read no environment",
+      /--allow-env/,
+      () => withOnly(command.filter((flag) => !flag.startsWith("--allow-env"))),
+    ],
+    ["it may read one name alone", /COCKROACH_/, () =>
+      withOnly([
+        ...command.filter((flag) => !flag.startsWith("--allow-env")),
+        "--allow-env=COCKROACH_API_KEY",
+      ])],
+    [
+      "it may reach no network",
+      /^TransportError: /,
+      () => withOnly(command.filter((flag) => !flag.startsWith("--allow-net"))),
+    ],
+    ["it may do nothing", /--allow-env/, () => withOnly([])],
+    ["it has no key to call with", /COCKROACH_API_KEY/, () => withOnly(command, clean)],
+    [
+      "its key cannot be sent",
+      /COCKROACH_API_KEY/,
+      () => withOnly(command, { ...stage.env, COCKROACH_API_KEY: "two words" }),
+    ],
+    [
+      "its server is no URL",
+      /COCKROACH_SERVER/,
+      () => withOnly(command, { ...stage.env, COCKROACH_SERVER: "nowhere" }),
+    ],
+    [
+      "nobody listens there",
+      /^TransportError: /,
+      () =>
+        withOnly([...command, "--allow-net=127.0.0.1:9"], {
+          ...stage.env,
+          COCKROACH_SERVER: "http://127.0.0.1:9",
+        }),
+    ],
+  ])("has a status of its own where %s", async (_, why, run) => {
+    const { exitCode, stderr, stdout } = await run()
+    expect([exitCode, stdout]).toEqual([2, ""])
+    expect(stderr).toMatch(why)
+    expect(stderr).not.toMatch(secretForm)
+  })
+
   it("has a status of its own for what it could not find out", async () => {
     await Effect.runPromise(stage.emulator.setFaults([
       { calls: 1, fault: { _tag: "Respond", status: 403 } },

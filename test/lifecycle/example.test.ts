@@ -235,6 +235,94 @@ describe.concurrent("examples/rotate.ts", () => {
       }),
   )
 
+  /** A key whose file is a link to that path, which holds its secret. */
+  const addLinked = async (
+    { addKept, folder }: Example,
+    ...through: ReadonlyArray<string>
+  ) => {
+    const key = await addKept("billing")
+    const target = path.join(folder, "vault", "billing")
+    fs.mkdirSync(path.dirname(target))
+    fs.renameSync(key.file, target)
+    fs.chmodSync(target, 0o640)
+    let next = target
+    for (const name of through) {
+      const link = path.join(folder, name)
+      // Each in its own way: absolute, and relative to where the link stands.
+      fs.symlinkSync(next === target ? next : path.relative(folder, next), link)
+      next = link
+    }
+    fs.symlinkSync(path.relative(path.dirname(key.file), next), key.file)
+    return { ...key, target }
+  }
+
+  it.each([["a link", []], ["a chain of links", ["one", "two", "three"]]])(
+    "replaces what %s leads to, so that no deleted secret stays there",
+    (_, through) =>
+      withExample([], async (example) => {
+        const { file, id, target } = await addLinked(example, ...through)
+        expectSuccess(await example.rotate(example.folder, "--grace", "1 millis"))
+        const secret = fs.readFileSync(target, "utf8")
+        expect(secret).toMatch(/^CCDB1_\w{22}_\w{40}\n$/)
+        expect(secret).not.toContain(id)
+        expect(fs.statSync(target).mode & 0o777).toBe(0o640)
+        expect(fs.lstatSync(file).isSymbolicLink()).toBe(true)
+        expect(fs.readFileSync(file, "utf8")).toBe(secret)
+        expect(fs.readdirSync(path.dirname(target))).toEqual(["billing"])
+        expect(fs.readdirSync(path.dirname(file))).toEqual(["billing"])
+        const ids = (await Effect.runPromise(example.emulator.apiKeys)).map(({ id }) => id)
+        expect(ids).toContain(secret.slice(0, -42))
+      }),
+  )
+
+  it("makes what a dangling link leads to, with --adopt alone", () =>
+    withExample([], async (example) => {
+      const { file, target } = await addLinked(example)
+      fs.rmSync(target)
+      const refused = await example.rotate(example.folder)
+      expect([refused.exitCode, refused.stderr]).toEqual([
+        1,
+        expect.stringContaining("does not exist"),
+      ])
+      expectSuccess(await example.rotate(example.folder, "--adopt", "--grace", "1 millis"))
+      expect(fs.lstatSync(file).isSymbolicLink()).toBe(true)
+      expect(fs.readFileSync(target, "utf8")).toMatch(/^CCDB1_\w{22}_\w{40}\n$/)
+    }))
+
+  const badLinks: ReadonlyArray<
+    readonly [string, string, (file: string, folder: string) => void]
+  > = [
+    ["to itself", "lead round and round", (file) => fs.symlinkSync("billing", file)],
+    ["in a loop", "lead round and round", (file, folder) => {
+      fs.symlinkSync(path.join(folder, "two"), path.join(folder, "one"))
+      fs.symlinkSync("one", path.join(folder, "two"))
+      fs.symlinkSync("../two", file)
+    }],
+    ["to a directory", "is not a file", (file, folder) => {
+      fs.mkdirSync(path.join(folder, "vault"))
+      fs.symlinkSync("../vault", file)
+    }],
+    [
+      "into a directory that does not exist",
+      "which does not exist",
+      (file) => fs.symlinkSync("../nowhere/billing", file),
+    ],
+  ]
+  it.each(badLinks)(
+    "refuses a link %s, and makes no key",
+    (_, why, link) =>
+      withExample([], async ({ addKept, emulator, folder, rotate }) => {
+        const { file, id } = await addKept("billing")
+        fs.rmSync(file)
+        link(file, folder)
+        const { exitCode, stderr } = await rotate(folder, "--adopt", "--grace", "1 millis")
+        expect([exitCode, stderr]).toEqual([1, expect.stringContaining(`${id} failed: ${file}: `)])
+        expect(stderr).toContain(why)
+        expect(stderr.trim().split("\n").length).toBe(1)
+        expect(await Effect.runPromise(emulator.history)).toEqual([])
+      }),
+  )
+
   it("keeps the secret of a key inside of its directory, whatever its name is", () =>
     withExample([], async ({ add, emulator, folder, rotate }) => {
       const names = [
@@ -329,6 +417,24 @@ describe.concurrent("examples/rotate.ts", () => {
         /may have left a key behind, .*: "of 100\/days \[rotates CCDB1_\w+ \w+\]"/,
       )
     }))
+
+  it.each([
+    ["--grace", "-5 minutes"],
+    ["--grace", "soon"],
+    ["--older-than", "-90 days"],
+    ["--older-than", "-0.1 millis"],
+  ])(
+    "refuses %s=%s by its name, and rotates nothing",
+    (flag, value) =>
+      withExample([], async ({ addKept, emulator, folder, rotate }) => {
+        await addKept("billing")
+        const { exitCode, stderr } = await rotate(folder, `${flag}=${value}`)
+        expect(exitCode).toBe(2)
+        expect(stderr.trim().split("\n").at(-1))
+          .toBe(`${flag} must be a duration of zero or more, like "15 minutes"`)
+        expect(await Effect.runPromise(emulator.history)).toEqual([])
+      }),
+  )
 
   it("ends with status 2 and says how it is used where it is called wrongly", () =>
     withExample([], async ({ folder, rotate }) => {
