@@ -137,7 +137,7 @@ export const make = (
   const byServiceAccount = new Map<string, Index>()
   const events = Timeline.make<KeyEvent>(eventCount)
   const ended = Timeline.make<Ended>(Infinity)
-  let known = -Infinity
+  let begin = -Infinity
   let latest = Number.MIN_SAFE_INTEGER
 
   // No two events share an instant, so that every instant has one answer to what existed.
@@ -147,12 +147,12 @@ export const make = (
   }
 
   const historyFrom = (now: Microseconds.Microseconds) => {
-    known = Math.max(known, now - history)
-    events.forget(known)
+    begin = Math.max(begin, now - history)
+    events.forget(begin)
     const touched = new Set<Index>()
-    for (const { entry, what } of ended.forget(known)) {
+    for (const { entry, what } of ended.forget(begin)) {
       if (what === "name") {
-        const formerNames = entry.key.formerNames.filter(({ until }) => until > known)
+        const formerNames = entry.key.formerNames.filter(({ until }) => until > begin)
         entry.key = { ...entry.key, formerNames }
         continue
       }
@@ -164,10 +164,10 @@ export const make = (
     for (const index of touched) {
       // Rarely, since each time moves all that are kept.
       if (2 * index.forgotten <= index.ever.length) continue
-      index.ever = index.ever.filter(({ key }) => (key.deletedAt ?? Infinity) > known)
+      index.ever = index.ever.filter(({ key }) => (key.deletedAt ?? Infinity) > begin)
       index.forgotten = 0
     }
-    return known
+    return begin
   }
 
   const indexOf = (serviceAccountId: string): Index => {
