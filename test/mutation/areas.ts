@@ -54,10 +54,18 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("exchange")],
   },
   calls: {
-    sources: ["attemptTimeout", "AttemptWait", "execute", "monotonic"].map(transport),
-    tests: ["attemptTimeout", "deadline", "exchange", "renewal", "visibility", "monotonic"].map(
-      transportTest,
+    sources: ["attemptHold", "attemptTimeout", "AttemptWait", "execute", "monotonic"].map(
+      transport,
     ),
+    tests: [
+      "attemptHold",
+      "attemptTimeout",
+      "deadline",
+      "exchange",
+      "renewal",
+      "visibility",
+      "monotonic",
+    ].map(transportTest),
   },
   metrics: {
     sources: [transport("metrics")],
@@ -68,7 +76,8 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("failure"), "spec.test.ts", transportTest("RetryPolicy")],
   },
   throttle: {
-    sources: ["buckets", "gate", "line", "throttle", "ThrottleStore", "tokenBucket"].map(transport),
+    sources: ["buckets", "gate", "line", "throttle", "ThrottleStore", "tokenBucket", "tokenWait"]
+      .map(transport),
     tests: ["buckets", "gate", "line", "throttle", "ThrottleStore", "tokenBucket"].map(
       transportTest,
     ),
