@@ -34,7 +34,7 @@ describe("a program of one endpoint", () => {
     expect(
       files.filter((file) =>
         /^src\/(?:emulator|lifecycle)\//.test(file) ||
-        /^src\/transport\/(?:buckets|throttle|tokenBucket)/i.test(file) ||
+        /^src\/transport\/(?:buckets|throttle|token)/i.test(file) ||
         file.startsWith("src/endpoints/") && file !== "src/endpoints/getApiKey.ts"
       ),
     ).toEqual([])

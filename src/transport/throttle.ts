@@ -14,13 +14,12 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { AttemptWait } from "./AttemptWait.ts"
-import { entering, hear } from "./atGate.ts"
-import { type Entering, makeGate } from "../waiting/gate.ts"
-import { makeLine } from "../waiting/line.ts"
+import { hear } from "./atGate.ts"
 import { timeThrottleWait } from "./metrics.ts"
+import { type Bucket, ThrottleStore, type ThrottleStoreService } from "./ThrottleStore.ts"
+import { makeTokenWait, type TakenToken } from "./tokenWait.ts"
+import { makeGate } from "../waiting/gate.ts"
 import { currentMonotonicMillis } from "../waiting/monotonic.ts"
-import { type Taken, ThrottleStore } from "./ThrottleStore.ts"
-import { wholeMillis } from "../waiting/wholeMillis.ts"
 
 /** Options of {@link throttled}. */
 export interface ThrottleOptions {
@@ -83,89 +82,60 @@ export const throttledByStore = (
     Effect.gen(function* () {
       const client = yield* HttpClient.HttpClient
       const store = yield* ThrottleStore
-      if (!Number.isSafeInteger(options.limit) || options.limit < 1) {
-        return yield* Effect.dieMessage("throttled: limit must be a whole number, 1 or more")
-      }
-      const window = Duration.decodeUnknown(options.window)
-      if (
-        Option.isNone(window) || !Duration.isFinite(window.value) ||
-        Duration.lessThan(window.value, Duration.millis(1))
-      ) {
-        return yield* Effect.dieMessage(
-          'throttled: window must be a duration of a millisecond or more, like "1 second"',
-        )
-      }
-      const bucket = {
-        key: options.key ?? "@effect-crdb/api-keys",
-        limit: options.limit,
-        window: window.value,
-      }
-      const gate = makeGate(Infinity)
-      const line = makeLine()
-
-      // False where the gate is shut: whoever has the turn may be one that waits longer than others do.
-      const takeToken = (
-        one: Effect.Effect<Entering>,
-        note: (taken: Taken) => void,
-      ): Effect.Effect<boolean> =>
-        Effect.if(Effect.flatMap(one, gate.isShut), {
-          onTrue: () => Effect.succeed(false),
-          onFalse: () =>
-            Effect.flatMap(
-              Effect.uninterruptible(Effect.tap(store.take(bucket), note)),
-              (taken) =>
-                taken._tag === "Taken" ? Effect.succeed(true) : Effect.zipRight(
-                  Effect.sleep(wholeMillis(taken.retryAfter)),
-                  takeToken(one, note),
-                ),
-            ),
-        })
-      // Only the time at the gate counts as waiting for it: the line for a token is another one.
-      const waitForToken = (
-        hadTurn: boolean,
-        note: (taken: Taken) => void,
-        waited = 0,
-      ): Effect.Effect<void> =>
-        Effect.gen(function* () {
-          const start = yield* currentMonotonicMillis
-          yield* gate.enter(entering(hadTurn, waited))
-          const soFar = waited + (yield* currentMonotonicMillis) - start
-          const one = entering(hadTurn, soFar)
-          const isTaken = yield* line.turn(takeToken(one, note), hadTurn)
-          if (!isTaken) yield* waitForToken(hadTurn, note, soFar)
-        })
-
-      const send = (request: HttpClientRequest.HttpClientRequest) =>
-        Effect.flatMap(AttemptWait, ({ hadTurn, holdBack, renewed }) => {
-          let last: Taken | undefined
-          const wait = Effect.gen(function* () {
-            const start = yield* currentMonotonicMillis
-            yield* timeThrottleWait(waitForToken(hadTurn, (taken) => last = taken))
-            const isLate = (yield* currentMonotonicMillis) - start >= 1
-            return isLate ? yield* renewed(request) : request
-          })
-          return holdBack(wait, client.execute).pipe(
-            Effect.onExit((exit) =>
-              last?._tag === "Taken"
-                ? last.answered(Exit.isSuccess(exit), isRefusal(exit))
-                : Effect.void
-            ),
-            Effect.tapBoth({
-              // A client of the user's may turn a status into an error, as filterStatusOk does.
-              onFailure: (error) =>
-                error._tag === "ResponseError" ? hear(gate, error.response) : Effect.void,
-              onSuccess: (response) => hear(gate, response),
-            }),
-          )
-        })
-      return HttpClient.makeWith<
-        HttpClientError.HttpClientError,
-        never,
-        HttpClientError.HttpClientError,
-        never
-      >(Effect.flatMap(send), Effect.succeed)
+      return heldBack(client, store, yield* bucketOf(options))
     }),
   )
+
+const bucketOf = (options: ThrottleOptions): Effect.Effect<Bucket> => {
+  const { key = "@effect-crdb/api-keys", limit } = options
+  if (!Number.isSafeInteger(limit) || limit < 1) {
+    return Effect.dieMessage("throttled: limit must be a whole number, 1 or more")
+  }
+  const window = Option.getOrUndefined(Duration.decodeUnknown(options.window))
+  return window === undefined || !Duration.isFinite(window) ||
+      Duration.lessThan(window, Duration.millis(1))
+    ? Effect.dieMessage(
+      'throttled: window must be a duration of a millisecond or more, like "1 second"',
+    )
+    : Effect.succeed({ key, limit, window })
+}
+
+const heldBack = (
+  client: HttpClient.HttpClient,
+  store: ThrottleStoreService,
+  bucket: Bucket,
+): HttpClient.HttpClient => {
+  const gate = makeGate(Infinity)
+  const waitForToken = makeTokenWait(store, bucket, gate)
+
+  const send = (request: HttpClientRequest.HttpClientRequest) =>
+    Effect.flatMap(AttemptWait, ({ hadTurn, holdBack, renewed }) => {
+      let token: TakenToken | undefined
+      const wait = Effect.gen(function* () {
+        const start = yield* currentMonotonicMillis
+        yield* timeThrottleWait(waitForToken(hadTurn, (taken) => token = taken))
+        const isLate = (yield* currentMonotonicMillis) - start >= 1
+        return isLate ? yield* renewed(request) : request
+      })
+      return holdBack(wait, client.execute).pipe(
+        Effect.onExit((exit) =>
+          token === undefined ? Effect.void : token.answered(Exit.isSuccess(exit), isRefusal(exit))
+        ),
+        Effect.tapBoth({
+          // A client of the user's may turn a status into an error, as filterStatusOk does.
+          onFailure: (error) =>
+            error._tag === "ResponseError" ? hear(gate, error.response) : Effect.void,
+          onSuccess: (response) => hear(gate, response),
+        }),
+      )
+    })
+  return HttpClient.makeWith<
+    HttpClientError.HttpClientError,
+    never,
+    HttpClientError.HttpClientError,
+    never
+  >(Effect.flatMap(send), Effect.succeed)
+}
 
 // Whatever its status, as the API documents its limit; of its message, nothing is read here.
 const isRefusal = (

@@ -58,10 +58,15 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("exchange")],
   },
   calls: {
-    sources: ["attemptTimeout", "AttemptWait", "execute"].map(transport),
-    tests: ["attemptTimeout", "deadline", "exchange", "renewal", "visibility"].map(
-      transportTest,
-    ),
+    sources: ["attemptHold", "attemptTimeout", "AttemptWait", "execute"].map(transport),
+    tests: [
+      "attemptHold",
+      "attemptTimeout",
+      "deadline",
+      "exchange",
+      "renewal",
+      "visibility",
+    ].map(transportTest),
   },
   metrics: {
     sources: [transport("metrics")],
@@ -77,7 +82,9 @@ export const areas: Readonly<Record<string, Area>> = {
     ],
   },
   throttle: {
-    sources: ["atGate", "buckets", "throttle", "ThrottleStore", "tokenBucket"].map(transport),
+    sources: ["atGate", "buckets", "throttle", "ThrottleStore", "tokenBucket", "tokenWait"].map(
+      transport,
+    ),
     tests: ["buckets", "throttle", "ThrottleStore", "tokenBucket"].map(transportTest),
   },
   waiting: {

@@ -93,6 +93,14 @@ describe("an attempt", () => {
       [[0, "waits"], [5, "is sent"], [5, "reset", 0]],
     ],
     [
+      "of a client that gives up a wait that cannot be ended, and goes on without, counts as sent once",
+      Effect.all([
+        Effect.timeoutOption(Effect.disconnect(waiting(Effect.uninterruptible(seconds(10)))), 5000),
+        seconds(1),
+      ], { discard: true }),
+      [[0, "waits"], [6, "is sent"], [6, "success", 0]],
+    ],
+    [
       "of a client that interrupts itself is a failure",
       Effect.zipRight(seconds(2), Effect.interrupt),
       [[2, "interrupted itself", 2]],
@@ -137,6 +145,36 @@ describe("an attempt", () => {
     Effect.gen(function* () {
       const { told } = yield* play(Effect.zipRight(seconds(2), wait(10)), 5)
       expect(told).toEqual([[2, "waits"], [5, "interrupted", 2]])
+    }))
+})
+
+describe("an attempt that is interrupted", () => {
+  it.effect("at any step is no failure, and leaves nothing running", () =>
+    Effect.gen(function* () {
+      for (let step = 0; step < 30; step++) {
+        const told: Array<string> = []
+        let running = 0
+        const attempt = Effect.acquireUseRelease(
+          Effect.sync(() => running++),
+          () => Effect.never,
+          () => Effect.sync(() => running--),
+        )
+        const fiber = yield* withAttemptTimeout(attempt, {
+          context: Context.empty(),
+          duration: Duration.seconds(30),
+          held: { hadTurn: false, renewed: Effect.succeed },
+          onTimeout: () => "too slow",
+          onSelfInterrupt: () => "interrupted itself",
+          onWait: () => {},
+          onEnd: (exit) => Effect.sync(() => told.push(outcomeOf(exit))),
+        }).pipe(Effect.fork)
+        yield* Effect.repeatN(Effect.yieldNow(), step)
+        expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
+        expect(told.filter((outcome) => outcome !== "interrupted")).toEqual([])
+        // A fiber that was left behind would not end before its timer does.
+        yield* Effect.repeatN(Effect.yieldNow(), 100)
+        expect(running).toBe(0)
+      }
     }))
 })
 
