@@ -19,7 +19,7 @@ import { isRecord } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { answers, type Call, everyOperation, id, serviceAccountId } from "./calls.ts"
+import { answers, type ApiCall, everyOperation, id, serviceAccountId } from "./everyOperation.ts"
 import { callOnce, json } from "./recordingClient.ts"
 import { root } from "./tool.ts"
 
@@ -132,7 +132,7 @@ describe("method, path and headers", () => {
 
 describe("parameters", () => {
   const at = "2024-02-29T12:34:56.789Z"
-  const rows: ReadonlyArray<readonly [string, Call, Readonly<Record<string, string>>]> = [
+  const rows: ReadonlyArray<readonly [string, ApiCall, Readonly<Record<string, string>>]> = [
     ["query service_account_id", listApiKeysPage({ serviceAccountId }), {
       service_account_id: serviceAccountId,
     }],
@@ -197,7 +197,7 @@ describe("parameters", () => {
     ({ answer, operation }) =>
       Effect.gen(function* () {
         const other = "CCDB1_another1234567890abcd"
-        const byId: Partial<Record<Operation, Call>> = {
+        const byId: Partial<Record<Operation, ApiCall>> = {
           getApiKey: getApiKey(other),
           updateApiKey: updateApiKey(other, {}),
           deleteApiKey: deleteApiKey(other),
@@ -212,7 +212,7 @@ describe("parameters", () => {
 })
 
 describe("request fields", () => {
-  it.effect.each<readonly [string, Call, object]>([
+  it.effect.each<readonly [string, ApiCall, object]>([
     [
       "createApiKey: name, service_account_id",
       createApiKey({ name: 'Zoë "1"', serviceAccountId: "00000000-0000-4000-8000-000000000000" }),

@@ -12,6 +12,7 @@ import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
 import type { CreateApiKeyInput } from "../endpoints/createApiKey.ts"
 import { updateApiKey } from "../endpoints/updateApiKey.ts"
+import * as Operation from "../operation.ts"
 import { lost } from "../transport/failure.ts"
 import { checkMarkable } from "./checkMarkable.ts"
 import { createMarked } from "./createMarked.ts"
@@ -88,7 +89,7 @@ const failIfOverdue = (sentAt: number): Effect.Effect<void, ApiKeyError> =>
     (now) =>
       now - sentAt < longestMillis ? Effect.void : Effect.fail(
         lost(
-          { operation: "createApiKey", attempts: 1, mayHaveApplied: false },
+          { operation: Operation.createApiKey, attempts: 1, mayHaveApplied: false },
           "Timeout",
           "not renamed within 5 minutes",
           false,

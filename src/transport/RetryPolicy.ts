@@ -12,8 +12,8 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
-import { operations } from "./operation.ts"
+import type { ApiKeyError } from "../ApiKeyError.ts"
+import type { OperationFacts } from "../operation.ts"
 
 /** What a {@link RetryPolicy} holds. */
 export interface RetryPolicyService {
@@ -163,7 +163,7 @@ export interface FailedAttempt {
 /** Decides whether an attempt may be repeated; the schedule may stop earlier. */
 export const mayRepeat = (
   policy: RetryPolicyService,
-  operation: Operation,
+  operation: OperationFacts,
   { error, retryAfter }: FailedAttempt,
 ): boolean =>
   isSafeToRepeat(policy, operation, error) &&
@@ -176,10 +176,10 @@ const leastWait: (retryAfter: Option.Option<Duration.Duration>) => Duration.Dura
 // No idempotency key exists: nothing but the rate limit proves that a create made no key.
 const isSafeToRepeat = (
   policy: RetryPolicyService,
-  operation: Operation,
+  operation: OperationFacts,
   error: ApiKeyError,
 ): boolean =>
-  operations[operation].idempotent || error._tag === "RateLimited" ||
+  operation.idempotent || error._tag === "RateLimited" ||
   policy.repeatCreateAcceptingDuplicates
 
 const isTransient = (error: ApiKeyError): boolean =>
@@ -189,7 +189,7 @@ const isTransient = (error: ApiKeyError): boolean =>
 /** The Schedule that carries out {@link mayRepeat}, with `Retry-After` for the least wait. */
 export const retrySchedule = (
   policy: RetryPolicyService,
-  operation: Operation,
+  operation: OperationFacts,
   onRetry: (failed: FailedAttempt, wait: Duration.Duration) => Effect.Effect<void>,
 ): Schedule.Schedule<FailedAttempt, FailedAttempt> =>
   policy.schedule.pipe(

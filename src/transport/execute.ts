@@ -16,8 +16,9 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
-import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
+import type { ApiKeyError } from "../ApiKeyError.ts"
 import { Credentials, isHeaderText, type Token } from "../Credentials.ts"
+import type { OperationFacts } from "../operation.ts"
 import { withAttemptTimeout } from "./attemptTimeout.ts"
 import { exchange, type Received } from "./exchange.ts"
 import { type CallState, lost, mayHaveActed, refused } from "./failure.ts"
@@ -29,9 +30,8 @@ import {
   type ServerAttributes,
   serverAttributes,
 } from "./metrics.ts"
-import { operations } from "./operation.ts"
 import { redactor } from "./redact.ts"
-import { bearer, type Call, makeRequest, type Refusal, withToken } from "./request.ts"
+import { bearer, type Call, type CallOf, makeRequest, type Refusal, withToken } from "./request.ts"
 import {
   type FailedAttempt,
   RetryPolicy,
@@ -42,17 +42,17 @@ import { makeSendings } from "./sendings.ts"
 import { withRedactedDefects } from "./shield.ts"
 
 /** Carries out a call, or fails with the refusal of its input before anything is sent. */
-export const execute = <A>(
-  operation: Operation,
-  input: Either.Either<Call<A>, Refusal>,
+export const execute = <A, Path extends string>(
+  operation: OperationFacts & { readonly path: Path },
+  input: Either.Either<CallOf<Path, A>, Refusal>,
 ): Effect.Effect<A, ApiKeyError, HttpClient | Credentials> =>
   Effect.useSpan(
-    `ApiKeys.${operation}`,
+    `ApiKeys.${operation.name}`,
     {
       captureStackTrace: false,
       attributes: {
-        "http.request.method": operations[operation].method,
-        "url.template": operations[operation].urlTemplate,
+        "http.request.method": operation.method,
+        "url.template": operation.path,
       },
     },
     (span) =>
@@ -81,7 +81,7 @@ export const execute = <A>(
 
 // Of one call, written by its own fiber alone.
 interface Progress {
-  readonly operation: Operation
+  readonly operation: OperationFacts
   readonly span: Tracer.Span
   attempts: number
   mayHaveApplied: boolean
@@ -127,7 +127,7 @@ const attempt = <A>(
     const state = () => stateOf(progress)
     const sendings = makeSendings({
       origin: progress.origin ??= new URL(request.right.url).origin,
-      mayRepeat: operations[progress.operation].idempotent,
+      mayRepeat: progress.operation.idempotent,
       requestInit: Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
       span: progress.span,
       isOwn: ({ headers }) => tokens.some((token) => headers["authorization"] === bearer(token)),
@@ -305,7 +305,7 @@ const reportRetry = (
   }
   return Effect.all([
     Effect.map(Clock.currentTimeNanos, (now) => span.event("retry", now, details)),
-    Effect.annotateLogs(Effect.logDebug(`${operation} is sent again`), details),
+    Effect.annotateLogs(Effect.logDebug(`${operation.name} is sent again`), details),
     recordRetry(operation, error),
   ], { discard: true })
 }

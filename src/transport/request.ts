@@ -7,16 +7,15 @@ import type * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type { Operation } from "../ApiKeyError.ts"
 import {
   type CredentialsService,
   isHeaderText,
   notHeaderText,
   parseBaseUrl,
 } from "../Credentials.ts"
+import type { OperationFacts } from "../operation.ts"
 import { version } from "../version.ts"
 import type { Decode } from "./decode.ts"
-import { operations } from "./operation.ts"
 import { holdsSecret } from "./redact.ts"
 
 /** One call, as an endpoint asks for it. */
@@ -30,6 +29,11 @@ export interface Call<A> {
   /** Strings of an answer that are to go into a URL, where no secret may stand. */
   readonly forUrls?: (model: A) => ReadonlyArray<string>
 }
+
+/** A call of an operation: it has an id if the operation's path has a place for one. */
+export type CallOf<Path extends string, A> =
+  & Call<A>
+  & (Path extends `${string}{id}${string}` ? { readonly id: string } : unknown)
 
 /** An input that cannot be right. It never holds what it was. */
 export interface Refusal {
@@ -68,12 +72,11 @@ export const checkNonEmpty = (
 
 /** Builds the request, or refuses credentials that must not be sent. */
 export const makeRequest = <A>(
-  operation: Operation,
+  { method, path }: OperationFacts,
   call: Call<A>,
   credentials: CredentialsService,
   token: string,
 ): Either.Either<HttpClientRequest.HttpClientRequest, Refusal> => {
-  const { method, urlTemplate } = operations[operation]
   const baseUrl = parseBaseUrl(credentials.baseUrl)
   if (Either.isLeft(baseUrl)) return refuse("baseUrl", baseUrl.left)
   if (!isHeaderText(token)) return refuse("token", notHeaderText)
@@ -103,9 +106,9 @@ export const makeRequest = <A>(
     if (!isHeaderText(value.value)) return refuse(field, notHeaderText)
     headers[name] = value.value
   }
-  const path = urlTemplate.replace("{id}", () => encodeURIComponent(call.id ?? ""))
+  const pathname = path.replace("{id}", () => encodeURIComponent(call.id ?? ""))
   return Either.right(
-    HttpClientRequest.make(method)(baseUrl.right + path, {
+    HttpClientRequest.make(method)(baseUrl.right + pathname, {
       headers,
       urlParams: call.query,
       body: call.body,

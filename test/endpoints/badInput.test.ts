@@ -12,10 +12,10 @@ import {
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
-import { answers, type Call, id, serviceAccountId } from "../calls.ts"
+import { answers, type ApiCall, id, serviceAccountId } from "../everyOperation.ts"
 import { callOnce, json } from "../recordingClient.ts"
 
-const byId: ReadonlyArray<readonly [string, (id: string) => Call]> = [
+const byId: ReadonlyArray<readonly [string, (id: string) => ApiCall]> = [
   ["getApiKey", getApiKey],
   ["updateApiKey", (id) => updateApiKey(id, { name: "new name" })],
   ["deleteApiKey", deleteApiKey],
@@ -74,7 +74,7 @@ describe("what cannot be right is refused before sending", () => {
     [untyped<string>(undefined), "must be a string"],
     [untyped<string>(7), "must be a string"],
   ]
-  type Row = readonly [name: string, field: string, reason: string, call: Call]
+  type Row = readonly [name: string, field: string, reason: string, call: ApiCall]
   const noText = "must be a string that is not empty"
   const inputs: ReadonlyArray<Row> = [
     ...byId.flatMap(([name, call]) =>

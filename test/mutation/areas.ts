@@ -64,7 +64,7 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("visibility")],
   },
   retries: {
-    sources: ["operation", "RetryPolicy"].map(transport),
+    sources: ["operation.ts", transport("RetryPolicy")],
     tests: [transportTest("failure"), "spec.test.ts", transportTest("RetryPolicy")],
   },
   throttle: {
