@@ -38,7 +38,7 @@ export interface StoredKey {
 }
 
 /** Something that happened to a key. */
-export interface KeyEvent {
+export interface StoredEvent {
   readonly _tag: "Created" | "Renamed" | "Deleted"
   readonly at: Microseconds.Microseconds
   readonly apiKeyId: string
@@ -81,7 +81,7 @@ export interface Organization {
     cursor: Cursor,
     limit: number,
   ) => Keyset.Page<StoredKey>
-  readonly events: () => ReadonlyArray<KeyEvent>
+  readonly events: () => ReadonlyArray<StoredEvent>
   readonly clearEvents: () => void
 }
 
@@ -106,7 +106,7 @@ export const make = (identifiers: Identifiers): Organization => {
   const live = new Map<string, Entry>()
   const all = emptyIndex()
   const byServiceAccount = new Map<string, Index>()
-  let events: Array<KeyEvent> = []
+  let events: Array<StoredEvent> = []
   let latest = Number.MIN_SAFE_INTEGER
 
   // No two events share an instant, so that every instant has one answer to what existed.
@@ -124,7 +124,7 @@ export const make = (identifiers: Identifiers): Organization => {
   }
 
   const note = (
-    _tag: KeyEvent["_tag"],
+    _tag: StoredEvent["_tag"],
     at: Microseconds.Microseconds,
     { id, name, serviceAccountId }: StoredKey,
     by: string,
