@@ -46,14 +46,14 @@ export interface Refusal {
 export const refuse = (field: string, reason: string): Either.Either<never, Refusal> =>
   Either.left({ field, reason })
 
-const secretForm = /^CCDB1_[^_]*_./
+const secretStart = /^CCDB1_[^_]*_./
 
 /** Accepts an id that makes one path segment. */
 export const checkId = (id: unknown): Either.Either<string, Refusal> => {
   if (typeof id !== "string") return refuse("id", "must be a string")
   if (id === "") return refuse("id", "is empty: an empty id would address the whole list")
   if (id === "." || id === "..") return refuse("id", "must not be a dot segment of a path")
-  if (secretForm.test(id)) {
+  if (secretStart.test(id)) {
     return refuse("id", "is a secret, not an id: the id is its part before the second underscore")
   }
   return /\p{Surrogate}/u.test(id)
