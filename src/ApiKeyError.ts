@@ -9,14 +9,7 @@ import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import type * as Option from "effect/Option"
-
-/** The five operations of the API, by the names of the functions that carry them out. */
-export type Operation =
-  | "createApiKey"
-  | "getApiKey"
-  | "updateApiKey"
-  | "deleteApiKey"
-  | "listApiKeys"
+import type { Operation } from "./operation.ts"
 
 /** What every error tells. */
 export interface ErrorFields {

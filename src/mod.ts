@@ -13,6 +13,7 @@ export * from "./endpoints/deleteApiKey.ts"
 export * from "./endpoints/getApiKey.ts"
 export * from "./endpoints/listApiKeys.ts"
 export * from "./endpoints/updateApiKey.ts"
+export type { Operation } from "./operation.ts"
 export { MaxResponseBytes } from "./transport/response.ts"
 export { RetryPolicy, withRetryPolicy } from "./transport/RetryPolicy.ts"
 export type {

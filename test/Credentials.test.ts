@@ -7,7 +7,7 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
-import { answers, id } from "./calls.ts"
+import { answers, id } from "./everyOperation.ts"
 import { json, recordingClient } from "./recordingClient.ts"
 
 const secret = "CCDB1_12345abcdefGHIJKLMnopq_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K"

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { clean, openStage, type Stage, variables } from "./exampleStage.ts"
 import { expectSuccess, root, type Running, runTool, withTool } from "./tool.ts"
 
-const secretForm = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9]+/
+const printedSecret = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9]+/
 
 /** A token that was pasted twice: it is refused before anything is sent. */
 const unsendable = {
@@ -71,7 +71,7 @@ describe("npm run demo", () => {
       expect(stdout).toMatch(new RegExp(`^  ${tag}: \\w+ApiKey: .+$`, "m"))
     }
     expect(stdout).toContain("all succeeded")
-    expect(stdout).not.toMatch(secretForm)
+    expect(stdout).not.toMatch(printedSecret)
   })
 
   it("with COCKROACH_API_KEY set, calls what that is for, and only reads", async () => {
@@ -79,7 +79,7 @@ describe("npm run demo", () => {
     const { stdout } = expectSuccess(await runTool("npm", ["run", "--silent", "demo"], { env }))
     expect(stdout).toContain(`The API Keys API of ${env["COCKROACH_SERVER"]}, read only.`)
     expect(stdout).toContain("NotFound: ")
-    expect(stdout).not.toMatch(secretForm)
+    expect(stdout).not.toMatch(printedSecret)
     const requests = await Effect.runPromise(emulator.requests)
     expect(new Set(requests.map(({ method }) => method))).toEqual(new Set(["GET"]))
     expect(requests.length).toBeGreaterThan(2)
@@ -235,7 +235,7 @@ describe("the service", () => {
       await expect(response.text()).rejects.toThrow()
       await Effect.runPromise(stage.emulator.setFaults([]))
       expect(running.output()).toContain("ServerError")
-      expect(running.output()).not.toMatch(secretForm)
+      expect(running.output()).not.toMatch(printedSecret)
     }))
 
   it("keeps a wrong setting from its callers, and logs it", () =>
@@ -301,7 +301,7 @@ describe("the service", () => {
     }
     expect(received.get("/v1/logs")).toContain("Listening on")
     const everything = [...received.values()].join()
-    expect(everything).not.toMatch(secretForm)
+    expect(everything).not.toMatch(printedSecret)
     expect(everything).not.toContain(stage.secret.slice(-12))
   })
 })
@@ -399,7 +399,7 @@ describe("the audit", () => {
     const { exitCode, stderr, stdout } = await audit(...args())
     expect([exitCode, stdout]).toEqual([2, ""])
     expect(stderr).toMatch(/^usage: /)
-    expect(stderr).not.toMatch(secretForm)
+    expect(stderr).not.toMatch(printedSecret)
   })
 
   const withOnly = (permissions: ReadonlyArray<string>, env = stage.env) =>
@@ -452,7 +452,7 @@ describe("the audit", () => {
     const { exitCode, stderr, stdout } = await run()
     expect([exitCode, stdout]).toEqual([2, ""])
     expect(stderr).toMatch(why)
-    expect(stderr).not.toMatch(secretForm)
+    expect(stderr).not.toMatch(printedSecret)
   })
 
   it("has a status of its own for what it could not find out", async () => {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { secret } from "./everyOperation.ts"
 
 /** A request as it would go out. */
 export interface Sent {
@@ -68,7 +69,7 @@ export const json = (body: unknown, init?: ResponseInit): Response => Response.j
 
 /** Who calls, where a test does not care. */
 export const anyone: Layer.Layer<Credentials> = Credentials.layerApiKey(
-  Redacted.make("CCDB1_12345abcdefGHIJKLMnopq_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K"),
+  Redacted.make(secret),
 )
 
 /** Makes a call once, without retries, and tells what was sent. */

@@ -24,7 +24,8 @@ import {
   ThrottleStore,
 } from "../src/mod.ts"
 import { root } from "./tool.ts"
-import { key, ok, scripted, token } from "./transport/scripted.ts"
+import { id, secret, serviceAccountId } from "./everyOperation.ts"
+import { ok, scripted } from "./transport/scripted.ts"
 
 type Program = Effect.Effect<unknown, unknown, HttpClient | Credentials | Scope.Scope>
 
@@ -44,8 +45,7 @@ interface Face {
 const noDuration = [-1, NaN, -5n, "-5 minutes", "-0.1 millis", [-1, 0], "soon", "", {}, true]
 const noCount = [-1, 0.5, NaN, "10", {}, true]
 
-const tokenLayer = (limit: never) => Credentials.layerApiKey(Redacted.make(token), { limit })
-const serviceAccountId = key.service_account_id
+const tokenLayer = (limit: never) => Credentials.layerApiKey(Redacted.make(secret), { limit })
 const buildOf = (layer: Layer.Layer<HttpClient, never, HttpClient>): Program => Layer.build(layer)
 
 const durations: ReadonlyArray<Face> = [
@@ -178,7 +178,7 @@ const numbers: ReadonlyArray<Face> = [
   {
     of: "Credentials",
     option: "limit",
-    give: (limit) => Effect.provide(getApiKey(key.id), tokenLayer(limit)),
+    give: (limit) => Effect.provide(getApiKey(id), tokenLayer(limit)),
     refused: [0, null],
     taken: [0.5, 10, 200, Infinity],
     says: "must be a number of requests a second above 0",
@@ -186,7 +186,7 @@ const numbers: ReadonlyArray<Face> = [
   {
     of: "the context",
     option: "MaxResponseBytes",
-    give: (bytes) => Effect.provideService(getApiKey(key.id), MaxResponseBytes, bytes),
+    give: (bytes) => Effect.provideService(getApiKey(id), MaxResponseBytes, bytes),
     refused: [undefined],
     taken: [1024, Infinity],
     says: "must be a number of bytes, 0 or more",

@@ -5,7 +5,6 @@ import {
   type ApiKeyPage,
   createApiKey,
   type CreatedApiKey,
-  deleteApiKey,
   getApiKey,
   listApiKeysPage,
   type Operation,
@@ -17,11 +16,16 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { isRecord } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import { existsSync, readFileSync } from "node:fs"
-import { join } from "node:path"
-import { answers, type Call, everyOperation, id, serviceAccountId } from "./calls.ts"
+import {
+  answers,
+  type ApiCall,
+  everyOperation,
+  id,
+  secret,
+  serviceAccountId,
+} from "./everyOperation.ts"
+import * as Vendor from "./emulator/vendor.ts"
 import { callOnce, json } from "./recordingClient.ts"
-import { root } from "./tool.ts"
 
 // The vendor's description of the five operations, row by row. Each row has a test below, and the
 // table as a whole is compared with the description itself wherever that is at hand.
@@ -35,28 +39,21 @@ interface OperationRow {
   /** `path id` or `query name`, with its type; required ones end in `!`. */
   readonly parameters: Readonly<Record<string, string>>
   readonly request?: string
-  /** The type of the answer by status; nothing is promised where it is `unknown`. */
-  readonly responses: Readonly<Record<string, string>>
   readonly roles: ReadonlyArray<string>
 }
 
-const refusals = { 400: "unknown", 401: "unknown", 403: "unknown", 404: "unknown" }
-const otherwise = { ...refusals, 500: "unknown", default: "Status" }
-
-const operations: Readonly<Record<Operation, OperationRow>> = {
+const described: Readonly<Record<Operation, OperationRow>> = {
   createApiKey: {
     method: "POST",
     path: "/api/v1/api-keys",
     parameters: {},
     request: "CreateApiKeyRequest!",
-    responses: { 200: "CreateApiKeyResponse", ...otherwise },
     roles: ["ORG_ADMIN"],
   },
   getApiKey: {
     method: "GET",
     path: "/api/v1/api-keys/{id}",
     parameters: { "path id": "string!" },
-    responses: { 200: "ApiKey", ...otherwise },
     roles: ["ORG_ADMIN", "CLUSTER_ADMIN"],
   },
   updateApiKey: {
@@ -64,14 +61,12 @@ const operations: Readonly<Record<Operation, OperationRow>> = {
     path: "/api/v1/api-keys/{id}",
     parameters: { "path id": "string!" },
     request: "UpdateApiKeySpecification!",
-    responses: { 200: "ApiKey", ...otherwise },
     roles: ["ORG_ADMIN"],
   },
   deleteApiKey: {
     method: "DELETE",
     path: "/api/v1/api-keys/{id}",
     parameters: { "path id": "string!" },
-    responses: { 200: "ApiKey", ...otherwise },
     roles: ["ORG_ADMIN"],
   },
   listApiKeys: {
@@ -84,7 +79,6 @@ const operations: Readonly<Record<Operation, OperationRow>> = {
       "query pagination.as_of_time": "string date-time",
       "query pagination.sort_order": "ASC | DESC",
     },
-    responses: { 200: "ListApiKeysResponse", ...otherwise },
     roles: ["ORG_ADMIN", "CLUSTER_ADMIN"],
   },
 }
@@ -106,7 +100,11 @@ const schemas: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Any: { "@type": "string" },
 }
 
-const table = everyOperation.map((row) => ({ ...row, ...operations[row.operation] }))
+/** The type of each answer but a 200 by status; nothing is promised where it is `unknown`. */
+const refusals = { 400: "unknown", 401: "unknown", 403: "unknown", 404: "unknown" }
+const otherwise = { ...refusals, 500: "unknown", default: "Status" }
+
+const table = everyOperation.map((row) => ({ ...row, ...described[row.operation] }))
 
 describe("method, path and headers", () => {
   it.effect.each(table)(
@@ -118,7 +116,7 @@ describe("method, path and headers", () => {
           .toEqual([[method, server, path.replace("{id}", id), ""]])
         expect(Object.keys(parameters).includes("path id")).toBe(path.includes("{id}"))
         expect(sent[0]?.headers).toMatchObject({
-          authorization: `Bearer ${id}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`,
+          authorization: `Bearer ${secret}`,
           "cc-version": version,
           accept: "application/json",
           "user-agent": expect.stringMatching(/^effect-crdb-api-keys\/\d+\.\d+\.\d+/),
@@ -132,7 +130,7 @@ describe("method, path and headers", () => {
 
 describe("parameters", () => {
   const at = "2024-02-29T12:34:56.789Z"
-  const rows: ReadonlyArray<readonly [string, Call, Readonly<Record<string, string>>]> = [
+  const rows: ReadonlyArray<readonly [string, ApiCall, Readonly<Record<string, string>>]> = [
     ["query service_account_id", listApiKeysPage({ serviceAccountId }), {
       service_account_id: serviceAccountId,
     }],
@@ -189,30 +187,25 @@ describe("parameters", () => {
 
   it("each has a row", () => {
     expect(new Set(rows.map(([name]) => name).filter((name) => name !== "all at once")))
-      .toEqual(new Set(Object.keys(operations.listApiKeys.parameters)))
+      .toEqual(new Set(Object.keys(described.listApiKeys.parameters)))
   })
 
   it.effect.each(table.filter((row) => "path id" in row.parameters))(
     "path id of $operation",
-    ({ answer, operation }) =>
+    ({ answer, callOn, path }) =>
       Effect.gen(function* () {
         const other = "CCDB1_another1234567890abcd"
-        const byId: Partial<Record<Operation, Call>> = {
-          getApiKey: getApiKey(other),
-          updateApiKey: updateApiKey(other, {}),
-          deleteApiKey: deleteApiKey(other),
-        }
         const { sent } = yield* callOnce(
-          byId[operation] ?? Effect.die("no call"),
+          callOn({ id: other, serviceAccountId }),
           () => json(answer),
         )
-        expect(sent.map((one) => one.url.pathname)).toEqual([`/api/v1/api-keys/${other}`])
+        expect(sent.map((one) => one.url.pathname)).toEqual([path.replace("{id}", other)])
       }),
   )
 })
 
 describe("request fields", () => {
-  it.effect.each<readonly [string, Call, object]>([
+  it.effect.each<readonly [string, ApiCall, object]>([
     [
       "createApiKey: name, service_account_id",
       createApiKey({ name: 'Zoë "1"', serviceAccountId: "00000000-0000-4000-8000-000000000000" }),
@@ -292,16 +285,32 @@ describe("response fields", () => {
   }
 
   const fields = table.flatMap((row) =>
-    fieldsOf(row.responses["200"] ?? "").map((field) => ({
+    fieldsOf(row.schema).map((field) => ({
       ...row,
       ...field,
       at: show(field.path),
     }))
   )
 
+  /** Every place in an answer; of a list the second item stands for all. */
+  const placesOf = (value: unknown, path: Path): ReadonlyArray<string> =>
+    Array.isArray(value)
+      ? placesOf(value[1], [...path, 1])
+      : isRecord(value)
+      ? Object.entries(value).flatMap(([name, member]) => {
+        const at = [...path, name]
+        return [show(at), ...placesOf(member, at)]
+      })
+      : []
+
+  it.each(table)("$operation: the table has each field of its answer", ({ answer, schema }) => {
+    const places = fieldsOf(schema).map(({ path }) => show(path))
+    expect(places.sort()).toEqual(placesOf(answer, []).toSorted())
+  })
+
   it.effect.each(fields.filter((field) => field.type in otherValues))(
     "$operation reads $at",
-    ({ answer, call, path, responses, type }) =>
+    ({ answer, call, path, schema, type }) =>
       Effect.gen(function* () {
         for (const value of otherValues[type] ?? []) {
           const { result } = yield* callOnce(call, () => json(withValue(answer, path, value)))
@@ -309,7 +318,7 @@ describe("response fields", () => {
           const plain = withValue(answer, path, value)
           // What the model keeps of a time: milliseconds.
           const expected = JSON.parse(JSON.stringify(plain).replaceAll(".285067Z", ".285Z"))
-          expect(toWire[responses["200"] ?? ""]?.(model)).toEqual(expected)
+          expect(toWire[schema]?.(model)).toEqual(expected)
         }
       }),
   )
@@ -399,7 +408,7 @@ describe("statuses", () => {
     ],
   }
   const rows = table.flatMap((row) =>
-    Object.keys(row.responses).flatMap((documented) =>
+    Object.keys(otherwise).flatMap((documented) =>
       (tags[documented] ?? []).map(([status, tag]) => ({ ...row, documented, status, tag }))
     )
   )
@@ -431,9 +440,7 @@ describe("statuses", () => {
   )
 
   it("every documented status but 200 has a row", () => {
-    for (const row of table) {
-      expect(Object.keys(row.responses).filter((status) => !(status in tags))).toEqual(["200"])
-    }
+    expect(Object.keys(tags)).toEqual(Object.keys(otherwise))
   })
 
   // `Response` itself has no statuses above 599: a server may send what it likes.
@@ -453,23 +460,25 @@ describe("statuses", () => {
 
 // Last: the table above is worth as much as it agrees with the vendor's own description.
 describe("the vendor's description", () => {
-  const path = join(root, "../shared/spec/api-keys.openapi.json")
-
   it("says what the table says", (context) => {
-    if (!existsSync(path)) {
-      const reason = "the vendor's OpenAPI file is not part of this repository, and not beside it"
-      console.log(`skipped: ${reason}`)
-      context.skip(reason)
+    const spec: unknown = Vendor.description
+    if (spec === undefined) {
+      console.log(Vendor.skipped)
+      context.skip(Vendor.skipped)
     }
-    const spec: unknown = JSON.parse(readFileSync(path, "utf8"))
     expect(read(spec, "info", "version")).toBe(version)
     expect(read(spec, "servers", "0", "url")).toBe(server)
     expect(read(spec, "components", "securitySchemes", "Bearer", "scheme")).toBe("bearer")
-    expect(operationsOf(spec)).toEqual(operations)
-    const described = members(spec, "components", "schemas").map(([name, schema]) =>
+    expect(operationsOf(spec)).toEqual(Object.fromEntries(
+      everyOperation.map(({ operation, schema }) => [
+        operation,
+        { ...described[operation], responses: { 200: schema, ...otherwise } },
+      ]),
+    ))
+    const found = members(spec, "components", "schemas").map(([name, schema]) =>
       [name, fieldsOf(schema)] as const
     )
-    expect(Object.fromEntries(described)).toEqual(schemas)
+    expect(Object.fromEntries(found)).toEqual(schemas)
   })
 
   const read = (value: unknown, ...path: ReadonlyArray<string>): unknown =>
@@ -505,7 +514,7 @@ describe("the vendor's description", () => {
           const name = String(read(operation, "operationId")).replace("CockroachCloud_", "")
           const request = read(operation, "requestBody")
           const content = (of: unknown) => typeOf(read(of, "content", "application/json", "schema"))
-          const row: OperationRow = {
+          const row: OperationRow & { readonly responses: Readonly<Record<string, string>> } = {
             method: method.toUpperCase(),
             path,
             parameters: Object.fromEntries(

@@ -8,8 +8,8 @@ import type * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { PCGRandom } from "effect/Utils"
+import { type Operation, operations } from "../operation.ts"
 import * as Check from "./check.ts"
-import { type Operation, operations } from "./definition.ts"
 
 /** A time to wait: milliseconds, or a text like `"250 millis"` or `"5 seconds"`. */
 export type Delay = number | `${number} ${Duration.Unit}`
@@ -100,7 +100,7 @@ const DelaySchema: Schema.Schema<Delay> = Schema.declare(
 
 const Text = Schema.String.annotations({ title: "a text" })
 
-const OperationSchema = Schema.Literal(...operations)
+const OperationSchema = Schema.Literal(...Object.values(operations).map(({ name }) => name))
 
 const Count = Check.wholeNumber(1)
 

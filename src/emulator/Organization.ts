@@ -39,7 +39,7 @@ export interface StoredKey {
 }
 
 /** Something that happened to a key. */
-export interface KeyEvent {
+export interface StoredEvent {
   readonly _tag: "Created" | "Renamed" | "Deleted"
   readonly at: Microseconds.Microseconds
   readonly apiKeyId: string
@@ -96,7 +96,7 @@ export interface Organization {
   ) => Keyset.Page<StoredKey>
   /** The earliest instant of which a list is known; forgets what has ended by then. */
   readonly historyFrom: (now: Microseconds.Microseconds) => Microseconds.Microseconds
-  readonly events: (now: Microseconds.Microseconds) => ReadonlyArray<KeyEvent>
+  readonly events: (now: Microseconds.Microseconds) => ReadonlyArray<StoredEvent>
   readonly clearEvents: () => void
   /** How many things it holds in all: what its memory grows with. */
   readonly size: () => number
@@ -135,7 +135,7 @@ export const make = (
   const live = new Map<string, Entry>()
   const all = emptyIndex()
   const byServiceAccount = new Map<string, Index>()
-  const events = Timeline.make<KeyEvent>(eventCount)
+  const events = Timeline.make<StoredEvent>(eventCount)
   const ended = Timeline.make<Ended>(Infinity)
   let begin = -Infinity
   let latest = Number.MIN_SAFE_INTEGER
@@ -179,7 +179,7 @@ export const make = (
   }
 
   const note = (
-    _tag: KeyEvent["_tag"],
+    _tag: StoredEvent["_tag"],
     at: Microseconds.Microseconds,
     { id, name, serviceAccountId }: StoredKey,
     by: string,

@@ -4,7 +4,7 @@
  * @module
  */
 import type * as DateTime from "effect/DateTime"
-import type { Operation } from "./definition.ts"
+import type { Operation } from "../operation.ts"
 import type { FaultRule } from "./FaultPlan.ts"
 
 /** What became of a request. */

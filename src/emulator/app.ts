@@ -8,9 +8,9 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { authenticate, authorize, type Identity } from "./authenticate.ts"
+import type { Operation } from "../operation.ts"
+import { authenticate, authorize, type Caller } from "./authenticate.ts"
 import * as Body from "./body.ts"
-import type { Operation } from "./definition.ts"
 import * as Delivery from "./Delivery.ts"
 import type { FaultRule } from "./FaultPlan.ts"
 import * as Handlers from "./handlers.ts"
@@ -141,21 +141,21 @@ const makeAnswer = (
 
   return ({ body, entry, headers, matched, now, query, rule }) =>
     Either.merge(Either.gen(function* () {
-      const identity = yield* identify(headers)
-      entry.update({ identity: identity.id })
-      yield* Either.mapLeft(admit(identity, now / 1000), (reply) => {
+      const caller = yield* identify(headers)
+      entry.update({ identity: caller.id })
+      yield* Either.mapLeft(admit(caller, now / 1000), (reply) => {
         entry.update({ rateLimited: true })
         return reply
       })
       yield* checkVersion(headers["cc-version"])
-      yield* authorize(identity, matched.operation)
+      yield* authorize(caller, matched.operation)
       if (body === undefined) return yield* Either.left(tooLarge)
       return handlers[matched.operation]({
         path: matched.path,
         query,
         headers,
         body,
-        by: identity.id,
+        by: caller.id,
         now,
         fault: rule?.fault,
       })
@@ -164,15 +164,15 @@ const makeAnswer = (
 
 const tooLarge = Reply.failure(413, `the body must be at most ${Body.limit} bytes long`)
 
-/** Counts the requests of each identity against the limit. */
+/** Counts the requests of each caller against the limit. */
 const makeAdmit = (options: RateLimit.RateLimitOptions | "none") => {
   if (options === "none") return () => Either.void
   const rateLimit = RateLimit.make(options)
   const admitted = new Map<string, RateLimit.Admitted>()
-  return (identity: Identity, nowMillis: number): Either.Either<void, Reply.Reply> => {
-    const verdict = RateLimit.check(rateLimit, admitted.get(identity.id) ?? [], nowMillis)
+  return (caller: Caller, nowMillis: number): Either.Either<void, Reply.Reply> => {
+    const verdict = RateLimit.check(rateLimit, admitted.get(caller.id) ?? [], nowMillis)
     if (verdict._tag === "Admitted") {
-      admitted.set(identity.id, verdict.admitted)
+      admitted.set(caller.id, verdict.admitted)
       return Either.void
     }
     return Either.left(Reply.rateLimited(

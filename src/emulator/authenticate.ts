@@ -5,18 +5,28 @@
  */
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type { Operation } from "./definition.ts"
+import { type Operation, operations } from "../operation.ts"
 import type { Identifiers } from "./Identifiers.ts"
 import type { JwtOptions } from "./Options.ts"
 import type { Organization, Role } from "./Organization.ts"
 import * as Reply from "./Reply.ts"
 
-/** A caller: a service account, or a user of a JWT. */
-export interface Identity {
-  /** A service account id, or the username. */
-  readonly id: string
-  readonly role: Role
-}
+/** Who sent a request: a service account by one of its keys, or a user of a JWT. */
+export type Caller =
+  | {
+    readonly _tag: "ServiceAccount"
+    /** The service account's. */
+    readonly id: string
+    readonly role: Role
+    /** The key whose secret the request bears. */
+    readonly apiKeyId: string
+  }
+  | {
+    readonly _tag: "User"
+    /** The username. */
+    readonly id: string
+    readonly role: Role
+  }
 
 const apiKeyIdLength = "CCDB1_".length + 22
 
@@ -29,7 +39,7 @@ export const authenticate = (
   jwts: ReadonlyArray<JwtOptions>,
   vanityName: string,
 ) =>
-(headers: Readonly<Record<string, string>>): Either.Either<Identity, Reply.Reply> => {
+(headers: Readonly<Record<string, string>>): Either.Either<Caller, Reply.Reply> => {
   const token = /^Bearer +(\S+) *$/i.exec(headers["authorization"] ?? "")?.[1]
   if (token === undefined) return unauthenticated("a bearer token is required")
   const jwt = jwts.find((jwt) => jwt.token === token)
@@ -39,6 +49,12 @@ export const authenticate = (
     organization.find(id).pipe(
       Option.filter(() => identifiers.secretOf(id) === token),
       Option.flatMap((key) => organization.serviceAccount(key.serviceAccountId)),
+      Option.map(({ id: accountId, role }): Caller => ({
+        _tag: "ServiceAccount",
+        id: accountId,
+        role,
+        apiKeyId: id,
+      })),
     ),
     () => Reply.failure(401, "the bearer token is not one of this organization"),
   )
@@ -48,7 +64,7 @@ const userOf = (
   jwt: JwtOptions,
   vanityName: string,
   headers: Readonly<Record<string, string>>,
-): Either.Either<Identity, Reply.Reply> => {
+): Either.Either<Caller, Reply.Reply> => {
   const given = headers["cc-vanity-name"]
   if (given === undefined) {
     return Either.left(Reply.failure(400, "Cc-Vanity-Name is required with a JWT"))
@@ -58,22 +74,17 @@ const userOf = (
   const users = jwt.users.filter((user) => username === undefined || user.username === username)
   const [user] = users
   return user !== undefined && users.length === 1
-    ? Either.right({ id: user.username, role: user.role })
+    ? Either.right({ _tag: "User", id: user.username, role: user.role })
     : unauthenticated("Cc-Username must name one of the identities of the JWT")
 }
 
-const rolesFor = (operation: Operation): ReadonlyArray<Role> =>
-  operation === "listApiKeys" || operation === "getApiKey"
-    ? ["ORG_ADMIN", "CLUSTER_ADMIN"]
-    : ["ORG_ADMIN"]
-
 /** Lets an operation pass if the caller's role permits it. */
 export const authorize = (
-  identity: Identity,
+  { role }: Caller,
   operation: Operation,
 ): Either.Either<void, Reply.Reply> => {
-  const roles = rolesFor(operation)
-  return roles.includes(identity.role) ? Either.void : Either.left(Reply.failure(
+  const roles: ReadonlyArray<Role> = operations[operation].roles
+  return roles.includes(role) ? Either.void : Either.left(Reply.failure(
     403,
     `${operation} needs the role ${roles.join(" or ")} at the organization scope`,
   ))

@@ -1,36 +1,21 @@
 /**
- * The five operations: their methods, paths, parameters, bodies and answers. The routes, the
- * decoding of requests and the OpenAPI document all come from here.
+ * The parameters, bodies and answers of each operation. The decoding of requests and the OpenAPI
+ * document come from here; methods and paths are those of `operation.ts`.
  *
  * @module
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
+import type * as HttpMethod from "@effect/platform/HttpMethod"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Operation from "../operation.ts"
 import * as Microseconds from "./microseconds.ts"
 
 /** The version of the API that this is a double of. */
 export const apiVersion = "2024-09-16"
-
-/** The operations, named as the module's functions are. */
-export type Operation =
-  | "createApiKey"
-  | "getApiKey"
-  | "updateApiKey"
-  | "deleteApiKey"
-  | "listApiKeys"
-
-/** Every {@link Operation}. */
-export const operations: ReadonlyArray<Operation> = [
-  "createApiKey",
-  "getApiKey",
-  "updateApiKey",
-  "deleteApiKey",
-  "listApiKeys",
-]
 
 /** In which order a list is walked. */
 export type SortOrder = "ASC" | "DESC"
@@ -156,79 +141,76 @@ const Status = Schema.Struct({
 
 const KeyPath = Schema.Struct({ id: Schema.String })
 
-/** `POST /api/v1/api-keys` */
-export const createApiKey: HttpApiEndpoint.HttpApiEndpoint<
-  "createApiKey",
-  "POST",
+type EndpointOf<Facts extends Operation.OperationFacts, Path, Query, Body, Answer> =
+  HttpApiEndpoint.HttpApiEndpoint<Facts["name"], Facts["method"], Path, Query, Body, never, Answer>
+
+const endpoint = <Name extends Operation.Operation, Method extends HttpMethod.HttpMethod>(
+  { method, name, path }: Operation.OperationFacts<Name> & { readonly method: Method },
+): HttpApiEndpoint.HttpApiEndpoint<Name, Method> => {
+  const identifier = name.charAt(0).toUpperCase() + name.slice(1)
+  return HttpApiEndpoint.make(method)(name, `/${path.slice(1).replace(/\{(\w+)\}/g, ":$1")}`)
+    .annotate(OpenApi.Identifier, `CockroachCloud_${identifier}`)
+}
+
+/** {@link Operation.createApiKey} */
+export const createApiKey: EndpointOf<
+  typeof Operation.createApiKey,
   never,
   never,
   CreateBody,
-  never,
   CreateAnswer
-> = HttpApiEndpoint.post("createApiKey", "/api/v1/api-keys")
+> = endpoint(Operation.createApiKey)
   .setPayload(
     Schema.Struct({ name: Name, service_account_id: Uuid })
       .annotations({ identifier: "CreateApiKeyRequest", message: mustBeAnObject }),
   )
   .addSuccess(CreateAnswer)
-  .annotate(OpenApi.Identifier, "CockroachCloud_CreateApiKey")
 
-/** `GET /api/v1/api-keys/{id}` */
-export const getApiKey: HttpApiEndpoint.HttpApiEndpoint<
-  "getApiKey",
-  "GET",
+/** {@link Operation.getApiKey} */
+export const getApiKey: EndpointOf<
+  typeof Operation.getApiKey,
   KeyPath,
   never,
   never,
-  never,
   ApiKeyAnswer
-> = HttpApiEndpoint.get("getApiKey", "/api/v1/api-keys/:id")
+> = endpoint(Operation.getApiKey)
   .setPath(KeyPath)
   .addSuccess(ApiKeyAnswer)
-  .annotate(OpenApi.Identifier, "CockroachCloud_GetApiKey")
 
-/** `PATCH /api/v1/api-keys/{id}` */
-export const updateApiKey: HttpApiEndpoint.HttpApiEndpoint<
-  "updateApiKey",
-  "PATCH",
+/** {@link Operation.updateApiKey} */
+export const updateApiKey: EndpointOf<
+  typeof Operation.updateApiKey,
   KeyPath,
   never,
   UpdateBody,
-  never,
   ApiKeyAnswer
-> = HttpApiEndpoint.patch("updateApiKey", "/api/v1/api-keys/:id")
+> = endpoint(Operation.updateApiKey)
   .setPath(KeyPath)
   .setPayload(
     Schema.Struct({ name: Schema.optionalWith(Name, { exact: true }) })
       .annotations({ identifier: "UpdateApiKeySpecification", message: mustBeAnObject }),
   )
   .addSuccess(ApiKeyAnswer)
-  .annotate(OpenApi.Identifier, "CockroachCloud_UpdateApiKey")
 
-/** `DELETE /api/v1/api-keys/{id}` */
-export const deleteApiKey: HttpApiEndpoint.HttpApiEndpoint<
-  "deleteApiKey",
-  "DELETE",
+/** {@link Operation.deleteApiKey} */
+export const deleteApiKey: EndpointOf<
+  typeof Operation.deleteApiKey,
   KeyPath,
   never,
   never,
-  never,
   ApiKeyAnswer
-> = HttpApiEndpoint.del("deleteApiKey", "/api/v1/api-keys/:id")
+> = endpoint(Operation.deleteApiKey)
   .setPath(KeyPath)
   .addSuccess(ApiKeyAnswer)
-  .annotate(OpenApi.Identifier, "CockroachCloud_DeleteApiKey")
 
-/** `GET /api/v1/api-keys` */
-export const listApiKeys: HttpApiEndpoint.HttpApiEndpoint<
-  "listApiKeys",
-  "GET",
+/** {@link Operation.listApiKeys} */
+export const listApiKeys: EndpointOf<
+  typeof Operation.listApiKeys,
   never,
   ListQuery,
   never,
-  never,
   ListAnswer
-> = HttpApiEndpoint.get("listApiKeys", "/api/v1/api-keys")
+> = endpoint(Operation.listApiKeys)
   .setUrlParams(Schema.Struct({
     service_account_id: Schema.optional(Schema.String),
     "pagination.page": Schema.optional(Schema.String),
@@ -237,7 +219,12 @@ export const listApiKeys: HttpApiEndpoint.HttpApiEndpoint<
     "pagination.sort_order": Schema.optional(SortOrder),
   }))
   .addSuccess(ListAnswer)
-  .annotate(OpenApi.Identifier, "CockroachCloud_ListApiKeys")
+
+const endpoints: {
+  readonly [Name in Operation.Operation]: HttpApiEndpoint.HttpApiEndpoint.Any & {
+    readonly name: Name
+  }
+} = { createApiKey, getApiKey, updateApiKey, deleteApiKey, listApiKeys }
 
 const content = (schema: object) => ({ "application/json": { schema } })
 
@@ -264,16 +251,17 @@ const errorResponses = {
  * console.log(Object.keys(openApi().paths)) // ["/api/v1/api-keys", "/api/v1/api-keys/{id}"]
  * ```
  */
-export const openApi = (): OpenApi.OpenAPISpec =>
-  OpenApi.fromApi(
+export const openApi = (): OpenApi.OpenAPISpec => {
+  const noEndpoints: HttpApiGroup.HttpApiGroup<
+    "API Keys",
+    HttpApiEndpoint.HttpApiEndpoint.Any,
+    never
+  > = HttpApiGroup.make("API Keys")
+  return OpenApi.fromApi(
     HttpApi.make("CockroachDB Cloud API")
       .add(
-        HttpApiGroup.make("API Keys")
-          .add(createApiKey)
-          .add(getApiKey)
-          .add(updateApiKey)
-          .add(deleteApiKey)
-          .add(listApiKeys)
+        Object.values(endpoints)
+          .reduce((group, endpoint) => group.add(endpoint), noEndpoints)
           .annotateEndpoints(
             OpenApi.Transform,
             (operation) => ({
@@ -295,3 +283,4 @@ export const openApi = (): OpenApi.OpenAPISpec =>
       })),
     { additionalPropertiesStrategy: "allow" },
   )
+}

@@ -6,7 +6,7 @@
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Decode from "./decode.ts"
+import type { Operation } from "../operation.ts"
 import * as Definition from "./definition.ts"
 import type { Fault } from "./FaultPlan.ts"
 import type { Identifiers } from "./Identifiers.ts"
@@ -15,9 +15,10 @@ import type { EmulatorOptions } from "./Options.ts"
 import type { Organization, StoredKey } from "./Organization.ts"
 import * as PageToken from "./PageToken.ts"
 import * as Reply from "./Reply.ts"
+import * as RequestParts from "./requestParts.ts"
 
 /** A request that has passed authentication, limit and role. */
-export interface Call {
+export interface AdmittedRequest {
   readonly path: Readonly<Record<string, string>>
   readonly query: Readonly<Record<string, string | ReadonlyArray<string>>>
   readonly headers: Readonly<Record<string, string>>
@@ -28,7 +29,7 @@ export interface Call {
 }
 
 /** Carries an operation out. */
-export type Handler = (call: Call) => Reply.Reply
+export type Handler = (request: AdmittedRequest) => Reply.Reply
 
 const encode = (key: StoredKey) => ({
   id: key.id,
@@ -59,14 +60,14 @@ export const make = (
   identifiers: Identifiers,
   options: EmulatorOptions,
   began: Microseconds.Microseconds,
-): Readonly<Record<Definition.Operation, Handler>> => {
-  const listQuery = Decode.part(Definition.listApiKeys.urlParamsSchema)
-  const createBody = Decode.jsonBody(Definition.createApiKey.payloadSchema)
-  const updateBody = Decode.jsonBody(Definition.updateApiKey.payloadSchema)
-  const getPath = Decode.part(Definition.getApiKey.pathSchema)
-  const updatePath = Decode.part(Definition.updateApiKey.pathSchema)
+): Readonly<Record<Operation, Handler>> => {
+  const listQuery = RequestParts.part(Definition.listApiKeys.urlParamsSchema)
+  const createBody = RequestParts.jsonBody(Definition.createApiKey.payloadSchema)
+  const updateBody = RequestParts.jsonBody(Definition.updateApiKey.payloadSchema)
+  const getPath = RequestParts.part(Definition.getApiKey.pathSchema)
+  const updatePath = RequestParts.part(Definition.updateApiKey.pathSchema)
   const shownAt = lagging(options.listLag ?? 0, began)
-  const deletePath = Decode.part(Definition.deleteApiKey.pathSchema)
+  const deletePath = RequestParts.part(Definition.deleteApiKey.pathSchema)
 
   return {
     createApiKey: ({ body, by, headers, now }) =>

@@ -28,7 +28,8 @@
  *
  * @module
  */
-export { openApi, type Operation } from "./definition.ts"
+export type { Operation } from "../operation.ts"
+export { openApi } from "./definition.ts"
 export {
   Emulator,
   type EmulatorService,

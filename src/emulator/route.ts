@@ -1,16 +1,16 @@
 /**
- * Which operation a request names, by the paths and methods of the definition.
+ * Which operation a request names, by its method and path.
  *
  * @module
  */
 import * as Option from "effect/Option"
-import * as Definition from "./definition.ts"
+import { type Operation, operations } from "../operation.ts"
 
 /** What a method and a path come to. */
 export type Route =
   | {
     readonly _tag: "Operation"
-    readonly operation: Definition.Operation
+    readonly operation: Operation
     /** The parameters in the path, decoded. */
     readonly path: Readonly<Record<string, string>>
   }
@@ -20,14 +20,6 @@ export type Route =
     readonly allowed: ReadonlyArray<string>
   }
   | { readonly _tag: "NotFound" }
-
-const endpoints = [
-  Definition.listApiKeys,
-  Definition.createApiKey,
-  Definition.getApiKey,
-  Definition.updateApiKey,
-  Definition.deleteApiKey,
-]
 
 const decode = (segment: string): Option.Option<string> => {
   try {
@@ -47,13 +39,13 @@ const matchPath = (
   const parameters: Record<string, string> = {}
   for (const [index, name] of names.entries()) {
     const segment = segments[index] ?? ""
-    if (!name.startsWith(":")) {
+    if (!name.startsWith("{")) {
       if (name !== segment) return Option.none()
       continue
     }
     const value = decode(segment)
     if (segment === "" || Option.isNone(value)) return Option.none()
-    parameters[name.slice(1)] = value.value
+    parameters[name.slice(1, -1)] = value.value
   }
   return Option.some(parameters)
 }
@@ -62,13 +54,13 @@ const matchPath = (
 export const route = (method: string, path: string): Route => {
   const trimmed = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path
   const allowed: Array<string> = []
-  for (const endpoint of endpoints) {
-    const parameters = matchPath(endpoint.path, trimmed)
+  for (const facts of Object.values(operations)) {
+    const parameters = matchPath(facts.path, trimmed)
     if (Option.isNone(parameters)) continue
-    if (endpoint.method === method) {
-      return { _tag: "Operation", operation: endpoint.name, path: parameters.value }
+    if (facts.method === method) {
+      return { _tag: "Operation", operation: facts.name, path: parameters.value }
     }
-    allowed.push(endpoint.method)
+    allowed.push(facts.method)
   }
   return allowed.length > 0 ? { _tag: "MethodNotAllowed", allowed } : { _tag: "NotFound" }
 }

@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import type { CreatedApiKey } from "../ApiKey.ts"
 import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
+import * as Operation from "../operation.ts"
 import { decodeCreatedApiKey } from "../transport/decode.ts"
 import { execute } from "../transport/execute.ts"
 import { checkNonEmpty } from "../transport/request.ts"
@@ -56,7 +57,7 @@ export const createApiKey = (
   input: CreateApiKeyInput,
 ): Effect.Effect<CreatedApiKey, CreateApiKeyError, HttpClient | Credentials> =>
   execute(
-    "createApiKey",
+    Operation.createApiKey,
     Either.map(
       Either.all([
         checkNonEmpty("name", input.name),

@@ -9,6 +9,7 @@ import * as Either from "effect/Either"
 import type { ApiKey } from "../ApiKey.ts"
 import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
+import * as Operation from "../operation.ts"
 import { decodeApiKey } from "../transport/decode.ts"
 import { execute } from "../transport/execute.ts"
 import { checkId } from "../transport/request.ts"
@@ -37,4 +38,4 @@ export type GetApiKeyError = ApiKeyError
 export const getApiKey = (
   id: string,
 ): Effect.Effect<ApiKey, GetApiKeyError, HttpClient | Credentials> =>
-  execute("getApiKey", Either.map(checkId(id), (id) => ({ id, decode: decodeApiKey })))
+  execute(Operation.getApiKey, Either.map(checkId(id), (id) => ({ id, decode: decodeApiKey })))

@@ -14,6 +14,7 @@ import * as Stream from "effect/Stream"
 import type { ApiKey, ApiKeyPage } from "../ApiKey.ts"
 import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
+import * as Operation from "../operation.ts"
 import { decodeApiKeyPage } from "../transport/decode.ts"
 import { execute } from "../transport/execute.ts"
 import { mismatched } from "../transport/failure.ts"
@@ -58,7 +59,7 @@ export interface ListApiKeysOptions extends ListApiKeysPageOptions {
 export const listApiKeysPage = (
   options: ListApiKeysPageOptions = {},
 ): Effect.Effect<ApiKeyPage, ListApiKeysError, HttpClient | Credentials> =>
-  execute("listApiKeys", toCall(options))
+  execute(Operation.listApiKeys, toCall(options))
 
 /**
  * Walks a list page by page, lazily: to checkpoint a long walk, keep a page's `nextPage` and start
@@ -84,7 +85,10 @@ export const listApiKeyPages = (
   const prefetch = options.prefetch ?? 0
   if (!Number.isSafeInteger(prefetch) || prefetch < 0) {
     return Stream.fromEffect(
-      execute("listApiKeys", refuse("prefetch", "must be a whole number of pages, 0 or more")),
+      execute(
+        Operation.listApiKeys,
+        refuse("prefetch", "must be a whole number of pages, 0 or more"),
+      ),
     )
   }
   return prefetch === 0 ? walk(options, Effect.void) : Stream.unwrap(
@@ -141,7 +145,7 @@ const walk = (
 
 const repeatedToken = (): ListApiKeysError =>
   mismatched(
-    { operation: "listApiKeys", attempts: 1, mayHaveApplied: false },
+    { operation: Operation.listApiKeys, attempts: 1, mayHaveApplied: false },
     200,
     "its next page is one that this walk has seen: it would never end",
   ).error

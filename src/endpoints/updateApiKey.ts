@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import type { ApiKey } from "../ApiKey.ts"
 import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
+import * as Operation from "../operation.ts"
 import { decodeApiKey } from "../transport/decode.ts"
 import { execute } from "../transport/execute.ts"
 import { checkId, checkNonEmpty } from "../transport/request.ts"
@@ -41,7 +42,7 @@ export const updateApiKey = (
   input: UpdateApiKeyInput,
 ): Effect.Effect<ApiKey, UpdateApiKeyError, HttpClient | Credentials> =>
   execute(
-    "updateApiKey",
+    Operation.updateApiKey,
     Either.map(
       Either.all([
         checkId(id),

@@ -8,7 +8,7 @@ import * as Redacted from "effect/Redacted"
 import { ApiKeyId } from "../ApiKeyId.ts"
 
 // Nothing of another form is taken for an id: a piece of some other secret would go into a URL.
-const secretForm = /^(CCDB\d+_[A-Za-z0-9]+)_[A-Za-z0-9]+$/
+const wholeSecret = /^(CCDB\d+_[A-Za-z0-9]+)_[A-Za-z0-9]+$/
 
 /**
  * The id of the key that a secret belongs to, which the secret begins with; None for anything else,
@@ -33,6 +33,6 @@ const secretForm = /^(CCDB\d+_[A-Za-z0-9]+)_[A-Za-z0-9]+$/
  */
 export const apiKeyIdOf = (secret: Redacted.Redacted<string>): Option.Option<ApiKeyId> =>
   Option.map(
-    Option.fromNullable(secretForm.exec(Redacted.value(secret))?.[1]),
+    Option.fromNullable(wholeSecret.exec(Redacted.value(secret))?.[1]),
     (id) => ApiKeyId(id),
   )

@@ -7,6 +7,7 @@ import type { HttpClient } from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Credentials } from "../Credentials.ts"
+import * as Operation from "../operation.ts"
 import { execute } from "../transport/execute.ts"
 import { refuse } from "../transport/request.ts"
 import { type ApiKeyNotCreated, failNotCreated } from "./LeftBehind.ts"
@@ -18,7 +19,7 @@ export const refuseCreate = (
   reason: string,
 ): Effect.Effect<never, ApiKeyNotCreated, HttpClient | Credentials> =>
   Effect.catchAll(
-    execute<never>("createApiKey", refuse(field, reason)),
+    execute(Operation.createApiKey, refuse(field, reason)),
     (error) => failNotCreated(error, []),
   )
 

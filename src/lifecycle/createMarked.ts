@@ -20,6 +20,7 @@ import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
 import { createApiKey } from "../endpoints/createApiKey.ts"
 import { listApiKeys } from "../endpoints/listApiKeys.ts"
+import * as Operation from "../operation.ts"
 import { mismatched } from "../transport/failure.ts"
 import { RetryPolicy, withRetryPolicy } from "../transport/RetryPolicy.ts"
 import { wholeMillis } from "../waiting/wholeMillis.ts"
@@ -162,7 +163,7 @@ const attempt = (
 // Without its mark, nothing would tell what the key is for.
 const changedName = (): ApiKeyError =>
   mismatched(
-    { operation: "createApiKey", attempts: 1, mayHaveApplied: true },
+    { operation: Operation.createApiKey, attempts: 1, mayHaveApplied: true },
     200,
     "the new key's name is not the one asked for, which may be too long with its mark",
   ).error

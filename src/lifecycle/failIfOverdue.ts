@@ -6,6 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { ApiKeyError } from "../ApiKeyError.ts"
+import * as Operation from "../operation.ts"
 import { lost } from "../transport/failure.ts"
 
 /** Fails with what was not done in time where so many milliseconds have passed. */
@@ -19,7 +20,7 @@ export const failIfOverdue = (
     (now) =>
       now - sentAt < longestMillis ? Effect.void : Effect.fail(
         lost(
-          { operation: "createApiKey", attempts: 1, mayHaveApplied: false },
+          { operation: Operation.createApiKey, attempts: 1, mayHaveApplied: false },
           "Timeout",
           what,
           false,

@@ -15,6 +15,7 @@ import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
 import { getApiKey } from "../endpoints/getApiKey.ts"
 import { listApiKeys } from "../endpoints/listApiKeys.ts"
+import * as Operation from "../operation.ts"
 import { durationProblem } from "../transport/durationProblem.ts"
 import { execute } from "../transport/execute.ts"
 import { refuse } from "../transport/request.ts"
@@ -58,7 +59,7 @@ export const sweepExpiredApiKeys = (
   const { lease: given = "10 minutes" } = options
   const problem = durationProblem(given, { zero: true, infinite: true })
   if (Option.isSome(problem)) {
-    return Stream.fromEffect(execute<never>("listApiKeys", refuse("lease", problem.value)))
+    return Stream.fromEffect(execute(Operation.listApiKeys, refuse("lease", problem.value)))
   }
   const lease = Duration.toMillis(given)
   const isExpiredNow = (apiKey: ApiKey) =>

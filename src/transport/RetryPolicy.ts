@@ -12,10 +12,10 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
-import { type AllowedDurations, durationProblem } from "./durationProblem.ts"
-import { operations } from "./operation.ts"
+import type { ApiKeyError } from "../ApiKeyError.ts"
+import type { OperationFacts } from "../operation.ts"
 import { wholeMillis } from "../waiting/wholeMillis.ts"
+import { type AllowedDurations, durationProblem } from "./durationProblem.ts"
 
 /** What a {@link RetryPolicy} holds. */
 export interface RetryPolicyService {
@@ -200,7 +200,7 @@ export interface FailedAttempt {
 /** Decides whether an attempt may be repeated; the schedule may stop earlier. */
 export const mayRepeat = (
   policy: RetryPolicyService,
-  operation: Operation,
+  operation: OperationFacts,
   { error, retryAfter }: FailedAttempt,
 ): boolean =>
   isSafeToRepeat(policy, operation, error) &&
@@ -213,10 +213,10 @@ const leastWait: (retryAfter: Option.Option<Duration.Duration>) => Duration.Dura
 // No idempotency key exists: nothing but the rate limit proves that a create made no key.
 const isSafeToRepeat = (
   policy: RetryPolicyService,
-  operation: Operation,
+  operation: OperationFacts,
   error: ApiKeyError,
 ): boolean =>
-  operations[operation].idempotent || error._tag === "RateLimited" ||
+  operation.idempotent || error._tag === "RateLimited" ||
   policy.repeatCreateAcceptingDuplicates
 
 const isTransient = (error: ApiKeyError): boolean =>
@@ -226,7 +226,7 @@ const isTransient = (error: ApiKeyError): boolean =>
 /** The Schedule that carries out {@link mayRepeat}, with `Retry-After` for the least wait. */
 export const retrySchedule = (
   policy: RetryPolicyService,
-  operation: Operation,
+  operation: OperationFacts,
   onRetry: (failed: FailedAttempt, wait: Duration.Duration) => Effect.Effect<void>,
 ): Schedule.Schedule<FailedAttempt, FailedAttempt> =>
   policy.schedule.pipe(

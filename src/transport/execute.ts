@@ -16,8 +16,9 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
-import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
+import type { ApiKeyError } from "../ApiKeyError.ts"
 import { Credentials, isHeaderText, type Token } from "../Credentials.ts"
+import type { OperationFacts } from "../operation.ts"
 import { withAttemptTimeout } from "./attemptTimeout.ts"
 import { exchange, type Received } from "./exchange.ts"
 import { type CallState, lost, mayHaveActed, refused } from "./failure.ts"
@@ -30,9 +31,16 @@ import {
   type ServerAttributes,
   serverAttributes,
 } from "./metrics.ts"
-import { operations } from "./operation.ts"
 import { redactor } from "./redact.ts"
-import { bearer, type Call, makeRequest, type Refusal, refuse, withToken } from "./request.ts"
+import {
+  bearer,
+  type Call,
+  type CallOf,
+  makeRequest,
+  type Refusal,
+  refuse,
+  withToken,
+} from "./request.ts"
 import { MaxResponseBytes } from "./response.ts"
 import {
   type FailedAttempt,
@@ -45,17 +53,17 @@ import { withRedactedDefects } from "./shield.ts"
 import { wholeMillis } from "../waiting/wholeMillis.ts"
 
 /** Carries out a call, or fails with the refusal of its input before anything is sent. */
-export const execute = <A>(
-  operation: Operation,
-  input: Either.Either<Call<A>, Refusal>,
+export const execute = <A, Path extends string>(
+  operation: OperationFacts & { readonly path: Path },
+  input: Either.Either<CallOf<Path, A>, Refusal>,
 ): Effect.Effect<A, ApiKeyError, HttpClient | Credentials> =>
   Effect.useSpan(
-    `ApiKeys.${operation}`,
+    `ApiKeys.${operation.name}`,
     {
       captureStackTrace: false,
       attributes: {
-        "http.request.method": operations[operation].method,
-        "url.template": operations[operation].urlTemplate,
+        "http.request.method": operation.method,
+        "url.template": operation.path,
       },
     },
     (span) =>
@@ -91,7 +99,7 @@ const checkMaxBytes =
 
 // Of one call, written by its own fiber alone.
 interface Progress {
-  readonly operation: Operation
+  readonly operation: OperationFacts
   readonly span: Tracer.Span
   attempts: number
   mayHaveApplied: boolean
@@ -137,7 +145,7 @@ const attempt = <A>(
     const state = () => stateOf(progress)
     const sendings = makeSendings({
       origin: progress.origin ??= new URL(request.right.url).origin,
-      mayRepeat: operations[progress.operation].idempotent,
+      mayRepeat: progress.operation.idempotent,
       requestInit: Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
       span: progress.span,
       isOwn: ({ headers }) => tokens.some((token) => headers["authorization"] === bearer(token)),
@@ -315,7 +323,7 @@ const reportRetry = (
   }
   return Effect.all([
     Effect.map(Clock.currentTimeNanos, (now) => span.event("retry", now, details)),
-    Effect.annotateLogs(Effect.logDebug(`${operation} is sent again`), details),
+    Effect.annotateLogs(Effect.logDebug(`${operation.name} is sent again`), details),
     recordRetry(operation, error),
   ], { discard: true })
 }

@@ -7,9 +7,9 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import { isRecord } from "effect/Predicate"
 import * as Failure from "../ApiKeyError.ts"
+import type { OperationFacts } from "../operation.ts"
 import type { Mismatch } from "./decode.ts"
 import { parseJson } from "./json.ts"
-import { operations } from "./operation.ts"
 import { isFit, redactor, secretsIn, showDetails, showText } from "./redact.ts"
 import type { Refusal } from "./request.ts"
 import type { FailedAttempt } from "./RetryPolicy.ts"
@@ -18,7 +18,7 @@ import type { SendingRefused } from "./sendings.ts"
 
 /** Where a call stands when an attempt fails. */
 export interface CallState {
-  readonly operation: Failure.Operation
+  readonly operation: OperationFacts
   /** Requests sent so far. */
   readonly attempts: number
   /** Whether an earlier attempt may have carried out the change. */
@@ -38,7 +38,8 @@ export const refused = (state: CallState, { field, reason }: Refusal): FailedAtt
   final(
     new Failure.InvalidRequest({
       ...state,
-      message: `${state.operation}: ${field} ${reason}`,
+      operation: state.operation.name,
+      message: `${state.operation.name}: ${field} ${reason}`,
       field,
       status: undefined,
       code: undefined,
@@ -53,12 +54,13 @@ export const lost = (
   what: string,
   isSent: boolean = true,
 ): FailedAttempt => {
-  const mayHaveApplied = state.mayHaveApplied || isSent && operations[state.operation].mutates
+  const mayHaveApplied = state.mayHaveApplied || isSent && state.operation.mutates
   return final(
     new Failure.TransportError({
       ...state,
+      operation: state.operation.name,
       reason,
-      message: `${state.operation}: ${what}. ${
+      message: `${state.operation.name}: ${what}. ${
         mayHaveApplied
           ? "The change may have been made: look before asking for it again"
           : "Check the network and the base URL"
@@ -70,15 +72,16 @@ export const lost = (
 
 /** A successful status whose body is not what the API promises. */
 export const mismatched = (state: CallState, status: number, what: string): FailedAttempt => {
-  const mayHaveApplied = state.mayHaveApplied || operations[state.operation].mutates
+  const mayHaveApplied = state.mayHaveApplied || state.operation.mutates
   return final(
     new Failure.UnexpectedResponse({
       ...state,
+      operation: state.operation.name,
       status,
       code: undefined,
       details: [],
       mayHaveApplied,
-      message: `${state.operation}: the API answered ${status}, but ${what}${
+      message: `${state.operation.name}: the API answered ${status}, but ${what}${
         mayHaveApplied ? ". The change may have been made: look before asking for it again" : ""
       }`,
     }),
@@ -121,7 +124,7 @@ export const failedStatus = (
   now: number,
 ): FailedAttempt => {
   const { operation } = state
-  const { roles, subject } = operations[operation]
+  const { name, roles, subject } = operation
   const { status } = answer
   const { code, details, message } = readStatus(answer.body, tokens)
   // Of a redirect it says when to look at the new place, where nothing is sent.
@@ -130,13 +133,14 @@ export const failedStatus = (
   const said = message === undefined ? "" : `: ${message}`
   const fields = {
     ...state,
+    operation: name,
     mayHaveApplied: state.mayHaveApplied || !isRateLimited && leavesOpen(operation, status),
     status,
     code,
     details,
   }
   const explain = (what: string, advice: string): string =>
-    `${operation}: ${what} (HTTP ${status}${said}). ${advice}`
+    `${name}: ${what} (HTTP ${status}${said}). ${advice}`
   const wait = Option.match(retryAfter, {
     onNone: () => "Try again later",
     onSome: (duration) => `Try again in ${Duration.format(duration)}`,
@@ -169,7 +173,7 @@ export const failedStatus = (
           ...fields,
           message: explain(
             "the caller may not do this",
-            `${operation} needs the role ${roles} at organization scope`,
+            `${name} needs the role ${roles.join(" or ")} at organization scope`,
           ),
         })
       case 404:
@@ -204,12 +208,12 @@ const isRateLimit = (
     message !== undefined && /rate limit exceeded/i.test(message)
 
 /** Decides whether a sending may have made a change, by the status of its answer if there was one. */
-export const mayHaveActed = (operation: Failure.Operation, status: number | undefined): boolean =>
-  status === undefined ? operations[operation].mutates : leavesOpen(operation, status)
+export const mayHaveActed = (operation: OperationFacts, status: number | undefined): boolean =>
+  status === undefined ? operation.mutates : leavesOpen(operation, status)
 
 // Below 500 the API refuses; but a proxy that gives up (408, 499) knows nothing of what it passed on.
-const leavesOpen = (operation: Failure.Operation, status: number): boolean =>
-  operations[operation].mutates &&
+const leavesOpen = (operation: OperationFacts, status: number): boolean =>
+  operation.mutates &&
   (status < 400 || status >= 500 || status === 408 || status === 499)
 
 const final = (error: Failure.ApiKeyError): FailedAttempt => ({

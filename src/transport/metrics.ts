@@ -8,9 +8,9 @@ import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
-import type { ApiKeyError, Operation } from "../ApiKeyError.ts"
+import type { ApiKeyError } from "../ApiKeyError.ts"
+import type { OperationFacts } from "../operation.ts"
 import { currentMonotonicMillis } from "../waiting/monotonic.ts"
-import { operations } from "./operation.ts"
 
 // The boundaries that OpenTelemetry's HTTP conventions recommend, in seconds.
 const seconds = MetricBoundaries.fromIterable([
@@ -98,7 +98,7 @@ export const errorType = (error: ApiKeyError): string =>
 
 /** Measures one request, by the status of its answer and by the error that it ends in. */
 export const recordRequest = (
-  operation: Operation,
+  { method, name }: OperationFacts,
   server: ServerAttributes,
   status: number | undefined,
   error: ApiKeyError | undefined,
@@ -106,8 +106,8 @@ export const recordRequest = (
 ): Effect.Effect<void> =>
   Metric.update(
     requestDuration({
-      operation,
-      "http.request.method": operations[operation].method,
+      operation: name,
+      "http.request.method": method,
       "server.address": server["server.address"],
       "server.port": String(server["server.port"]),
       ...(status === undefined ? {} : { "http.response.status_code": String(status) }),
@@ -118,8 +118,8 @@ export const recordRequest = (
   )
 
 /** Counts a retry, by the error that it follows. */
-export const recordRetry = (operation: Operation, error: ApiKeyError): Effect.Effect<void> =>
-  Metric.update(retries({ operation, "error.type": errorType(error) }), 1)
+export const recordRetry = ({ name }: OperationFacts, error: ApiKeyError): Effect.Effect<void> =>
+  Metric.update(retries({ operation: name, "error.type": errorType(error) }), 1)
 
 /** Measures a wait for the throttle, however it ends. */
 export const timeThrottleWait = <A, E, R>(

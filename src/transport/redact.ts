@@ -19,8 +19,8 @@ const maxDetailsValues = 500
 // them. What has a secret's form goes to its very end: of two secrets in one, the second must not be
 // what is left. Without a repeated group: a RegExp remembers each round of one, and a long text has
 // too many.
-const secretForms = /(?<![A-Za-z0-9])[A-Za-z0-9]{40,}|CCDB1_[A-Za-z0-9]+_[A-Za-z0-9][A-Za-z0-9_]*/g
-const secretForm = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9][A-Za-z0-9_]*/g
+const secretLike = /(?<![A-Za-z0-9])[A-Za-z0-9]{40,}|CCDB1_[A-Za-z0-9]+_[A-Za-z0-9][A-Za-z0-9_]*/g
+const keySecret = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9][A-Za-z0-9_]*/g
 
 /** So many characters of a secret in a row give it away. */
 const revealing = 8
@@ -45,7 +45,7 @@ export const redactor = (secrets: ReadonlyArray<string>): Redact => {
     // A token that is renewed while a request waits comes to those before it.
     if (hidden === undefined || known < secrets.length) hidden = hide(secrets)
     known = secrets.length
-    let shown = text.replace(secretForms, redacted)
+    let shown = text.replace(secretLike, redacted)
     for (const secret of hidden.short) shown = shown.replaceAll(secret, redacted)
     return replaceRuns(shown, hidden.parts)
   }
@@ -115,7 +115,7 @@ export const holdsSecret = (text: string, token: string): boolean =>
 /** The secrets that stand in a text; none where there are too many to be looked for. */
 export const secretsIn = (text: string): ReadonlyArray<string> | undefined => {
   const secrets = new Set<string>()
-  for (const [secret] of text.matchAll(secretForm)) {
+  for (const [secret] of text.matchAll(keySecret)) {
     secrets.add(secret.slice(0, maxSecretLength))
     if (secrets.size > maxSecrets) return undefined
   }

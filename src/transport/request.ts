@@ -7,7 +7,6 @@ import type * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type { Operation } from "../ApiKeyError.ts"
 import {
   type CredentialsService,
   isHeaderText,
@@ -15,9 +14,9 @@ import {
   notHeaderText,
   parseBaseUrl,
 } from "../Credentials.ts"
+import type { OperationFacts } from "../operation.ts"
 import { version } from "../version.ts"
 import type { Decode } from "./decode.ts"
-import { operations } from "./operation.ts"
 import { holdsSecret } from "./redact.ts"
 
 /** One call, as an endpoint asks for it. */
@@ -32,6 +31,11 @@ export interface Call<A> {
   readonly forUrls?: (model: A) => ReadonlyArray<string>
 }
 
+/** A call of an operation: it has an id if the operation's path has a place for one. */
+export type CallOf<Path extends string, A> =
+  & Call<A>
+  & (Path extends `${string}{id}${string}` ? { readonly id: string } : unknown)
+
 /** An input that cannot be right. It never holds what it was. */
 export interface Refusal {
   readonly field: string
@@ -43,14 +47,14 @@ export interface Refusal {
 export const refuse = (field: string, reason: string): Either.Either<never, Refusal> =>
   Either.left({ field, reason })
 
-const secretForm = /^CCDB1_[^_]*_./
+const secretStart = /^CCDB1_[^_]*_./
 
 /** Accepts an id that makes one path segment. */
 export const checkId = (id: unknown): Either.Either<string, Refusal> => {
   if (typeof id !== "string") return refuse("id", "must be a string")
   if (id === "") return refuse("id", "is empty: an empty id would address the whole list")
   if (id === "." || id === "..") return refuse("id", "must not be a dot segment of a path")
-  if (secretForm.test(id)) {
+  if (secretStart.test(id)) {
     return refuse("id", "is a secret, not an id: the id is its part before the second underscore")
   }
   return /\p{Surrogate}/u.test(id)
@@ -69,12 +73,11 @@ export const checkNonEmpty = (
 
 /** Builds the request, or refuses credentials that must not be sent. */
 export const makeRequest = <A>(
-  operation: Operation,
+  { method, path }: OperationFacts,
   call: Call<A>,
   credentials: CredentialsService,
   token: string,
 ): Either.Either<HttpClientRequest.HttpClientRequest, Refusal> => {
-  const { method, urlTemplate } = operations[operation]
   const baseUrl = parseBaseUrl(credentials.baseUrl)
   if (Either.isLeft(baseUrl)) return refuse("baseUrl", baseUrl.left)
   if (!isHeaderText(token)) return refuse("token", notHeaderText)
@@ -107,9 +110,9 @@ export const makeRequest = <A>(
     if (!isHeaderText(value.value)) return refuse(field, notHeaderText)
     headers[name] = value.value
   }
-  const path = urlTemplate.replace("{id}", () => encodeURIComponent(call.id ?? ""))
+  const pathname = path.replace("{id}", () => encodeURIComponent(call.id ?? ""))
   return Either.right(
-    HttpClientRequest.make(method)(baseUrl.right + path, {
+    HttpClientRequest.make(method)(baseUrl.right + pathname, {
       headers,
       urlParams: call.query,
       body: call.body,

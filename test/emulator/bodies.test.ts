@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import { createServer } from "node:http"
 import { connect, type Socket } from "node:net"
 import * as Emulator from "../../src/emulator/mod.ts"
-import { type Call, call, callAnything, keys } from "./call.ts"
+import { call, callAnything, keys, type RequestOptions } from "./call.ts"
 
 const limit = 1_048_576
 
@@ -64,7 +64,7 @@ describe("a body in memory", () => {
   it.effect("is in the log up to a bound, and not at all where it was refused unread", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
-      const post = (length: number, options: Call = {}) =>
+      const post = (length: number, options: RequestOptions = {}) =>
         callAnything(emulator)("POST", keys, { body: bodyOf(emulator, length), ...options })
       yield* post(16_384)
       yield* post(16_385)

@@ -24,10 +24,14 @@ it("a program that imports only the module does not get the emulator", async () 
   expect(Object.keys(await bundle("mod.ts")).filter(isEmulator)).toEqual([])
 })
 
-it("the emulator needs nothing of Node, and of the module only keys and credentials", async () => {
+it("the emulator needs nothing of Node, and of the module only keys, credentials and operations", async () => {
   const imported = Object.entries(await bundle("emulator/mod.ts"))
     .filter(([path]) => isEmulator(path))
     .flatMap(([, { imports }]) => imports.map(({ path }) => path))
     .filter((path) => path.startsWith("src/") && !isEmulator(path))
-  expect([...new Set(imported)].sort()).toEqual(["src/ApiKey.ts", "src/Credentials.ts"])
+  expect([...new Set(imported)].sort()).toEqual([
+    "src/ApiKey.ts",
+    "src/Credentials.ts",
+    "src/operation.ts",
+  ])
 })

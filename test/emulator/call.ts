@@ -39,7 +39,7 @@ export interface KeyJson {
   readonly created_at: string
 }
 
-export interface Call {
+export interface RequestOptions {
   readonly query?: Readonly<Record<string, string>>
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
@@ -52,7 +52,7 @@ export const send = (
   token: string | null,
   method: HttpMethod.HttpMethod,
   url: string,
-  options: Call = {},
+  options: RequestOptions = {},
 ): Effect.Effect<Answer, HttpClientError.HttpClientError> =>
   Effect.gen(function* () {
     const request = HttpClientRequest.make(method)(url).pipe(
@@ -84,7 +84,7 @@ export const keys = "/api/v1/api-keys"
  */
 export const call = (emulator: Emulator.EmulatorService) => {
   const ask = callAnything(emulator)
-  return (method: HttpMethod.HttpMethod, path: string, options: Call = {}) =>
+  return (method: HttpMethod.HttpMethod, path: string, options: RequestOptions = {}) =>
     Effect.tap(ask(method, path, options), ({ status, text }) => {
       const wrong = misfit(method, path, status, text)
       return wrong === undefined
@@ -96,7 +96,7 @@ export const call = (emulator: Emulator.EmulatorService) => {
 /** Calls an emulator that has been told to answer otherwise than the vendor describes. */
 export const callAnything =
   (emulator: Emulator.EmulatorService) =>
-  (method: HttpMethod.HttpMethod, path: string, options: Call = {}) => {
+  (method: HttpMethod.HttpMethod, path: string, options: RequestOptions = {}) => {
     const { token = emulator.admin.secret } = options
     return send(
       emulator.httpClient,

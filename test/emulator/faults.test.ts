@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
 import * as Emulator from "../../src/emulator/mod.ts"
+import { operations } from "../../src/operation.ts"
 import { callAnything, keys } from "./call.ts"
 import { refusal } from "./refusal.ts"
 
@@ -237,7 +238,7 @@ describe("a plan that is not one", () => {
   const count = "a whole number from 1"
   const calls =
     `${count}, a list of such numbers, or an object with "from" and, if need be, a "to" that is not below it`
-  const names = '"createApiKey", "getApiKey", "updateApiKey", "deleteApiKey"'
+  const names = Object.keys(operations).map((name) => `"${name}"`)
   const delay = 'milliseconds from 0 or a text like "250 millis" or "5 seconds"'
   const tags =
     '"Respond", "DropBefore", "DropAfter", "TruncateBody", "MalformedJson", "DripBody", ' +
@@ -259,8 +260,11 @@ describe("a plan that is not one", () => {
       { ["call\n".repeat(50)]: 1 },
       `["${"call\\u000a".repeat(8)}…"] is no such option; allowed: ${known}`,
     ],
-    [{ operation: "listKeys" }, `.operation must be ${names}, "listApiKeys", or a list of these`],
-    [{ operation: ["getApiKey", 5] }, `.operation[1] must be ${names}, or "listApiKeys"`],
+    [{ operation: "listKeys" }, `.operation must be ${names.join(", ")}, or a list of these`],
+    [
+      { operation: ["getApiKey", 5] },
+      `.operation[1] must be ${names.slice(0, -1).join(", ")}, or ${names.at(-1)}`,
+    ],
     [{ calls: 0 }, `.calls must be ${calls}`],
     [{ calls: 1.5 }, `.calls must be ${calls}`],
     [{ calls: "1" }, `.calls must be ${calls}`],

@@ -8,7 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import * as Emulator from "../../src/emulator/mod.ts"
-import { type Answer, type Call, call, type KeyJson, keys } from "./call.ts"
+import { type Answer, call, type KeyJson, keys, type RequestOptions } from "./call.ts"
 
 interface Snapshot {
   readonly micros: number
@@ -105,7 +105,11 @@ const follows = (query: Query, key: KeyJson, other: KeyJson) =>
   query.order === "ASC" ? before(other, key) : before(key, other)
 
 interface Real {
-  readonly api: (method: HttpMethod.HttpMethod, path: string, options?: Call) => Promise<Answer>
+  readonly api: (
+    method: HttpMethod.HttpMethod,
+    path: string,
+    options?: RequestOptions,
+  ) => Promise<Answer>
 }
 
 type Command = fc.AsyncCommand<Model, Real>
@@ -252,7 +256,7 @@ const query: fc.Arbitrary<Query> = fc.record({
   ago: fc.option(fc.nat(5), { nil: undefined, freq: 3 }),
 })
 
-const operations = [
+const commands = [
   fc.tuple(index, name).map(([account, name]) => create(account, name)),
   fc.tuple(index, name).map(([account, name]) => create(account, name)),
   fc.tuple(index, name).map(([key, name]) => rename(key, name)),
@@ -306,10 +310,10 @@ it("random operations and walks between them agree with a naive model", async ()
         listLag: fc.constantFrom(0, 0, 1500),
         history: fc.constantFrom(Infinity, Infinity, 3000),
       }),
-      fc.commands(operations, { maxCommands: 60, size: "max" }),
-      async (made, commands) => {
+      fc.commands(commands, { maxCommands: 60, size: "max" }),
+      async (made, drawn) => {
         const { model, real, requests } = await setUp(made)
-        await fc.asyncModelRun(() => ({ model, real }), commands)
+        await fc.asyncModelRun(() => ({ model, real }), drawn)
         operationCount += (await requests()).length
       },
     ),

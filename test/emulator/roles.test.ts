@@ -1,55 +1,60 @@
 import { describe, expect, it } from "@effect/vitest"
+import { Credentials, RetryPolicy, withRetryPolicy } from "@effect-crdb/api-keys"
+import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Emulator from "../../src/emulator/mod.ts"
+import { operations } from "../../src/operation.ts"
+import { everyOperation } from "../everyOperation.ts"
 import { call, keys } from "./call.ts"
+import { misfit } from "./vendor.ts"
 
-/** Sends each operation once, and says which of them the caller may do. */
-const permitted = (pick: (emulator: Emulator.EmulatorService) => Emulator.Identity) =>
-  Effect.gen(function* () {
-    const emulator = yield* Emulator.make()
-    const api = call(emulator)
-    const token = pick(emulator).secret
-    const { apiKeyId, serviceAccountId } = emulator.withoutRole
-    const body = { name: "ci", service_account_id: serviceAccountId }
-    const answers = {
-      list: yield* api("GET", keys, { token }),
-      get: yield* api("GET", `${keys}/${apiKeyId}`, { token }),
-      create: yield* api("POST", keys, { token, body }),
-      update: yield* api("PATCH", `${keys}/${apiKeyId}`, { token, body: { name: "new" } }),
-      delete: yield* api("DELETE", `${keys}/${apiKeyId}`, { token }),
-    }
-    return { emulator, answers }
+const callers: Readonly<
+  Record<Emulator.Role, (emulator: Emulator.EmulatorService) => Emulator.Identity>
+> = {
+  ORG_ADMIN: ({ admin }) => admin,
+  CLUSTER_ADMIN: ({ clusterAdmin }) => clusterAdmin,
+  NONE: ({ withoutRole }) => withoutRole,
+}
+
+const rows = everyOperation.flatMap((row) => {
+  const roles: ReadonlyArray<string> = operations[row.operation].roles
+  return Object.entries(callers).map(([role, callerOf]) => {
+    const may = roles.includes(role)
+    return { ...row, role, roles, callerOf, may, what: may ? "is open" : "is closed" }
   })
+})
 
 describe("roles", () => {
-  it.effect("an ORG_ADMIN may do everything", () =>
-    Effect.gen(function* () {
-      const { answers } = yield* permitted((emulator) => emulator.admin)
-      expect(Object.values(answers).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200])
-    }))
-
-  it.effect("a CLUSTER_ADMIN may list and get, and changes nothing", () =>
-    Effect.gen(function* () {
-      const { answers, emulator } = yield* permitted((emulator) => emulator.clusterAdmin)
-      expect(Object.values(answers).map(({ status }) => status)).toEqual([200, 200, 403, 403, 403])
-      expect(yield* emulator.history).toEqual([])
-    }))
-
-  it.effect("a service account without a role may do nothing", () =>
-    Effect.gen(function* () {
-      const { answers, emulator } = yield* permitted((emulator) => emulator.withoutRole)
-      expect(Object.values(answers).map(({ status }) => status)).toEqual([403, 403, 403, 403, 403])
-      expect(yield* emulator.history).toEqual([])
-    }))
-
-  it.effect("a refusal names the roles that would do", () =>
-    Effect.gen(function* () {
-      const { answers } = yield* permitted((emulator) => emulator.withoutRole)
-      expect(answers.get.json).toMatchObject({ code: 7, details: [] })
-      expect(answers.get.json.message).toContain("ORG_ADMIN or CLUSTER_ADMIN")
-      expect(answers.delete.json.message).toContain("ORG_ADMIN")
-      expect(answers.delete.json.message).not.toContain("CLUSTER_ADMIN")
-    }))
+  it.effect.each(rows)(
+    "$operation $what to the role $role",
+    ({ callerOf, callOn, may, mutates, operation, roles }) =>
+      Effect.gen(function* () {
+        const emulator = yield* Emulator.make()
+        // Each answer must be as the vendor describes it.
+        const client = HttpClient.tap(
+          emulator.httpClient,
+          ({ request, status, text }) =>
+            Effect.flatMap(text, (body) => {
+              const wrong = misfit(request.method, new URL(request.url).pathname, status, body)
+              return wrong === undefined ? Effect.void : Effect.dieMessage(wrong)
+            }),
+        )
+        const { apiKeyId, serviceAccountId } = emulator.withoutRole
+        const result = yield* callOn({ id: apiKeyId, serviceAccountId }).pipe(
+          withRetryPolicy(RetryPolicy.none),
+          Effect.either,
+          Effect.provideService(HttpClient.HttpClient, client),
+          Effect.provideService(Credentials, callerOf(emulator).credentials),
+        )
+        const said = `HTTP 403: ${operation} needs the role ${roles.join(" or ")} at`
+        expect(result).toMatchObject(
+          may
+            ? { _tag: "Right" }
+            : { left: { _tag: "Forbidden", code: 7, message: expect.stringContaining(said) } },
+        )
+        expect((yield* emulator.history).length).toBe(may && mutates ? 1 : 0)
+      }),
+  )
 
   it.effect("a service account that is added with a role calls with a key of its own", () =>
     Effect.gen(function* () {

@@ -7,6 +7,8 @@
 import * as Ajv from "ajv"
 import * as formats from "ajv-formats"
 import { existsSync, readFileSync } from "node:fs"
+import { operations } from "../../src/operation.ts"
+import { everyOperation } from "../everyOperation.ts"
 
 export interface Description {
   readonly paths: Readonly<Record<string, Readonly<Record<string, OperationObject>>>>
@@ -50,20 +52,21 @@ export const description: Description | undefined = existsSync(file)
 
 export const skipped = `skipped: the vendor's description is not at ${file}`
 
-const validators = (found: Description) => {
+const makeAjv = (found: Description) => {
   const ajv = new Ajv.Ajv({ strict: false, allErrors: true, validateFormats: true })
   formats.default.default(ajv, ["uuid", "date-time", "int32", "password"])
-  ajv.addSchema(found, "vendor")
-  const schema = (name: string) => ajv.compile({ $ref: `vendor#/components/schemas/${name}` })
-  return {
-    list: schema("ListApiKeysResponse"),
-    create: schema("CreateApiKeyResponse"),
-    key: schema("ApiKey"),
-    status: schema("Status"),
-  }
+  return ajv.addSchema(found, "vendor")
 }
 
-const known = description === undefined ? undefined : validators(description)
+const ajv = description === undefined ? undefined : makeAjv(description)
+
+/** The schema of an answer, by what the tests tell of the operation that it answers. */
+const schemaOf = (method: string, path: string, status: number): string =>
+  status !== 200 ? "Status" : everyOperation.find(({ operation }) => {
+    const facts = operations[operation]
+    const pattern = `^${facts.path.replaceAll(/\{\w+\}/g, "[^/]+")}/?$`
+    return facts.method === method && new RegExp(pattern).test(path)
+  })?.schema ?? `of ${method} ${path}`
 
 /** What is wrong with an answer by the vendor's description; nothing where that is not at hand. */
 export const misfit = (
@@ -72,13 +75,9 @@ export const misfit = (
   status: number,
   text: string,
 ): string | undefined => {
-  if (known === undefined) return undefined
-  const validate = status !== 200
-    ? known.status
-    : method === "POST"
-    ? known.create
-    : path.replace(/\/$/, "").endsWith("/api-keys")
-    ? known.list
-    : known.key
+  if (ajv === undefined) return undefined
+  const name = schemaOf(method, path, status)
+  const validate = ajv.getSchema(`vendor#/components/schemas/${name}`)
+  if (validate === undefined) return `the vendor describes no schema ${name}`
   return validate(JSON.parse(text)) ? undefined : JSON.stringify(validate.errors)
 }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import {
   createApiKey,
-  deleteApiKey,
   getApiKey,
   listApiKeyPages,
   listApiKeys,
@@ -12,14 +11,18 @@ import {
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
-import { answers, type Call, id, serviceAccountId } from "../calls.ts"
+import { operations } from "../../src/operation.ts"
+import {
+  type ApiCall,
+  everyOperation,
+  id,
+  operationNames,
+  secret,
+  serviceAccountId,
+} from "../everyOperation.ts"
 import { callOnce, json } from "../recordingClient.ts"
 
-const byId: ReadonlyArray<readonly [string, (id: string) => Call]> = [
-  ["getApiKey", getApiKey],
-  ["updateApiKey", (id) => updateApiKey(id, { name: "new name" })],
-  ["deleteApiKey", deleteApiKey],
-]
+const byId = everyOperation.filter(({ takesId }) => takesId)
 
 // What a caller without types can pass, such as one that has read it from JSON.
 const untyped = <A>(value: unknown) => value as A
@@ -46,21 +49,23 @@ describe("an id reaches the server as one path segment", () => {
     ["CCDB1_a_", "CCDB1_a_"],
     ["x-CCDB1_a_b", "x-CCDB1_a_b"],
   ]
-  const rows = byId.flatMap(([name, call]) =>
-    ids.map(([id, segment]) => ({ name, call, id, segment }))
-  )
+  const rows = byId.flatMap((row) => ids.map(([id, segment]) => ({ ...row, id, segment })))
 
-  it.effect.each(rows)("$name $id", ({ call, id, segment }) =>
-    Effect.gen(function* () {
-      const { result, sent } = yield* callOnce(call(id), () => json(answers.getApiKey))
-      expect(sent.map((one) => one.url.pathname)).toEqual([`/api/v1/api-keys/${segment}`])
-      expect(sent.map((one) => [one.url.search, one.url.hash])).toEqual([["", ""]])
-      expect(Either.isRight(result)).toBe(true)
-    }))
+  it.effect.each(rows)(
+    "$operation $id",
+    ({ answer, callOn, id, operation, segment }) =>
+      Effect.gen(function* () {
+        const call = callOn({ id, serviceAccountId })
+        const { result, sent } = yield* callOnce(call, () => json(answer))
+        const path = operations[operation].path.replace("{id}", () => segment)
+        expect(sent.map((one) => one.url.pathname)).toEqual([path])
+        expect(sent.map((one) => [one.url.search, one.url.hash])).toEqual([["", ""]])
+        expect(Either.isRight(result)).toBe(true)
+      }),
+  )
 })
 
 describe("what cannot be right is refused before sending", () => {
-  const secret = `${id}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`
   const isSecret = "is a secret, not an id: the id is its part before the second underscore"
   const badIds: ReadonlyArray<readonly [id: string, reason: string]> = [
     ["", "is empty: an empty id would address the whole list"],
@@ -74,13 +79,16 @@ describe("what cannot be right is refused before sending", () => {
     [untyped<string>(undefined), "must be a string"],
     [untyped<string>(7), "must be a string"],
   ]
-  type Row = readonly [name: string, field: string, reason: string, call: Call]
+  type Row = readonly [name: string, field: string, reason: string, call: ApiCall]
   const noText = "must be a string that is not empty"
   const inputs: ReadonlyArray<Row> = [
-    ...byId.flatMap(([name, call]) =>
-      badIds.map(([id, reason]) =>
-        [`${name} id ${JSON.stringify(id)}`, "id", reason, call(id)] as const
-      )
+    ...byId.flatMap(({ callOn, operation }) =>
+      badIds.map(([id, reason]): Row => [
+        `${operation} id ${JSON.stringify(id)}`,
+        "id",
+        reason,
+        callOn({ id, serviceAccountId }),
+      ])
     ),
     ["createApiKey name", "name", noText, createApiKey({ name: "", serviceAccountId })],
     ["createApiKey name", "name", noText, createApiKey({ name: untyped(null), serviceAccountId })],
@@ -125,7 +133,13 @@ describe("what cannot be right is refused before sending", () => {
     Stream.runDrain(listApiKeys({ prefetch })),
   ])
 
-  it.effect.each([...inputs, ...lists, ...prefetches])(
+  const rows = [...inputs, ...lists, ...prefetches]
+
+  it.each(operationNames)("%s is among them", (operation) => {
+    expect(rows.map(([name]) => name.split(" ")[0])).toContain(operation)
+  })
+
+  it.effect.each(rows)(
     "%s",
     ([name, field, reason, call]) =>
       Effect.gen(function* () {

@@ -3,13 +3,13 @@ import { createApiKey, getApiKey, updateApiKey } from "@effect-crdb/api-keys"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
-import { answers, type Call, id, serviceAccountId } from "../calls.ts"
+import { answers, type ApiCall, id, serviceAccountId } from "../everyOperation.ts"
 import { anyone, callOnce, json } from "../recordingClient.ts"
 
 describe("createApiKey", () => {
   afterEach(() => vi.unstubAllGlobals())
 
-  const bodyOf = (call: Call) =>
+  const bodyOf = (call: ApiCall) =>
     Effect.gen(function* () {
       const kinds: Array<string> = []
       const client = HttpClient.make((request) => {

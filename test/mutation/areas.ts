@@ -73,7 +73,7 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("visibility")],
   },
   retries: {
-    sources: ["durationProblem", "operation", "RetryPolicy"].map(transport),
+    sources: ["operation.ts", ...["durationProblem", "RetryPolicy"].map(transport)],
     tests: [
       transportTest("durationProblem"),
       transportTest("failure"),

@@ -323,14 +323,16 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
       for (const row of beneathRows(setting.baseUrl)) {
         yield* order([])
         const { apiKey } = yield* create
-        const calls: ReadonlyArray<readonly [Operation, Parameters<typeof failing>[0]]> = [
-          ["getApiKey", getApiKey(apiKey.id)],
-          ["listApiKeys", listApiKeysPage()],
-          ["updateApiKey", updateApiKey(apiKey.id, { name })],
-          ["createApiKey", create],
-          ["deleteApiKey", deleteApiKey(apiKey.id)],
-        ]
-        for (const [operation, call] of calls) {
+        const calls: Readonly<Record<Operation, Parameters<typeof failing>[0]>> = {
+          getApiKey: getApiKey(apiKey.id),
+          listApiKeys: listApiKeysPage(),
+          updateApiKey: updateApiKey(apiKey.id, { name }),
+          createApiKey: create,
+          deleteApiKey: deleteApiKey(apiKey.id),
+        }
+        for (const [called, call] of Object.entries(calls)) {
+          // Its names are operations: its type says so.
+          const operation = called as Operation
           const what = `${operation} through ${row.client} after ${row.failure}`
           const { open, sent, tag } = expectedOf(row, operation)
           yield* order([{ fault: row.fault }])

@@ -20,7 +20,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import { id, newSecret, secretPart } from "./secrets.ts"
+import { anyAnswer, apiKey } from "../everyOperation.ts"
+import { newSecret, secretPart } from "./secrets.ts"
 
 /** One way to fail. */
 export interface Failure {
@@ -33,6 +34,8 @@ export interface Failure {
   readonly interrupts?: boolean
   /** Whether a call may succeed all the same. */
   readonly mayPass?: boolean
+  /** Whether every operation succeeds; what calls several of them may fail all the same. */
+  readonly isSuccess?: boolean
   /** Whether a success holds parts of a secret: what the API answers is data, which is not changed. */
   readonly isData?: boolean
 }
@@ -61,13 +64,6 @@ export const run = <A, E>(
 const twice = RetryPolicy.make({ schedule: Schedule.recurs(1), attemptTimeout: "5 seconds" })
 const impatient = RetryPolicy.make({ schedule: Schedule.recurs(1), attemptTimeout: "10 millis" })
 const hasty = RetryPolicy.make({ deadline: "10 millis", attemptTimeout: "100 millis" })
-
-const apiKey = {
-  id,
-  name: "example name",
-  service_account_id: "1234abcd-1234-1234-abcd-12345678abcd",
-  created_at: "2022-03-22T20:23:11.285067Z",
-}
 
 // How a server may repeat what it was sent, or what it has just made.
 const echoes = (token: string): ReadonlyArray<string> =>
@@ -232,11 +228,9 @@ const wrongSuccesses: ReadonlyArray<Failure> = [
 })
 
 const right = (token: string) => ({
-  ...apiKey,
+  ...anyAnswer,
   [token]: token,
-  api_key: apiKey,
   secret: newSecret,
-  api_keys: [apiKey],
 })
 
 const successes: ReadonlyArray<Failure> = [
@@ -247,7 +241,7 @@ const successes: ReadonlyArray<Failure> = [
   answer("200 longer than the bound", 200, (token) => JSON.stringify(right(token)), {
     maxBytes: 99,
   }),
-  answer("200 as it should be", 200, (token) => JSON.stringify(right(token)), { mayPass: true }),
+  answer("200 as it should be", 200, (token) => JSON.stringify(right(token)), { isSuccess: true }),
   ...[
     ["a page token that is the token", (token: string) => token, false],
     ["a page token that holds a secret", () => `/?next=${newSecret}&`, false],
@@ -303,13 +297,8 @@ const losses: ReadonlyArray<Failure> = [
     isData: true,
     client: answering((_, request) => {
       if (request.method === "POST") throw new TypeError("fetch failed")
-      const key = {
-        id,
-        name: newSecret,
-        service_account_id: "1234abcd-1234-1234-abcd-12345678abcd",
-        created_at: "2022-03-22T20:23:11.285067Z",
-      }
-      return Response.json({ ...key, api_keys: [key] })
+      const key = { ...apiKey, name: newSecret }
+      return Response.json({ ...anyAnswer, ...key, api_keys: [key] })
     }),
   },
   {

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import process from "node:process"
-import type { Call } from "../calls.ts"
+import type { ApiCall } from "../everyOperation.ts"
 
 const mebibyte = 1024 * 1024
 const key = JSON.stringify({
@@ -60,7 +60,7 @@ const measure = async (body: string, status: number) => {
     last = now
   }
   const timer = setInterval(look, 1)
-  const calls: ReadonlyArray<Call> = [getApiKey("CCDB1_a"), listApiKeysPage()]
+  const calls: ReadonlyArray<ApiCall> = [getApiKey("CCDB1_a"), listApiKeysPage()]
   for (const call of calls) {
     const outcome = await Effect.runPromise(
       call.pipe(

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest"
 import { failures } from "./failures.ts"
-import { operations } from "./operations.ts"
+import { sendingExports } from "./sendingExports.ts"
 import { runTool } from "../tool.ts"
 
-const calls = failures.length * Object.keys(operations).length
+const calls = failures.length * Object.keys(sendingExports).length
 
 // Small files are begun last, when a core may be free for each.
 it.concurrent.each([

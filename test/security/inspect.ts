@@ -6,9 +6,9 @@
  */
 import * as Effect from "effect/Effect"
 import { failures, run } from "./failures.ts"
-import { operations } from "./operations.ts"
 import { type Inspect, renderRun, renderValue } from "./renderings.ts"
 import { leakIn, tokens } from "./secrets.ts"
+import { sendingExports } from "./sendingExports.ts"
 
 const runtime = "Deno" in globalThis ? "Deno" : "Bun"
 
@@ -35,7 +35,7 @@ const found = renderValue("it", { deep: { in: [tokens.apiKey] } }, inspectors)
 if (found < 3) throw new Error(`of the 3 renderings that hold the token, ${found} are found to`)
 
 let calls = 0
-for (const [operation, call] of Object.entries(operations)) {
+for (const [name, call] of Object.entries(sendingExports)) {
   for (const failure of failures) {
     const { renderings } = await Effect.runPromise(
       renderRun(run(call, failure, tokens.apiKey), inspectors),
@@ -44,7 +44,7 @@ for (const [operation, call] of Object.entries(operations)) {
     for (const [where, text] of renderings) {
       if (failure.isData && /\bvalue\b/.test(where)) continue
       const leak = leakIn(text)
-      if (leak !== undefined) console.log(`${operation}, ${failure.name}: ${leak} in ${where}`)
+      if (leak !== undefined) console.log(`${name}, ${failure.name}: ${leak} in ${where}`)
     }
   }
 }

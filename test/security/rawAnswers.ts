@@ -7,7 +7,8 @@ import * as fc from "fast-check"
 import type { AddressInfo, Socket } from "node:net"
 import { createServer } from "node:net"
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib"
-import { id, newSecret, secretPart, tokens } from "./secrets.ts"
+import { anyAnswer, apiKey } from "../everyOperation.ts"
+import { newSecret, secretPart, tokens } from "./secrets.ts"
 
 /** An answer as it goes over the wire. */
 export interface RawAnswer {
@@ -15,13 +16,6 @@ export interface RawAnswer {
   /** Where the bytes are cut into packets. */
   readonly cuts: ReadonlyArray<number>
   readonly ending: "end" | "reset" | "keep" | "hang"
-}
-
-const apiKey = {
-  id,
-  name: "example name",
-  service_account_id: "1234abcd-1234-1234-abcd-12345678abcd",
-  created_at: "2022-03-22T20:23:11.285067Z",
 }
 
 const secrets = fc.constantFrom(
@@ -73,6 +67,7 @@ const errors = fc.record({
 
 const everything = fc.record({ key: keys, secret: secrets, pageToken: fc.oneof(text, secrets) })
   .map(({ key, pageToken, secret }) => ({
+    ...anyAnswer,
     ...key,
     api_key: key,
     secret,
@@ -80,7 +75,8 @@ const everything = fc.record({ key: keys, secret: secrets, pageToken: fc.oneof(t
     pagination: { next_page: pageToken, previous_page: pageToken },
   }))
 
-const models = fc.oneof(
+/** Bodies of JSON, some of which each operation succeeds with. */
+export const models: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 6, arbitrary: everything },
   keys,
   fc.record({ api_key: keys, secret: fc.oneof(secrets, anything) }, { requiredKeys: ["api_key"] }),

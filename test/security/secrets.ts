@@ -3,12 +3,11 @@
  *
  * @module
  */
-
-export const id = "CCDB1_12345abcdefGHIJKLMnopq"
+import { secret } from "../everyOperation.ts"
 
 /** The tokens that calls are made with: one of each kind. */
 export const tokens = {
-  apiKey: `${id}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`,
+  apiKey: secret,
   jwt: "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.c2lnbmF0dXJlLW9mLXRoZS1hZG1pbg",
   // Of signs that URLs and JSON write in other ways, and that stand for an error's code.
   opaque: "TOKEN_IN_CAPITALS_0123456789/+=\"\\'&%<>TOKEN_AT_ITS_END",

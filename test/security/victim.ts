@@ -19,7 +19,8 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import process from "node:process"
-import { id, leakIn, tokens } from "./secrets.ts"
+import { id } from "../everyOperation.ts"
+import { leakIn, tokens } from "./secrets.ts"
 
 /** What to call. */
 export interface Setting {

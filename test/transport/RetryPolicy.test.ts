@@ -16,14 +16,14 @@ import {
   TransportError,
   withRetryPolicy,
 } from "../../src/mod.ts"
+import * as Operation from "../../src/operation.ts"
 import { backoffBound, mayRepeat } from "../../src/transport/RetryPolicy.ts"
-import { asked, type Call, callsTo, mutations, operations, rows } from "./retryTable.ts"
-import { key, ok, scripted } from "./scripted.ts"
-
-const calls = callsTo({ id: key.id, serviceAccountId: key.service_account_id })
+import { type ApiCall, calls, mutations, operationNames } from "../everyOperation.ts"
+import { asked, rows } from "./retryTable.ts"
+import { ok, scripted } from "./scripted.ts"
 
 /** Plays a call to its end; the waits are those between one request and the next. */
-const play = (call: Call, script: ReturnType<typeof scripted>, policy?: RetryPolicyService) =>
+const play = (call: ApiCall, script: ReturnType<typeof scripted>, policy?: RetryPolicyService) =>
   Effect.gen(function* () {
     const fiber = yield* call.pipe(
       policy === undefined ? (self) => self : withRetryPolicy(policy),
@@ -44,7 +44,7 @@ const play = (call: Call, script: ReturnType<typeof scripted>, policy?: RetryPol
   })
 
 describe("what is sent again", () => {
-  for (const operation of operations) {
+  for (const operation of operationNames) {
     for (const { createWaits, failure, open, step, tag, waits } of rows) {
       const expected = operation === "createApiKey" ? createWaits : waits
       it.effect(
@@ -215,7 +215,8 @@ describe("the decision", () => {
   it("repeats after any Retry-After that the policy allows, and after no longer one", () => {
     fc.assert(fc.property(fc.nat(200_000), (millis) => {
       const retryAfter = Option.some(Duration.millis(millis))
-      return mayRepeat(policy, "getApiKey", { error: limited, retryAfter }) === (millis <= 60_000)
+      return mayRepeat(policy, Operation.getApiKey, { error: limited, retryAfter }) ===
+        (millis <= 60_000)
     }))
   })
 

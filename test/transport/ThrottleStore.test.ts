@@ -16,7 +16,8 @@ import {
 import { makeBuckets } from "../../src/transport/buckets.ts"
 import { makeMemoryStore, makeRateLimiterStore } from "../../src/transport/ThrottleStore.ts"
 import { memoryWindows, nothing, type Token } from "../../src/transport/tokenBucket.ts"
-import { credentials, key, ok, scripted } from "./scripted.ts"
+import { id } from "../everyOperation.ts"
+import { credentials, ok, scripted } from "./scripted.ts"
 
 describe("a store of the throttle", () => {
   const consumed: Array<string> = []
@@ -34,7 +35,7 @@ describe("a store of the throttle", () => {
           }),
       })
       const script = scripted(ok)
-      const fiber = yield* getApiKey(key.id).pipe(
+      const fiber = yield* getApiKey(id).pipe(
         Effect.provide(
           throttledByStore({ limit: 1, window: "1 second", key: "shared" }).pipe(
             Layer.provide(limiter),
@@ -60,7 +61,7 @@ describe("a store of the throttle", () => {
         Layer.provide(store),
         Layer.provide(script.client),
       )
-      const call = getApiKey(key.id)
+      const call = getApiKey(id)
       const fiber = yield* call.pipe(
         // What an idle stretch leaves in a bucket must not add to what flows in.
         Effect.zipRight(Effect.sleep("1450 millis")),
@@ -99,7 +100,7 @@ describe("a store of the throttle", () => {
       })
       const logs: Array<unknown> = []
       const script = scripted(ok)
-      const calls = Effect.replicateEffect(getApiKey(key.id), options.calls, {
+      const calls = Effect.replicateEffect(getApiKey(id), options.calls, {
         concurrency: "unbounded",
       })
       const fiber = yield* calls.pipe(
@@ -204,7 +205,7 @@ describe("a store of the throttle", () => {
         Layer.provide(store),
         Layer.provide(script.client),
       )
-      const hasty = Effect.timeout(getApiKey(key.id), "900 millis").pipe(Effect.either)
+      const hasty = Effect.timeout(getApiKey(id), "900 millis").pipe(Effect.either)
       yield* Effect.fork(
         Effect.replicateEffect(hasty, 10).pipe(
           Effect.provide(Layer.merge(client, credentials)),
@@ -376,7 +377,7 @@ describe("a store of the throttle", () => {
           Layer.fresh(throttledByStore({ limit: 1, window: "1 second", key })),
           script.client,
         )
-      const call = getApiKey(key.id)
+      const call = getApiKey(id)
       const fiber = yield* Effect.all([
         Effect.provide(call, oneASecond("a")),
         Effect.provide(call, oneASecond("a")),

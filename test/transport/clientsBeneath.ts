@@ -2,6 +2,7 @@
 import type { ApiKeyError, Operation } from "@effect-crdb/api-keys"
 import type { FaultRule } from "@effect-crdb/api-keys/emulator"
 import * as HttpClient from "@effect/platform/HttpClient"
+import { mutations } from "../everyOperation.ts"
 
 /** A client beneath the module, a fault that every request meets, and what becomes of the call. */
 export interface BeneathRow {
@@ -137,5 +138,5 @@ export const expectedOf = (
 ): { readonly tag: ApiKeyError["_tag"]; readonly sent: number; readonly open: boolean } => ({
   tag: operation === "createApiKey" ? createTag ?? tag : tag,
   sent: operation === "createApiKey" ? 1 : sent,
-  open: open && operation !== "getApiKey" && operation !== "listApiKeys",
+  open: open && mutations.includes(operation),
 })

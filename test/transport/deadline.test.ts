@@ -5,18 +5,16 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import { Credentials, RetryPolicy, throttled, withRetryPolicy } from "../../src/mod.ts"
-import { asked, type Call, callsTo } from "./retryTable.ts"
-import { credentials, key, ok, scripted, type Step } from "./scripted.ts"
+import { type ApiCall, calls } from "../everyOperation.ts"
+import { asked } from "./retryTable.ts"
+import { credentials, ok, scripted, type Step } from "./scripted.ts"
 
-const { deleteApiKey, getApiKey } = callsTo({
-  id: key.id,
-  serviceAccountId: key.service_account_id,
-})
+const { deleteApiKey, getApiKey } = calls
 
 const hasty = withRetryPolicy(RetryPolicy.make({ deadline: "5 seconds" }))
 
 /** The error of a call that is to end by itself. */
-const errorOf = (call: Call, layer: ReturnType<typeof scripted>["layer"]) =>
+const errorOf = (call: ApiCall, layer: ReturnType<typeof scripted>["layer"]) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(Effect.flip(Effect.provide(call, layer)))
     yield* TestClock.adjust("1 minute")

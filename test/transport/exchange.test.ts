@@ -18,13 +18,13 @@ import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
-import { answers, type Call, calls, id } from "../calls.ts"
+import { answers, type ApiCall, calls, id } from "../everyOperation.ts"
 import { anyone, json } from "../recordingClient.ts"
 
 type Requesting = Parameters<typeof HttpClient.make>[0]
 
 /** A call through a client that answers like this, once. */
-const through = (answer: Requesting, call: Call = calls.getApiKey) =>
+const through = (answer: Requesting, call: ApiCall = calls.getApiKey) =>
   call.pipe(
     withRetryPolicy(RetryPolicy.none),
     Effect.provideService(HttpClient.HttpClient, HttpClient.make(answer)),

@@ -9,9 +9,14 @@ import {
   mismatched,
   refused,
 } from "../../src/transport/failure.ts"
-import { mutations, operations } from "./retryTable.ts"
+import { operations } from "../../src/operation.ts"
+import { mutations, operationNames } from "../everyOperation.ts"
 
-const state = (operation: Operation) => ({ operation, attempts: 2, mayHaveApplied: false })
+const state = (operation: Operation) => ({
+  operation: operations[operation],
+  attempts: 2,
+  mayHaveApplied: false,
+})
 
 const failed = (
   operation: Operation,
@@ -129,7 +134,7 @@ describe("a message says what happened and what to do", () => {
   const look = "The change may have been made: look before asking for it again"
   const check = "Check the network and the base URL"
 
-  it.each(operations)("of a lost %s", (operation) => {
+  it.each(operationNames)("of a lost %s", (operation) => {
     const advice = mutations.includes(operation) ? look : check
     const { error } = lost(state(operation), "Connection", "no connection, or lost")
     expect(error).toMatchObject({
@@ -145,12 +150,12 @@ describe("a message says what happened and what to do", () => {
     expect(error.message).toBe(`createApiKey: no success within 5s. ${look}`)
   })
 
-  it.each(operations)("of a %s that was never sent", (operation) => {
+  it.each(operationNames)("of a %s that was never sent", (operation) => {
     const { error } = lost(state(operation), "Timeout", "no success within 5s", false)
     expect(error).toMatchObject({ message: `${operation}: no success within 5s. ${check}` })
   })
 
-  it.each(operations)("of a success of %s that is none", (operation) => {
+  it.each(operationNames)("of a success of %s that is none", (operation) => {
     const advice = mutations.includes(operation) ? `. ${look}` : ""
     const { error } = mismatched(state(operation), 200, "its body is empty")
     expect(error.message).toBe(
@@ -229,7 +234,7 @@ describe("a failure has", () => {
     [500, true],
     [599, true],
   ])("after a %i the change left open: %s", (status, open) => {
-    for (const operation of operations) {
+    for (const operation of operationNames) {
       const { error } = failed(operation, status)
       expect(error.mayHaveApplied).toBe(open && mutations.includes(operation))
     }
@@ -239,7 +244,9 @@ describe("a failure has", () => {
     const earlier = { ...state("deleteApiKey"), mayHaveApplied: true }
     const answer = { status: 404, headers: {}, body: "" }
     expect(failedStatus(earlier, answer, ["token"], 0).error.mayHaveApplied).toBe(true)
-    expect(mismatched({ ...earlier, operation: "getApiKey" }, 200, "").error.mayHaveApplied)
+    expect(
+      mismatched({ ...earlier, operation: operations.getApiKey }, 200, "").error.mayHaveApplied,
+    )
       .toBe(true)
   })
 })

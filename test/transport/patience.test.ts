@@ -19,13 +19,13 @@ import {
   throttled,
   withRetryPolicy,
 } from "../../src/mod.ts"
-import { answers } from "../calls.ts"
+import { answers, apiKey, id, serviceAccountId } from "../everyOperation.ts"
 import { json } from "../recordingClient.ts"
-import { credentials, key, ok, scripted } from "./scripted.ts"
+import { credentials, ok, scripted } from "./scripted.ts"
 
 const tenASecond = throttled({ limit: 10, window: "1 second" })
-const get = getApiKey(key.id)
-const createOne = createApiKey({ name: "n", serviceAccountId: key.service_account_id })
+const get = getApiKey(id)
+const createOne = createApiKey({ name: "n", serviceAccountId: serviceAccountId })
 
 /** Credentials whose token is good for so long from when it is asked for, and a server that checks it. */
 const aging = (goodForMillis: number, takesMillis = 0) => {
@@ -254,13 +254,13 @@ describe("a wait ends", () => {
   const early = Stream.runDrain(Stream.take(listApiKeys({ prefetch: 2 }), 1))
   const pages = scripted({
     status: 200,
-    body: JSON.stringify({ api_keys: [key], pagination: { next_page: "n" } }),
+    body: JSON.stringify({ api_keys: [apiKey], pagination: { next_page: "n" } }),
   }, {
     status: 200,
-    body: JSON.stringify({ api_keys: [key], pagination: { next_page: "o" } }),
+    body: JSON.stringify({ api_keys: [apiKey], pagination: { next_page: "o" } }),
   }, {
     status: 200,
-    body: JSON.stringify({ api_keys: [key], pagination: { next_page: "p" } }),
+    body: JSON.stringify({ api_keys: [apiKey], pagination: { next_page: "p" } }),
   }, ok)
   it.effect.each<
     readonly [string, Effect.Effect<void, ApiKeyError, HttpClient.HttpClient | Credentials>]

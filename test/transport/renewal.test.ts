@@ -6,10 +6,8 @@ import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as Emulator from "../../src/emulator/mod.ts"
 import { createApiKey, Credentials, RetryPolicy, withRetryPolicy } from "../../src/mod.ts"
-import { type Call, callsTo, operations } from "./retryTable.ts"
-import { key, ok, scripted, type Step } from "./scripted.ts"
-
-const calls = callsTo({ id: key.id, serviceAccountId: key.service_account_id })
+import { type ApiCall, calls, operationNames } from "../everyOperation.ts"
+import { ok, scripted, type Step } from "./scripted.ts"
 
 const unauthorized = { status: 401 }
 
@@ -21,7 +19,7 @@ const changingToken = () => {
 
 /** Plays a call to its end, and tells with which tokens its requests were sent. */
 const play = (
-  call: Call,
+  call: ApiCall,
   credentials: Layer.Layer<Credentials>,
   ...steps: ReadonlyArray<Step>
 ) =>
@@ -41,7 +39,7 @@ const play = (
 const renewing = () => Credentials.layerApiKey(changingToken())
 
 describe("a token that is an Effect", () => {
-  for (const operation of operations) {
+  for (const operation of operationNames) {
     it.effect(`is asked for once more when ${operation} is answered with 401, and sent again`, () =>
       Effect.gen(function* () {
         const { outcome, tokens } = yield* play(calls[operation], renewing(), unauthorized, ok)
@@ -125,7 +123,7 @@ describe("a token that is an Effect", () => {
 })
 
 describe("a token that is a value", () => {
-  for (const operation of operations) {
+  for (const operation of operationNames) {
     it.effect(`is not tried again when ${operation} is answered with 401`, () =>
       Effect.gen(function* () {
         const fixed = Credentials.layerApiKey(Redacted.make("token"))

@@ -6,8 +6,9 @@ import { createApiKey, listApiKeysPage } from "@effect-crdb/api-keys"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import { getApiKey } from "../../src/operation.ts"
 import { interpret, MaxResponseBytes, readBody } from "../../src/transport/response.ts"
-import { answers, calls, everyOperation, serviceAccountId } from "../calls.ts"
+import { answers, calls, everyOperation, serviceAccountId } from "../everyOperation.ts"
 import { callOnce, json } from "../recordingClient.ts"
 
 const encode = (text: string) => new TextEncoder().encode(text)
@@ -126,7 +127,7 @@ describe("a body", () => {
 
 describe("an answer with a body that fits", () => {
   const means = (status: number, contentType: string | undefined) => {
-    const state = { operation: "getApiKey", attempts: 1, mayHaveApplied: false } as const
+    const state = { operation: getApiKey, attempts: 1, mayHaveApplied: false }
     const headers = contentType === undefined ? {} : { "content-type": contentType }
     const answer = { status, headers, body: "{}" }
     const decoded = interpret(state, answer, { decode: Either.right }, ["token"], 0)

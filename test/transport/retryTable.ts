@@ -1,39 +1,5 @@
 /** What is sent again after which failure: the rows that every way of sending has to keep to. */
-import type * as HttpClient from "@effect/platform/HttpClient"
-import type * as Effect from "effect/Effect"
-import {
-  type ApiKeyError,
-  createApiKey,
-  type Credentials,
-  deleteApiKey,
-  getApiKey,
-  listApiKeysPage,
-  type Operation,
-  updateApiKey,
-} from "../../src/mod.ts"
 import type { Step } from "./scripted.ts"
-
-export type Call = Effect.Effect<unknown, ApiKeyError, HttpClient.HttpClient | Credentials>
-
-/** A call of each operation, to one key and its service account. */
-export const callsTo = (
-  { id, serviceAccountId }: { readonly id: string; readonly serviceAccountId: string },
-): Readonly<Record<Operation, Call>> => ({
-  createApiKey: createApiKey({ name: "n", serviceAccountId }),
-  getApiKey: getApiKey(id),
-  updateApiKey: updateApiKey(id, { name: "n" }),
-  deleteApiKey: deleteApiKey(id),
-  listApiKeys: listApiKeysPage(),
-})
-
-export const operations: ReadonlyArray<Operation> = [
-  "createApiKey",
-  "getApiKey",
-  "updateApiKey",
-  "deleteApiKey",
-  "listApiKeys",
-]
-export const mutations: ReadonlyArray<Operation> = ["createApiKey", "updateApiKey", "deleteApiKey"]
 
 // With full jitter fixed at its bound, the waits of the default policy are these.
 const backoff = [250, 500, 1000, 2000]

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { Credentials } from "../../src/mod.ts"
+import { anyAnswer, secret } from "../everyOperation.ts"
 
 export interface AnswerStep {
   readonly status: number
@@ -23,22 +24,10 @@ export interface Sent {
   readonly request: HttpClientRequest.HttpClientRequest
 }
 
-export const token = "CCDB1_12345abcdefGHIJKLMnopq_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K"
+export const credentials = Credentials.layerApiKey(Redacted.make(secret))
 
-export const credentials = Credentials.layerApiKey(Redacted.make(token))
-
-export const key = {
-  id: "CCDB1_12345abcdefGHIJKLMnopq",
-  name: "example name",
-  service_account_id: "1234abcd-1234-1234-abcd-12345678abcd",
-  created_at: "2022-03-22T20:23:11.285067Z",
-}
-
-/** The body that each operation succeeds with, in one. */
-export const ok: AnswerStep = {
-  status: 200,
-  body: JSON.stringify({ ...key, api_key: key, secret: token, api_keys: [key] }),
-}
+/** What each operation succeeds with. */
+export const ok: AnswerStep = { status: 200, body: JSON.stringify(anyAnswer) }
 
 /** Plays the steps in turn, the last one for ever. */
 export const scripted = (...steps: ReadonlyArray<Step>) => {

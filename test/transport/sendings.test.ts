@@ -15,7 +15,15 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import { answers, type Call, calls, everyOperation, id, serviceAccountId } from "../calls.ts"
+import {
+  answers,
+  type ApiCall,
+  calls,
+  everyOperation,
+  id,
+  operationNames,
+  serviceAccountId,
+} from "../everyOperation.ts"
 import { anyone, json } from "../recordingClient.ts"
 
 type Wrap = (client: HttpClient.HttpClient) => HttpClient.HttpClient
@@ -24,7 +32,7 @@ const create = createApiKey({ name: "n", serviceAccountId })
 
 /** A call through `FetchHttpClient` and a client around it, on a fetch that answers in turn. */
 const play = (
-  call: Call,
+  call: ApiCall,
   wrap: Wrap,
   ...answer: ReadonlyArray<() => Response | Promise<Response>>
 ) =>
@@ -185,7 +193,7 @@ describe("a client that sends requests of its own", () => {
 })
 
 describe("the attempts of a call", () => {
-  it.effect.each(["getApiKey", "updateApiKey", "deleteApiKey", "listApiKeys"] as const)(
+  it.effect.each(operationNames.filter((operation) => operation !== "createApiKey"))(
     "are all that its client sent: %s",
     (operation) =>
       Effect.gen(function* () {
@@ -261,7 +269,7 @@ describe("what a client repeated by itself", () => {
 describe("a redirect", () => {
   const follow: Wrap = HttpClient.followRedirects()
   const evil = status(307, { location: "https://evil.test/api/v1/api-keys" })
-  it.effect.each<readonly [string, Wrap, (call: Call) => Call]>([
+  it.effect.each<readonly [string, Wrap, (call: ApiCall) => ApiCall]>([
     ["a client made of one that follows", (client) => around(follow(client)), (call) => call],
     [
       "a client that follows one made of another",

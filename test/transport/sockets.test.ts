@@ -6,9 +6,10 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Emulator from "../../src/emulator/mod.ts"
 import { Credentials, getApiKey, RetryPolicy, throttled, withRetryPolicy } from "../../src/mod.ts"
+import { callsOn, mutations, operationNames } from "../everyOperation.ts"
 import { servedEmulator } from "../servedEmulator.ts"
 import { beneathRows, expectedOf } from "./clientsBeneath.ts"
-import { callsTo, mutations, operations, type Row, rows } from "./retryTable.ts"
+import { type Row, rows } from "./retryTable.ts"
 import type { Step } from "./scripted.ts"
 
 // A thousandth of the default policy's times. The timeout alone is longer than that, so that a
@@ -53,7 +54,7 @@ const socketRows: ReadonlyArray<Row & { readonly rule: Emulator.FaultRule }> = [
 /** The calls, to the key of the account without a role. */
 const callsHere = Effect.map(
   Emulator.Emulator,
-  ({ withoutRole: { apiKeyId, serviceAccountId } }) => callsTo({ id: apiKeyId, serviceAccountId }),
+  ({ withoutRole: { apiKeyId, serviceAccountId } }) => callsOn({ id: apiKeyId, serviceAccountId }),
 )
 
 const untilSeen = (isSeen: (requests: ReadonlyArray<Emulator.SeenRequest>) => boolean) =>
@@ -68,7 +69,7 @@ const untilSeen = (isSeen: (requests: ReadonlyArray<Emulator.SeenRequest>) => bo
   })
 
 describe.concurrent("over real sockets", () => {
-  for (const operation of operations) {
+  for (const operation of operationNames) {
     for (const { createWaits, failure, open, rule, step, tag, waits } of socketRows) {
       // A 404 needs no body to be understood: what was deleted at first is not there the next time.
       const isGone = operation === "deleteApiKey" && failure.endsWith("within the answer")
@@ -174,7 +175,7 @@ describe("over real sockets", () => {
 
 describe.concurrent("over real sockets, past the limit", () => {
   for (const status of [400, 403, 429, 500, 503]) {
-    for (const operation of operations) {
+    for (const operation of operationNames) {
       it.live(`${operation} under ${status} is RateLimited, and made when the limit allows it`, ({ expect }) =>
         Effect.gen(function* () {
           const calls = yield* callsHere

@@ -19,7 +19,8 @@ import {
   ThrottleStore,
   withRetryPolicy,
 } from "../../src/mod.ts"
-import { credentials, key, ok, scripted } from "./scripted.ts"
+import { id, serviceAccountId } from "../everyOperation.ts"
+import { credentials, ok, scripted } from "./scripted.ts"
 
 const tenASecond = throttled({ limit: 10, window: "1 second" })
 
@@ -27,7 +28,7 @@ describe("throttled", () => {
   it.effect("never sends more than the limit in any stretch of one window", () =>
     Effect.gen(function* () {
       const script = scripted({ ...ok, afterMillis: 30 })
-      const fiber = yield* Effect.replicateEffect(getApiKey(key.id), 60, { concurrency: 60 }).pipe(
+      const fiber = yield* Effect.replicateEffect(getApiKey(id), 60, { concurrency: 60 }).pipe(
         Effect.provide(Layer.provide(tenASecond, script.client)),
         Effect.provide(credentials),
         Effect.fork,
@@ -47,7 +48,7 @@ describe("throttled", () => {
       const script = scripted(ok)
       const fiber = yield* Effect.forEach(
         Array.from({ length: 35 }, (_, index) => index),
-        (index) => Effect.tap(getApiKey(key.id), () => served.push(index)),
+        (index) => Effect.tap(getApiKey(id), () => served.push(index)),
         { concurrency: "unbounded" },
       ).pipe(
         Effect.provide(Layer.provide(tenASecond, script.client)),
@@ -64,11 +65,11 @@ describe("throttled", () => {
       const script = scripted(ok)
       yield* Effect.gen(function* () {
         yield* Effect.fork(
-          Effect.replicateEffect(getApiKey(key.id), 10, { concurrency: 10 }),
+          Effect.replicateEffect(getApiKey(id), 10, { concurrency: 10 }),
         )
         yield* TestClock.adjust(0)
-        const waiting = yield* Effect.fork(getApiKey(key.id))
-        const next = yield* Effect.fork(getApiKey(key.id))
+        const waiting = yield* Effect.fork(getApiKey(id))
+        const next = yield* Effect.fork(getApiKey(id))
         yield* TestClock.adjust("500 millis")
         yield* Fiber.interrupt(waiting)
         yield* TestClock.adjust("499 millis")
@@ -85,7 +86,7 @@ describe("throttled", () => {
   it.effect("does not count the wait into the timeout of the attempt", () =>
     Effect.gen(function* () {
       const script = scripted({ ...ok, afterMillis: 900 })
-      const fiber = yield* Effect.replicateEffect(getApiKey(key.id), 5, { concurrency: 5 }).pipe(
+      const fiber = yield* Effect.replicateEffect(getApiKey(id), 5, { concurrency: 5 }).pipe(
         withRetryPolicy(RetryPolicy.make({ attemptTimeout: "1 second" })),
         Effect.provide(
           Layer.provide(throttled({ limit: 1, window: "20 seconds" }), script.client),
@@ -102,8 +103,8 @@ describe("throttled", () => {
   it.effect("counts the time after the wait into the timeout of the attempt", () =>
     Effect.gen(function* () {
       const script = scripted(ok, "Hang")
-      const fiber = yield* getApiKey(key.id).pipe(
-        Effect.zipRight(Effect.timed(Effect.flip(getApiKey(key.id)))),
+      const fiber = yield* getApiKey(id).pipe(
+        Effect.zipRight(Effect.timed(Effect.flip(getApiKey(id)))),
         withRetryPolicy({ ...RetryPolicy.none, attemptTimeout: Duration.seconds(3) }),
         Effect.provide(
           Layer.provide(throttled({ limit: 1, window: "20 seconds" }), script.client),
@@ -120,7 +121,7 @@ describe("throttled", () => {
   it.effect("says of a create that waited until its deadline that nothing was sent", () =>
     Effect.gen(function* () {
       const script = scripted(ok)
-      const create = createApiKey({ name: "n", serviceAccountId: key.service_account_id })
+      const create = createApiKey({ name: "n", serviceAccountId: serviceAccountId })
       const fiber = yield* create.pipe(
         Effect.zipRight(Effect.flip(create)),
         withRetryPolicy(RetryPolicy.make({ deadline: "5 seconds" })),
@@ -192,7 +193,7 @@ describe("throttled", () => {
           Layer.provide(scripted({ status, headers: { "retry-after": "61" } }).client),
         )
         yield* Effect.flip(
-          Effect.provide(getApiKey(key.id), Layer.merge(client, credentials)),
+          Effect.provide(getApiKey(id), Layer.merge(client, credentials)),
         )
         expect(told).toEqual([[true, true]])
       }),
@@ -205,7 +206,7 @@ describe("throttled", () => {
   ) =>
     Effect.gen(function* () {
       const script = scripted(...answersAfter.map((afterMillis) => ({ ...ok, afterMillis })))
-      const calls = Effect.replicateEffect(getApiKey(key.id), answersAfter.length, {
+      const calls = Effect.replicateEffect(getApiKey(id), answersAfter.length, {
         concurrency: "unbounded",
       })
       const fiber = yield* calls.pipe(
@@ -254,10 +255,10 @@ describe("throttled", () => {
     Effect.gen(function* () {
       const script = scripted("Hang", ok)
       yield* Effect.gen(function* () {
-        const hanging = yield* Effect.fork(getApiKey(key.id))
+        const hanging = yield* Effect.fork(getApiKey(id))
         yield* TestClock.adjust("500 millis")
         yield* Fiber.interrupt(hanging)
-        const next = yield* Effect.fork(getApiKey(key.id))
+        const next = yield* Effect.fork(getApiKey(id))
         yield* TestClock.adjust("1 minute")
         yield* Fiber.join(next)
       }).pipe(
@@ -271,7 +272,7 @@ describe("throttled", () => {
     Effect.gen(function* () {
       const hung = Array.from({ length: 10 }, () => "Hang" as const)
       const script = scripted(...hung, ok)
-      const fiber = yield* Effect.replicateEffect(Effect.exit(getApiKey(key.id)), 11, {
+      const fiber = yield* Effect.replicateEffect(Effect.exit(getApiKey(id)), 11, {
         concurrency: "unbounded",
       }).pipe(
         Effect.provide(Layer.provide(tenASecond, script.client)),
@@ -289,7 +290,7 @@ describe("throttled", () => {
   const sentAfterRefusal = (client: (script: Client) => Client) =>
     Effect.gen(function* () {
       const script = scripted({ status: 429 }, { ...ok, afterMillis: 5000 })
-      const call = getApiKey(key.id)
+      const call = getApiKey(id)
       const fiber = yield* Effect.exit(call).pipe(
         Effect.zipRight(Effect.replicateEffect(call, 2, { concurrency: 2 })),
         withRetryPolicy(RetryPolicy.none),
@@ -329,7 +330,7 @@ describe("throttled", () => {
         ...ok,
         afterMillis: 300,
       })
-      const calls = Effect.replicateEffect(Effect.either(getApiKey(key.id)), 4, {
+      const calls = Effect.replicateEffect(Effect.either(getApiKey(id)), 4, {
         concurrency: "unbounded",
       }).pipe(
         withRetryPolicy(RetryPolicy.none),
@@ -349,10 +350,10 @@ describe("throttled", () => {
         const script = scripted(ok)
         yield* Effect.gen(function* () {
           for (let yields = 0; yields < 8; yields++) {
-            const cut = yield* Effect.fork(Effect.withMaxOpsBeforeYield(getApiKey(key.id), steps))
+            const cut = yield* Effect.fork(Effect.withMaxOpsBeforeYield(getApiKey(id), steps))
             yield* Effect.repeatN(Effect.yieldNow(), yields)
             yield* Fiber.interrupt(cut)
-            const next = yield* Effect.fork(getApiKey(key.id))
+            const next = yield* Effect.fork(getApiKey(id))
             yield* TestClock.adjust("1 minute")
             expect(Option.isSome(yield* Fiber.poll(next))).toBe(true)
           }
@@ -374,8 +375,8 @@ describe("the gate", () => {
       )
       const client = tenASecond.pipe(Layer.provide(filtering), Layer.provide(script.client))
       const { gate: _, ...ungated } = yield* Effect.provide(Credentials, credentials)
-      const later = Effect.delay(getApiKey(key.id), "1 second")
-      const both = Effect.all([getApiKey(key.id), later], { concurrency: 2 })
+      const later = Effect.delay(getApiKey(id), "1 second")
+      const both = Effect.all([getApiKey(id), later], { concurrency: 2 })
       const fiber = yield* both.pipe(
         Effect.provide(client),
         Effect.provideService(Credentials, ungated),
@@ -391,7 +392,7 @@ describe("the gate", () => {
     Effect.gen(function* () {
       const script = scripted({ status: 429, headers: { "retry-after": "5" } }, ok)
       // Credentials for each call apart, so that the client alone can hold them together.
-      const call = Effect.provide(getApiKey(key.id), credentials)
+      const call = Effect.provide(getApiKey(id), credentials)
       yield* Effect.gen(function* () {
         yield* Effect.fork(call)
         yield* TestClock.adjust("1 second")
@@ -405,7 +406,7 @@ describe("the gate", () => {
     Effect.gen(function* () {
       const script = scripted({ status: 429, headers: { "retry-after": "3600" } }, ok)
       const get = Effect.provide(
-        getApiKey(key.id),
+        getApiKey(id),
         Layer.provide(tenASecond, script.client),
       )
       yield* Effect.provide(Effect.zipRight(Effect.flip(get), get), credentials)

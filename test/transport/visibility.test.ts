@@ -22,10 +22,9 @@ import {
   withRetryPolicy,
 } from "../../src/mod.ts"
 import { serverAttributes } from "../../src/transport/metrics.ts"
-import { asked, type Call, callsTo, operations } from "./retryTable.ts"
-import { credentials, key, ok, scripted, type Step, token } from "./scripted.ts"
-
-const calls = callsTo({ id: key.id, serviceAccountId: key.service_account_id })
+import { answers, type ApiCall, calls, callsOn, operationNames, secret } from "../everyOperation.ts"
+import { asked } from "./retryTable.ts"
+import { credentials, ok, scripted, type Step } from "./scripted.ts"
 
 interface RecordedSpan {
   readonly name: string
@@ -74,7 +73,7 @@ const recordingTracer = () => {
 }
 
 /** Plays a call to its end, with each wait at its longest, and keeps all that it shows. */
-const watch = (call: Call, ...steps: ReadonlyArray<Step>) =>
+const watch = (call: ApiCall, ...steps: ReadonlyArray<Step>) =>
   Effect.gen(function* () {
     const { spans, tracer } = recordingTracer()
     const logs: Array<readonly [level: string, message: unknown, annotations: object]> = []
@@ -110,14 +109,14 @@ const metric = (name: string) =>
 
 /** Credentials for a server that no other test sends anything to. */
 const serverOfItsOwn = (baseUrl: string) =>
-  Credentials.layerApiKey(Redacted.make(token), { baseUrl })
+  Credentials.layerApiKey(Redacted.make(secret), { baseUrl })
 
 const limited = { status: 429, headers: asked("7") }
 
 const outside = Tracer.externalSpan({ spanId: "0", traceId: "0" })
 
 describe("a span", () => {
-  for (const operation of operations) {
+  for (const operation of operationNames) {
     it.effect(`of ${operation} has the client's own span of the request within it`, () =>
       Effect.gen(function* () {
         const { spans } = yield* watch(calls[operation], ok)
@@ -139,7 +138,7 @@ describe("a span", () => {
     ([, built]) =>
       Effect.gen(function* () {
         const { spans, tracer } = recordingTracer()
-        const asking = Effect.withSpan(Effect.succeed(Redacted.make(token)), "token")
+        const asking = Effect.withSpan(Effect.succeed(Redacted.make(secret)), "token")
         const layers = [
           Credentials.layerApiKey(asking),
           Credentials.layerJwt({ token: asking, vanityName: "v" }),
@@ -166,7 +165,7 @@ describe("a span", () => {
               authorization: request.headers["authorization"],
               "http.request.header.authorization": request.headers["authorization"],
             }),
-            HttpClientResponse.fromWeb(request, Response.json(key)),
+            HttpClientResponse.fromWeb(request, Response.json(answers.getApiKey)),
           )
         ),
         Effect.succeed,
@@ -240,7 +239,7 @@ describe("a span", () => {
           schedule: Schedule.tapInput(Schedule.recurs(1), () => spanned("schedule")),
         })),
         Effect.provide(
-          Credentials.layerApiKey(Effect.as(spanned("token"), Redacted.make(token))),
+          Credentials.layerApiKey(Effect.as(spanned("token"), Redacted.make(secret))),
         ),
       )
       const { spans } = yield* watch(call, { status: 503 }, ok)
@@ -256,7 +255,7 @@ describe("a span", () => {
 
   it.effect("of a call that was refused before sending has no server and no attempt", () =>
     Effect.gen(function* () {
-      const empty = callsTo({ id: "", serviceAccountId: "" })
+      const empty = callsOn({ id: "", serviceAccountId: "" })
       const { spans } = yield* watch(empty.getApiKey, ok)
       expect(spans.map(({ attributes }) => attributes)).toEqual([{
         "http.request.method": "GET",

@@ -5,7 +5,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
 import { Credentials, getApiKey, RetryPolicy, throttled, withRetryPolicy } from "../../src/mod.ts"
-import { credentials, key, ok, scripted } from "../transport/scripted.ts"
+import { id } from "../everyOperation.ts"
+import { credentials, ok, scripted } from "../transport/scripted.ts"
 
 /** The test's clock, but its wall clock is set back by an hour when a second has passed. */
 const setBack = Effect.clockWith((clock) => {
@@ -44,7 +45,7 @@ const endsAfter = <A, E>(before: Effect.Effect<unknown, E>, call: Effect.Effect<
 describe("a wall clock that is set back by an hour", () => {
   it.effect("does not stretch the timeout of an attempt", () =>
     Effect.gen(function* () {
-      const call = getApiKey(key.id).pipe(
+      const call = getApiKey(id).pipe(
         withRetryPolicy(RetryPolicy.none),
         Effect.provide(scripted("Hang").layer),
       )
@@ -57,7 +58,7 @@ describe("a wall clock that is set back by an hour", () => {
         Layer.provide(scripted(ok).client),
         Layer.merge(credentials),
       )
-      const twice = Effect.provide(Effect.replicateEffect(getApiKey(key.id), 2), layer)
+      const twice = Effect.provide(Effect.replicateEffect(getApiKey(id), 2), layer)
       expect(yield* endsAfter(Effect.void, twice)).toBe(20_000)
     }))
 
@@ -69,7 +70,7 @@ describe("a wall clock that is set back by an hour", () => {
         (service) => ({ shared: Layer.succeed(Credentials, service), other: layer }),
       )
       const client = Layer.merge(other, shared)
-      const get = Effect.provide(getApiKey(key.id), client)
+      const get = Effect.provide(getApiKey(id), client)
       const refused = withRetryPolicy(RetryPolicy.none)(get)
       expect(yield* endsAfter(Effect.exit(refused), get)).toBe(20_000)
     }))

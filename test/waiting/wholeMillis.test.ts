@@ -19,7 +19,8 @@ import {
   withRetryPolicy,
 } from "../../src/mod.ts"
 import { inVirtualTime } from "../lifecycle/virtualTime.ts"
-import { key, ok, scripted, type Step, token } from "../transport/scripted.ts"
+import { id, secret } from "../everyOperation.ts"
+import { ok, scripted, type Step } from "../transport/scripted.ts"
 
 /** What a program slept, in milliseconds; nobody looks at how it ends. */
 const sleepsOf = (program: Effect.Effect<unknown, unknown>) =>
@@ -38,7 +39,7 @@ const sleepsOf = (program: Effect.Effect<unknown, unknown>) =>
     return sleeps
   }).pipe(Effect.withRandom(Random.make("fractions")), inVirtualTime)
 
-const get = getApiKey(key.id)
+const get = getApiKey(id)
 const fractional = Schedule.jittered(Schedule.exponential("0.3 millis"))
 
 const under = <A, E>(
@@ -64,7 +65,7 @@ const ofTheUsers = Layer.sync(ThrottleStore, () => {
 
 const manyThrough = (layer: Layer.Layer<HttpClient>) =>
   Effect.all(Array.from({ length: 5 }, () => get), { concurrency: 5 }).pipe(
-    Effect.provide(Layer.merge(layer, Credentials.layerApiKey(Redacted.make(token)))),
+    Effect.provide(Layer.merge(layer, Credentials.layerApiKey(Redacted.make(secret)))),
   )
 
 const programs: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
@@ -78,7 +79,7 @@ const programs: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
     { concurrency: 5 },
   ).pipe(
     Effect.provide(scripted(limited, ok).client),
-    Effect.provide(Credentials.layerApiKey(Redacted.make(token), { limit: 3 })),
+    Effect.provide(Credentials.layerApiKey(Redacted.make(secret), { limit: 3 })),
   ),
   "a throttle": manyThrough(
     Layer.provide(throttled({ limit: 2, window: "10.3 millis" }), scripted(ok).client),

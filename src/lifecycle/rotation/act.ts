@@ -17,6 +17,7 @@ import type { ApiKeyError } from "../../ApiKeyError.ts"
 import { Credentials } from "../../Credentials.ts"
 import { getApiKey } from "../../endpoints/getApiKey.ts"
 import { updateApiKey } from "../../endpoints/updateApiKey.ts"
+import * as Operation from "../../operation.ts"
 import { mismatched } from "../../transport/failure.ts"
 import { apiKeyIdOf } from "../apiKeyIdOf.ts"
 import { createMarked } from "../createMarked.ts"
@@ -238,7 +239,7 @@ const getIfThere = <E>(
 
 const anotherKey = (): ApiKeyError =>
   mismatched(
-    { operation: "getApiKey", attempts: 1, mayHaveApplied: false },
+    { operation: Operation.getApiKey, attempts: 1, mayHaveApplied: false },
     200,
     "the key in its body is not the one that was asked for",
   ).error

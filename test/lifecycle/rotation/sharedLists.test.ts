@@ -9,12 +9,13 @@ import type { Restore } from "../../../src/lifecycle/createMarked.ts"
 import { indexKeys } from "../../../src/lifecycle/rotation/keyIndex.ts"
 import { makeSharedLists, type SharedLists } from "../../../src/lifecycle/rotation/sharedLists.ts"
 import { Credentials } from "../../../src/mod.ts"
+import { listApiKeys } from "../../../src/operation.ts"
 import * as Emulator from "../../../src/emulator/mod.ts"
 import { makeLine } from "../../../src/waiting/line.ts"
 import { mismatched } from "../../../src/transport/failure.ts"
 
 const failure = mismatched(
-  { operation: "listApiKeys", attempts: 1, mayHaveApplied: false },
+  { operation: listApiKeys, attempts: 1, mayHaveApplied: false },
   200,
   "broken",
 ).error

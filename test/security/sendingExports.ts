@@ -9,11 +9,8 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { id, tokens } from "./secrets.ts"
-
-type Call = Effect.Effect<unknown, unknown, HttpClient | Module.Credentials>
-
-const serviceAccountId = "1234abcd-1234-1234-abcd-12345678abcd"
+import { id, serviceAccountId } from "../everyOperation.ts"
+import { tokens } from "./secrets.ts"
 
 // Holds the token in use, as a store does that a service gets its credentials from.
 const store: Module.SecretStore = {
@@ -22,7 +19,9 @@ const store: Module.SecretStore = {
 }
 
 /** By the name of the export. */
-export const operations: Readonly<Record<string, Call>> = {
+export const sendingExports: Readonly<
+  Record<string, Effect.Effect<unknown, unknown, HttpClient | Module.Credentials>>
+> = {
   createApiKey: Module.createApiKey({ name: "example name", serviceAccountId }),
   getApiKey: Module.getApiKey(id),
   updateApiKey: Module.updateApiKey(id, { name: "new name" }),
@@ -62,7 +61,7 @@ const exports: Readonly<Record<string, unknown>> = Module
 
 /** Exports that may send requests, and of which no call is known here. */
 export const forgotten: ReadonlyArray<string> = Object.keys(exports).filter((name) =>
-  /^[a-z]/.test(name) && !(name in operations) && !others.includes(name)
+  /^[a-z]/.test(name) && !(name in sendingExports) && !others.includes(name)
 )
 
 /** The tags of every error that the module exports. */

@@ -1,0 +1,122 @@
+/**
+ * Every operation as tests call it: the one table that a new operation is added to.
+ *
+ * @module
+ */
+import {
+  type ApiKeyError,
+  createApiKey,
+  type Credentials,
+  deleteApiKey,
+  getApiKey,
+  listApiKeysPage,
+  type Operation,
+  updateApiKey,
+} from "@effect-crdb/api-keys"
+import type { HttpClient } from "@effect/platform/HttpClient"
+import type * as Effect from "effect/Effect"
+import { operations } from "../src/operation.ts"
+
+/** A call of the API. */
+export type ApiCall<A = unknown> = Effect.Effect<A, ApiKeyError, HttpClient | Credentials>
+
+/** A key and its service account, for a call to be about. */
+export interface Target {
+  readonly id: string
+  readonly serviceAccountId: string
+}
+
+/** What is told of an operation here. */
+interface Told {
+  /** A sound call. */
+  readonly callOn: (target: Target) => ApiCall
+  /** What the API answers to it. */
+  readonly answer: object
+  /** The name that the vendor's description has for the schema of that answer. */
+  readonly schema: string
+  /** Whether it asks for a change. */
+  readonly mutates: boolean
+}
+
+export const id = "CCDB1_12345abcdefGHIJKLMnopq"
+export const serviceAccountId = "1234abcd-1234-1234-abcd-12345678abcd"
+export const secret = `${id}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`
+
+export const apiKey = {
+  id,
+  name: "example name",
+  service_account_id: serviceAccountId,
+  created_at: "2022-03-22T20:23:11.285067Z",
+}
+
+const table: Readonly<Record<Operation, Told>> = {
+  createApiKey: {
+    callOn: ({ serviceAccountId }) => createApiKey({ name: "example name", serviceAccountId }),
+    answer: { api_key: apiKey, secret },
+    schema: "CreateApiKeyResponse",
+    mutates: true,
+  },
+  getApiKey: {
+    callOn: ({ id }) => getApiKey(id),
+    answer: apiKey,
+    schema: "ApiKey",
+    mutates: false,
+  },
+  updateApiKey: {
+    callOn: ({ id }) => updateApiKey(id, { name: "new name" }),
+    answer: apiKey,
+    schema: "ApiKey",
+    mutates: true,
+  },
+  deleteApiKey: {
+    callOn: ({ id }) => deleteApiKey(id),
+    answer: apiKey,
+    schema: "ApiKey",
+    mutates: true,
+  },
+  listApiKeys: {
+    callOn: () => listApiKeysPage(),
+    answer: {
+      api_keys: [apiKey, { ...apiKey, id: "CCDB1_second" }],
+      pagination: { next_page: "n", previous_page: "p" },
+    },
+    schema: "ListApiKeysResponse",
+    mutates: false,
+  },
+}
+
+/** Each operation with its sound call, its answer, and what else is told of it. */
+export const everyOperation = Object.entries(table).map(([name, told]) => {
+  // The keys of the table are operations: its type says so.
+  const operation = name as Operation
+  return {
+    ...told,
+    operation,
+    call: told.callOn({ id, serviceAccountId }),
+    takesId: operations[operation].path.includes("{id}"),
+  }
+})
+
+export const operationNames = everyOperation.map(({ operation }) => operation)
+
+export const mutations = everyOperation.filter(({ mutates }) => mutates)
+  .map(({ operation }) => operation)
+
+const byOperation = <A>(of: (told: Told) => A): Readonly<Record<Operation, A>> =>
+  // It has the keys of the table, which are the operations.
+  Object.fromEntries(
+    Object.entries(table).map(([name, told]) => [name, of(told)]),
+  ) as Record<Operation, A>
+
+/** A sound call of each operation, about one key and its service account. */
+export const callsOn = (target: Target) => byOperation(({ callOn }) => callOn(target))
+
+export const calls = callsOn({ id, serviceAccountId })
+
+export const answers = byOperation(({ answer }) => answer)
+
+/** A body that every operation succeeds with; of a list it is the last page. */
+export const anyAnswer: object = {
+  ...Object.assign({}, ...Object.values(answers)),
+  pagination: undefined,
+}
