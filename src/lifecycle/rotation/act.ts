@@ -25,6 +25,7 @@ import type { Following } from "../followingCredentials.ts"
 import { keysAbout, unseenBy } from "./keyIndex.ts"
 import type { LeftBehind } from "../LeftBehind.ts"
 import type { Listed } from "./listAccount.ts"
+import { wholeMillis } from "../../waiting/wholeMillis.ts"
 import { removeApiKey } from "../removeApiKey.ts"
 import { isSame, type Obstacle, type Plan, type Run, type Step, type View } from "./decide.ts"
 import type { RotationFailedReason } from "./RotationFailed.ts"
@@ -328,7 +329,7 @@ const write = <E, R>({ plan, state, store }: Acting<E, R>): Act<E, R> =>
     const failed = yield* store.write(Option.getOrThrow(own).secret).pipe(
       Effect.as(Option.none<E | undefined>()),
       Effect.timeoutTo({
-        duration: Duration.millis(plan.lease / 4),
+        duration: wholeMillis(Duration.millis(plan.lease / 4)),
         onSuccess: (none) => none,
         onTimeout: () => Option.some(undefined),
       }),
@@ -377,10 +378,12 @@ const unmark = <E, R>({ state }: Acting<E, R>, id: ApiKeyId, name: string): Act<
     }))
   })
 
-const setOwn = (to: "written" | "abandoned" | "deleted") => <E>(state: State<E>): State<E> => ({
-  ...state,
-  run: { ...state.run, made: Option.map(state.run.made, (own) => ({ ...own, state: to })) },
-})
+/** Notes what has become of the key that the run made. */
+export const setOwn =
+  (to: "written" | "abandoned" | "deleted") => <E>(state: State<E>): State<E> => ({
+    ...state,
+    run: { ...state.run, made: Option.map(state.run.made, (own) => ({ ...own, state: to })) },
+  })
 
 const noteGone = (id: ApiKeyId) => <E>(state: State<E>): State<E> => ({
   ...state,

@@ -19,16 +19,17 @@ import {
   knownHeld,
   noteListed,
   observeStore,
+  setOwn,
   type State,
 } from "./act.ts"
 import { checkRotation } from "./checkRotation.ts"
 import type { Restore } from "../createMarked.ts"
+import { discardApiKey } from "../discardApiKey.ts"
 import type { Following } from "../followingCredentials.ts"
 import { type LeftBehind, redactInUse } from "../LeftBehind.ts"
 import type { ListAccount } from "./listAccount.ts"
 import { redactor } from "../../transport/redact.ts"
 import { wholeMillis } from "../../waiting/wholeMillis.ts"
-import { removeApiKey } from "../removeApiKey.ts"
 import type { RotateApiKeyOptions, Rotation } from "./Rotation.ts"
 import { nextStep, type Plan, type Step } from "./decide.ts"
 import { type RotationFailed, rotationFailed } from "./RotationFailed.ts"
@@ -215,19 +216,15 @@ const fail = <E, R>(
 const discardUnwritten = <E, R>(
   { state }: Acting<E, R>,
 ): Effect.Effect<void, never, HttpClient | Credentials> =>
-  Effect.flatMap(Ref.get(state), ({ run }) => {
-    const own = Option.getOrUndefined(run.made)
-    if (own?.state !== "unwritten") return Effect.void
-    return removeApiKey(own.id).pipe(
-      Effect.zipRight(Ref.update(state, (state) => ({
-        ...state,
-        run: { ...state.run, made: Option.some({ ...own, state: "deleted" as const }) },
-      }))),
-      Effect.catchAll(() =>
-        Effect.annotateLogs(
+  Effect.flatMap(Ref.get(state), ({ own, run }) => {
+    const unwritten = Option.exists(run.made, ({ state }) => state === "unwritten")
+    if (!unwritten || Option.isNone(own)) return Effect.void
+    const { apiKey } = own.value
+    return Effect.flatMap(discardApiKey(apiKey), (left) =>
+      left.length > 0
+        ? Effect.annotateLogs(
           Effect.logWarning("a rotation that was broken off has left a key behind"),
-          describe(own),
+          describe(apiKey),
         )
-      ),
-    )
+        : Ref.update(state, setOwn("deleted")))
   })
