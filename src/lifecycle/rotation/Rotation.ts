@@ -37,8 +37,8 @@ export interface RotateApiKeyOptions<E = never, R = never> extends RotationOptio
    * The key to be replaced, where it is known: saves a request. With an empty store it is the key
    * that the store's first secret takes the place of, and it is deleted after the grace wherever its
    * secret is kept: give it only where an empty store is no mistake. One key, one store. A marked
-   * one that the store does not hold stays as it is: it is lent, or it is another rotation's successor,
-   * which is told in `leftBehind`. To replace it, take the mark off its name first, with `updateApiKey`.
+   * one that the store does not hold stays as it is: it is lent, or another rotation's successor. To
+   * replace it, take the mark off its name first, with `updateApiKey`.
    */
   readonly apiKey?: ApiKey | undefined
   /** What to make where there is no key to be replaced: the store is empty, or its key is gone. */

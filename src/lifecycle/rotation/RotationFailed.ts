@@ -21,7 +21,7 @@ export interface RotationFailedFields<E> {
   readonly reason: RotationFailedReason
   /** What happened and what may be left behind. */
   readonly message: string
-  /** The error of the call or of the store; undefined for other reasons, and for a slow write. */
+  /** The error of the call or of the store; undefined for other reasons, and where the store is too slow. */
   readonly cause: ApiKeyError | E | undefined
   /** The key whose secret the store was last seen to hold. */
   readonly held: Option.Option<ApiKeyId>

@@ -29,6 +29,7 @@ import { wholeMillis } from "../../waiting/wholeMillis.ts"
 import { removeApiKey } from "../removeApiKey.ts"
 import { isSame, type Obstacle, type Plan, type Run, type Step, type View } from "./decide.ts"
 import type { RotationFailedReason } from "./RotationFailed.ts"
+import { parseMarked } from "../mark.ts"
 import type { SecretStore } from "../SecretStore.ts"
 
 /** What a rotation knows. */
@@ -67,12 +68,15 @@ export interface Failure<E> {
 type Act<E, R> = Effect.Effect<void, Failure<E>, HttpClient | Credentials | R>
 
 /** Reads the store. */
-export const observeStore = <E, R>({ following, state, store }: Acting<E, R>): Act<E, R> =>
+export const observeStore = <E, R>({ following, plan, state, store }: Acting<E, R>): Act<E, R> =>
   Effect.gen(function* () {
     const before = yield* Ref.get(state)
-    const secret = yield* Effect.mapError(
-      store.read,
-      (cause): Failure<E> => ({ reason: "Store", cause }),
+    const secret = yield* store.read.pipe(
+      Effect.mapError((cause): Failure<E> => ({ reason: "Store", cause })),
+      Effect.timeoutFail({
+        duration: storeTimeout(plan),
+        onTimeout: (): Failure<E> => ({ reason: "Store", cause: undefined }),
+      }),
     )
     const held = Option.flatMap(secret, apiKeyIdOf)
     if (Option.isSome(secret) && Option.isNone(held)) {
@@ -134,12 +138,15 @@ const act = <E, R>(
 
 const giveUp = <E, R>({ plan, state }: Acting<E, R>, obstacle: Obstacle): Act<E, R> =>
   Effect.gen(function* () {
-    const { view, writeFailure } = yield* Ref.get(state)
+    const { own, view, writeFailure } = yield* Ref.get(state)
     const replaced = obstacle === "StoreHoldsAnother"
       ? view.keys.find(({ id }) => Option.exists(plan.target, (target) => target.id === id))
       : undefined
     // Of a list in pages one can show a key that is deleted before the next shows its successor finished.
     if (replaced !== undefined && Option.isNone(yield* getIfThere(state, replaced.id))) return
+    // The caller may have named the key that the store holds, and it may be deleted since.
+    const refused = obstacle === "SecretRefused" && Option.isNone(own) ? view.held : Option.none()
+    if (Option.isSome(refused) && Option.isNone(yield* getIfThere(state, refused.value))) return
     return yield* Effect.fail<Failure<E>>(
       Option.isSome(writeFailure)
         ? { reason: "Store", cause: writeFailure.value }
@@ -174,6 +181,10 @@ const orFollow = <E, R>(acting: Acting<E, R>, act: Act<E, R>): Act<E, R> =>
 
 const isUnauthorized = ({ cause, reason }: Failure<unknown>): boolean =>
   reason === "Api" && Predicate.isTagged(cause, "Unauthorized")
+
+// What a name says, can be no key's id.
+const isInvalid = ({ cause }: Failure<unknown>): boolean =>
+  Predicate.isTagged(cause, "InvalidRequest")
 
 /** Gets the key that the store holds. */
 const getHeld = <E, R>({ state }: Acting<E, R>): Act<E, R> =>
@@ -212,8 +223,15 @@ export const noteListed = <E, R>(
       const { gone, run: { doubtful } } = yield* Ref.get(state)
       const viewpoint = { held, target, doubtful }
       const unseen = unseenBy(index, viewpoint).filter((id) => !gone.has(id))
-      const got = yield* Effect.forEach(unseen, (id) => getIfThere(state, id))
-      const shown = keysAbout(index, viewpoint).filter(({ id }) => !gone.has(id))
+      const mark = Option.getOrUndefined(parseMarked(held.name).mark)
+      const got = yield* Effect.forEach(unseen, (id) =>
+        mark?._tag === "Rotates" && mark.predecessor === id
+          ? Effect.catchIf(getIfThere(state, id), isInvalid, () =>
+            Effect.succeedNone)
+          : getIfThere(state, id))
+      const shown = keysAbout(index, viewpoint).filter(({ id }) =>
+        !gone.has(id)
+      )
       const keys = [...shown, ...got.flatMap(Option.toArray)]
       yield* Ref.update(state, (state) => ({
         ...state,
@@ -321,6 +339,8 @@ const prove = <E, R>({ state }: Acting<E, R>, id: ApiKeyId): Act<E, R> =>
     }))
   })
 
+const storeTimeout = (plan: Plan): Duration.Duration => wholeMillis(Duration.millis(plan.lease / 4))
+
 const write = <E, R>({ plan, state, store }: Acting<E, R>): Act<E, R> =>
   Effect.gen(function* () {
     const { own } = yield* Ref.get(state)
@@ -329,7 +349,7 @@ const write = <E, R>({ plan, state, store }: Acting<E, R>): Act<E, R> =>
     const failed = yield* store.write(Option.getOrThrow(own).secret).pipe(
       Effect.as(Option.none<E | undefined>()),
       Effect.timeoutTo({
-        duration: wholeMillis(Duration.millis(plan.lease / 4)),
+        duration: storeTimeout(plan),
         onSuccess: (none) => none,
         onTimeout: () => Option.some(undefined),
       }),

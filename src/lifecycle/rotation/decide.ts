@@ -194,10 +194,10 @@ const withSuccessorHeld = (
   run: Run,
   held: { readonly key: ApiKey; readonly mark: SuccessorMark; readonly name: string },
 ): Step => {
-  const { key, mark } = held
+  const { key } = held
   if (!isProven(run, key.id)) return prove(run, key.id)
 
-  const predecessor = mark._tag === "Rotates" ? find(view, mark.predecessor) : undefined
+  const predecessor = predecessorOf(view, held)
   const graceEnd = plan.grace + Option.match(run.made, {
     onNone: () => createdAt(key),
     // A local clock that is ahead of the API's must not cut the grace short.
@@ -223,6 +223,15 @@ const withSuccessorHeld = (
     return { _tag: "Wait", until: lookAgainAt(plan, view, young), reason: "OtherRun" }
   }
   return { _tag: "Unmark", id: key.id, name: held.name }
+}
+
+// A name can be anybody's work: no rotation makes a successor in another account, or of itself.
+const predecessorOf = (
+  view: View,
+  { key, mark }: { readonly key: ApiKey; readonly mark: SuccessorMark },
+): ApiKey | undefined => {
+  const named = mark._tag === "Rotates" ? find(view, mark.predecessor) : undefined
+  return named?.serviceAccountId === key.serviceAccountId && named.id !== key.id ? named : undefined
 }
 
 const withUnmarkedHeld = (plan: Plan, view: View, run: Run, held: ApiKey): Step => {
@@ -262,11 +271,12 @@ const make = (
       const { id, name, serviceAccountId } = predecessor
       return { _tag: "Make", predecessor: Option.some(id), name, serviceAccountId }
     }
-    if (obstacle === "HeldKeyGone" && predecessor.id !== Option.getOrUndefined(view.held)) {
-      return { _tag: "Fail", obstacle }
-    }
-    const isUnfinished = Option.exists(parseMarked(predecessor.name).mark, isSuccessor)
-    return { _tag: "Done", apiKey: predecessor, leftBehind: isUnfinished ? [predecessor] : [] }
+    // The caller may have named what the store holds, and it may be deleted since.
+    if (Option.isSome(view.held) && !view.listed) return { _tag: "Look" }
+    const isGone = Option.exists(view.held, (id) => find(view, id) === undefined)
+    return isGone
+      ? { _tag: "Fail", obstacle }
+      : { _tag: "Done", apiKey: predecessor, leftBehind: [] }
   }
   return Option.match(plan.first, {
     onNone: () => ({ _tag: "Fail", obstacle }),

@@ -1,8 +1,9 @@
 /**
  * Which keys were there when a fleet began: only those are rotated by it.
  *
- * Ids tell the fleet's own keys, times those of others. Times are the API's, whose clock may be ahead
- * by a quarter of the lease; each key that the fleet makes shows how much it is.
+ * Ids tell the fleet's own keys, and marks those whose create is still under way. Times tell those of
+ * others. They are the API's, whose clock may be ahead by a quarter of the lease; the first key that
+ * the fleet makes shows by how much it is.
  *
  * @module
  */
@@ -12,12 +13,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { ApiKey, ApiKeyId } from "../../ApiKey.ts"
+import { parseMarked } from "../mark.ts"
 
 /** What was there when a fleet began. */
 export interface FleetBeginning {
   /** Notes a key that the fleet makes, and when its create was sent by the local clock. */
   readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
-  readonly wasThere: (apiKey: ApiKey) => boolean
+  /** Decides whether a key is to be rotated, and notes one that is. */
+  readonly takesUp: (apiKey: ApiKey) => Effect.Effect<boolean>
 }
 
 /** Begins now. */
@@ -31,15 +34,29 @@ export const makeFleetBeginning = (
       onSome: (lease) => Duration.toMillis(lease) / 4,
     })
     const made = new Set<ApiKeyId>()
-    let ahead = mostAhead
+    const takenUp = new Set<ApiKeyId>()
+    let ahead: number | undefined
+    const replacesOne = (apiKey: ApiKey): boolean =>
+      Option.exists(
+        parseMarked(apiKey.name).mark,
+        (mark) => mark._tag === "Rotates" && takenUp.has(mark.predecessor),
+      )
     return {
       noteMade: ({ createdAt, id }, sentAt) =>
         Effect.sync(() => {
           made.add(id)
-          // An answer takes a while, so that the least is nearest.
-          ahead = Math.max(-mostAhead, Math.min(ahead, DateTime.toEpochMillis(createdAt) - sentAt))
+          // The first is nearest to the beginning: a clock can be set meanwhile.
+          ahead ??= clamp(DateTime.toEpochMillis(createdAt) - sentAt, mostAhead)
         }),
-      wasThere: ({ createdAt, id }) =>
-        DateTime.toEpochMillis(createdAt) <= began + ahead && !made.has(id),
+      takesUp: (apiKey) =>
+        Effect.sync(() => {
+          const { createdAt, id } = apiKey
+          const wasThere = DateTime.toEpochMillis(createdAt) <= began + (ahead ?? mostAhead)
+          if (!wasThere || made.has(id) || replacesOne(apiKey)) return false
+          takenUp.add(id)
+          return true
+        }),
     }
   })
+
+const clamp = (value: number, most: number): number => Math.max(-most, Math.min(most, value))

@@ -62,7 +62,7 @@ export interface RotationOutcome<E = never> {
 /**
  * Rotates each key of a stream, like `rotateApiKey` with that key as `apiKey`, and yields what
  * became of each as soon as it is known. That one fails does not stop the others; the stream itself
- * fails only where its source does.
+ * fails only where its source does. A defect, as of a `store` that throws, ends all of it.
  *
  * A key is taken from the stream when there is room to work on it, and the outcomes before it are
  * read. Keys that wait, for the end of their grace or for a list, do not hold up the others: any
@@ -72,10 +72,11 @@ export interface RotationOutcome<E = never> {
  * One list of a service account's keys serves all rotations that wait for one. Where the last list
  * had several pages, the next waits for as many rotations, for a minute at most.
  *
- * A fleet never takes up a key that it made, or that was made after it began: where the list behind
- * the stream is walked while keys are rotated, successors come up on its later pages, and are passed
- * over. List first, as below, and what you rotate is what there was. A marked key that its store does
- * not hold is another rotation's successor: it is `"kept"`, and told in `leftBehind`.
+ * A fleet never takes up a key that it made or, by the API's clock, that was made after it began:
+ * where the list behind the stream is walked while keys are rotated, successors come up on its later
+ * pages, and are passed over. List first, as below, and what you rotate is what there was. Begin
+ * another fleet for each round: one whose stream lists again and again passes over all later keys. A
+ * marked key that its store does not hold is another rotation's successor, and is `"kept"`.
  *
  * Needs the role ORG_ADMIN. Options that make no sense are refused for each key, with `InvalidRequest`
  * as the cause.
@@ -124,7 +125,9 @@ export const rotateApiKeys = <E = never, R = never>(
       )
 
     const beginning = yield* makeFleetBeginning(lease)
-    const pull = yield* Stream.toPull(Stream.rechunk(Stream.filter(apiKeys, beginning.wasThere), 1))
+    // One by one, so that each is judged when it is taken, and not when its page comes.
+    const source = Stream.filterEffect(Stream.rechunk(apiKeys, 1), beginning.takesUp)
+    const pull = yield* Stream.toPull(Stream.rechunk(source, 1))
     const toTake = yield* Effect.makeSemaphore(1)
     const toRead = yield* Effect.makeSemaphore(mostUnread)
     const taken = Stream.repeatEffectChunkOption(

@@ -24,35 +24,48 @@ const beginning = Effect.zipRight(
 describe("when a fleet began, a key", () => {
   it.effect("was there, before the fleet has made one, up to a quarter of the lease later", () =>
     Effect.gen(function* () {
-      const { wasThere } = yield* beginning
-      expect(wasThere(key("a", 2.5 * minute))).toBe(true)
-      expect(wasThere(key("a", 2.5 * minute + 1))).toBe(false)
+      const { takesUp } = yield* beginning
+      expect(yield* takesUp(key("a", 2.5 * minute))).toBe(true)
+      expect(yield* takesUp(key("a", 2.5 * minute + 1))).toBe(false)
     }))
 
   for (const ahead of [-2 * minute, -1, 0, 7, 2 * minute]) {
     it.effect(`was there up to ${ahead} ms later, where the API's clock shows to be so far ahead`, () =>
       Effect.gen(function* () {
-        const { noteMade, wasThere } = yield* beginning
-        yield* noteMade(key("slow", 5 * minute + ahead + 90), began + 5 * minute)
-        yield* noteMade(key("fast", 6 * minute + ahead), began + 6 * minute)
-        yield* noteMade(key("slow too", 7 * minute + ahead + 50), began + 7 * minute)
-        expect(wasThere(key("a", ahead))).toBe(true)
-        expect(wasThere(key("a", ahead + 1))).toBe(false)
+        const { noteMade, takesUp } = yield* beginning
+        yield* noteMade(key("first", 5 * minute + ahead), began + 5 * minute)
+        // Of a clock that is set forward meanwhile.
+        yield* noteMade(key("second", 6 * minute + ahead), began + 16 * minute)
+        expect(yield* takesUp(key("a", ahead))).toBe(true)
+        expect(yield* takesUp(key("a", ahead + 1))).toBe(false)
       }))
   }
 
   it.effect("was not there that the fleet made, whatever the API's clock says", () =>
     Effect.gen(function* () {
-      const { noteMade, wasThere } = yield* beginning
+      const { noteMade, takesUp } = yield* beginning
       const own = key("own", -2 * minute)
       yield* noteMade(own, began)
-      expect(wasThere(own)).toBe(false)
+      expect(yield* takesUp(own)).toBe(false)
+    }))
+
+  it.effect("was not there that replaces one which the fleet has taken up", () =>
+    Effect.gen(function* () {
+      const { takesUp } = yield* beginning
+      const successor = (of: string) => ({
+        ...key("b", -1),
+        name: `billing [rotates ${of} 1a2b3c4d]`,
+      })
+      expect(yield* takesUp(successor("a"))).toBe(true)
+      expect(yield* takesUp(key("a", -1))).toBe(true)
+      expect(yield* takesUp(successor("a"))).toBe(false)
+      expect(yield* takesUp(successor("other"))).toBe(true)
     }))
 
   it.effect("was there a quarter of the lease earlier, wherever the API's clock is", () =>
     Effect.gen(function* () {
-      const { noteMade, wasThere } = yield* beginning
+      const { noteMade, takesUp } = yield* beginning
       yield* noteMade(key("from 1970", -began), began)
-      expect(wasThere(key("a", -2.5 * minute))).toBe(true)
+      expect(yield* takesUp(key("a", -2.5 * minute))).toBe(true)
     }))
 })
