@@ -15,7 +15,7 @@ import * as Reply from "./Reply.ts"
 export type Caller =
   | {
     readonly _tag: "ServiceAccount"
-    /** The service account's. */
+    /** Of the service account. */
     readonly id: string
     readonly role: Role
     /** The key whose secret the request bears. */

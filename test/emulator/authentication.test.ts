@@ -1,7 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { authenticate } from "../../src/emulator/authenticate.ts"
+import * as Identifiers from "../../src/emulator/Identifiers.ts"
 import * as Emulator from "../../src/emulator/mod.ts"
+import * as Organization from "../../src/emulator/Organization.ts"
 import { call, keys } from "./call.ts"
 
 const unauthenticated = { status: 401, json: { code: 16 } }
@@ -114,4 +119,36 @@ describe("a JWT", () => {
       const emulator = yield* Emulator.make(options(admin, reader))
       expect(yield* ask(emulator, { "Cc-Vanity-Name": "acme" })).toMatchObject(unauthenticated)
     }))
+})
+
+describe("who calls", () => {
+  const identifiers = Identifiers.make("seed")
+  const organization = Organization.make(identifiers)
+  const serviceAccountId = identifiers.uuid()
+  organization.addServiceAccount({ id: serviceAccountId, name: "ci", role: "CLUSTER_ADMIN" })
+  const key = () =>
+    organization.create({ name: "ci", serviceAccountId, now: 0, by: Option.none() }).id
+  const jwt = { token: "a.b.c", users: [{ username: "a@example.com", role: "ORG_ADMIN" as const }] }
+  const callerWith = (token: string) =>
+    authenticate(organization, identifiers, [jwt], "acme")({
+      authorization: `Bearer ${token}`,
+      "cc-vanity-name": "acme",
+    })
+
+  it("is a service account by one of its keys, and which key that is", () => {
+    for (const apiKeyId of [key(), key()]) {
+      expect(callerWith(identifiers.secretOf(apiKeyId))).toEqual(Either.right({
+        _tag: "ServiceAccount",
+        id: serviceAccountId,
+        role: "CLUSTER_ADMIN",
+        apiKeyId,
+      }))
+    }
+  })
+
+  it("is a user where a JWT says so", () => {
+    expect(callerWith(jwt.token)).toEqual(
+      Either.right({ _tag: "User", id: "a@example.com", role: "ORG_ADMIN" }),
+    )
+  })
 })
