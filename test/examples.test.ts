@@ -55,6 +55,10 @@ const bundled = (name: string): string => {
   return outfile
 }
 
+/** What a program logs may come after its answer. */
+const says = (running: Running, text: string) =>
+  expect.poll(() => running.output(), { timeout: 60_000 }).toContain(text)
+
 const listening = /Listening on (http:\/\/127\.0\.0\.1:\d+)/
 
 describe("npm run demo", () => {
@@ -147,7 +151,7 @@ describe("the first program", () => {
     await withTool("node", [bundled("first/node")], options, async ([, port], running) => {
       const response = await fetch(`http://127.0.0.1:${port}/keys/nowhere`)
       expect([response.status, await response.text()]).toEqual([500, ""])
-      expect(running.output()).toContain("InvalidRequest: getApiKey: username ")
+      await says(running, "InvalidRequest: getApiKey: username ")
     })
   })
 })
@@ -244,8 +248,8 @@ describe("the service", () => {
         const response = await fetch(url + path)
         expect([response.status, await response.json()]).toEqual([500, { message: "not set up" }])
       }
-      expect(running.output()).toContain("InvalidRequest: getApiKey: username ")
-      expect(running.output()).toContain("InvalidRequest: listApiKeys: username ")
+      await says(running, "InvalidRequest: getApiKey: username ")
+      await says(running, "InvalidRequest: listApiKeys: username ")
     }, unsendable))
 
   it("on SIGTERM takes no more requests, finishes the answer it is at, and ends well", () =>
