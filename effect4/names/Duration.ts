@@ -1,0 +1,8 @@
+export * from "effect4/Duration"
+export {
+  fromInputUnsafe as decode,
+  type Input as DurationInput,
+  isGreaterThan as greaterThan,
+  isLessThan as lessThan,
+  isLessThanOrEqualTo as lessThanOrEqualTo,
+} from "effect4/Duration"
