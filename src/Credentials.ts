@@ -203,31 +203,36 @@ export const notHeaderText =
 const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname)
 
-const required = (name: string): Config.Config<string> =>
-  Config.string().pipe(
-    Config.mapOrFail((value) =>
-      isHeaderText(value) ? Either.right(value) : Either.left(
-        ConfigError.InvalidData(
-          [],
-          `${name} ${value.trim() === "" ? "is empty: set it, or unset it" : notHeaderText}`,
-        ),
-      )
+const readText = (name: string, text: string): Effect.Effect<string, ConfigError.ConfigError> =>
+  isHeaderText(text) ? Effect.succeed(text) : Effect.fail(
+    ConfigError.InvalidData(
+      [name],
+      `${name} ${text.trim() === "" ? "is empty: set it, or unset it" : notHeaderText}`,
     ),
-    Config.nested(name),
   )
 
-const optional = (name: string): Config.Config<Option.Option<string>> =>
-  Config.option(required(name))
+const required = (name: string): Effect.Effect<string, ConfigError.ConfigError> =>
+  Effect.flatMap(Config.string(name), (text) => readText(name, text))
 
-const server: Config.Config<string> = Config.string().pipe(
-  Config.mapOrFail((value) =>
-    Either.mapLeft(
-      parseBaseUrl(value),
-      (reason) => ConfigError.InvalidData([], `COCKROACH_SERVER ${reason}`),
-    )
-  ),
-  Config.nested("COCKROACH_SERVER"),
-  Config.withDefault(defaultBaseUrl),
+const optional = (
+  name: string,
+): Effect.Effect<Option.Option<string>, ConfigError.ConfigError> =>
+  Effect.flatMap(
+    Config.option(Config.string(name)),
+    Option.match({
+      onNone: () => Effect.succeedNone,
+      onSome: (text) => Effect.asSome(readText(name, text)),
+    }),
+  )
+
+const server: Effect.Effect<string, ConfigError.ConfigError> = Effect.flatMap(
+  Config.withDefault(Config.string("COCKROACH_SERVER"), defaultBaseUrl),
+  (text) =>
+    Either.match(parseBaseUrl(text), {
+      onLeft: (reason) =>
+        Effect.fail(ConfigError.InvalidData(["COCKROACH_SERVER"], `COCKROACH_SERVER ${reason}`)),
+      onRight: Effect.succeed,
+    }),
 )
 
 const fromConfig: Effect.Effect<CredentialsService, ConfigError.ConfigError> = Effect.gen(

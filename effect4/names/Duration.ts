@@ -1,5 +1,6 @@
 export * from "effect4/Duration"
 export {
+  fromInput as decodeUnknown,
   fromInputUnsafe as decode,
   type Input as DurationInput,
   isGreaterThan as greaterThan,

@@ -5,7 +5,6 @@
  */
 import type { HttpClient } from "@effect/platform/HttpClient"
 import * as Arr from "effect/Array"
-import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -121,10 +120,7 @@ export const listApiKeyPages = (
 export const listApiKeys = (
   options: ListApiKeysOptions = {},
 ): Stream.Stream<ApiKey, ListApiKeysError, HttpClient | Credentials> =>
-  Stream.mapConcatChunk(
-    listApiKeyPages(options),
-    (page) => Chunk.unsafeFromArray(page.apiKeys),
-  )
+  Stream.mapConcat(listApiKeyPages(options), (page) => page.apiKeys)
 
 const walk = (
   options: ListApiKeysPageOptions,

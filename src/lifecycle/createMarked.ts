@@ -8,12 +8,10 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Ref from "effect/Ref"
-import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { CreatedApiKey } from "../ApiKey.ts"
 import type { ApiKeyError } from "../ApiKeyError.ts"
@@ -23,7 +21,6 @@ import { listApiKeys } from "../endpoints/listApiKeys.ts"
 import * as Operation from "../operation.ts"
 import { mismatched } from "../transport/failure.ts"
 import { RetryPolicy, withRetryPolicy } from "../transport/RetryPolicy.ts"
-import { wholeMillis } from "../waiting/wholeMillis.ts"
 import { boundCalls } from "./boundCalls.ts"
 import { discardApiKey } from "./discardApiKey.ts"
 import {
@@ -34,6 +31,7 @@ import {
 } from "./LeftBehind.ts"
 import { formatMarked, type Mark } from "./mark.ts"
 import { onUnseenEnd, type Restore } from "./onUnseenEnd.ts"
+import { makePacing } from "./pacing.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 
 export type { Restore } from "./onUnseenEnd.ts"
@@ -79,9 +77,7 @@ export const createMarked = (
   Effect.flatMap(RetryPolicy, (policy) =>
     // What this does safely, the retry of a create would do with duplicates.
     withRetryPolicy({ ...policy, repeatCreateAcceptingDuplicates: false })(Effect.gen(function* () {
-      const pacing = yield* Schedule.driver(
-        Schedule.modifyDelay(policy.schedule, (_, delay) => wholeMillis(delay)),
-      )
+      const pause = yield* makePacing(policy.schedule)
       const doubtful = yield* Ref.make<ReadonlyArray<LeftBehind>>([])
       const since = (yield* Clock.currentTimeMillis) - (input.maxClockSkew ?? Infinity)
       const settle = boundCalls(settleDoubtful(input.serviceAccountId, since, doubtful))
@@ -98,7 +94,7 @@ export const createMarked = (
             failing(error),
           onSuccess: () =>
             again
-              ? Effect.matchEffect(restore(pacing.next(error)), {
+              ? Effect.matchEffect(restore(pause(error)), {
                 onFailure: () => failing(error),
                 onSuccess: () => make,
               })
@@ -108,18 +104,16 @@ export const createMarked = (
       const made = Effect.gen(function* () {
         const key = yield* make
         // A create that was slow to arrive may have made its key since it was last looked for.
-        yield* Effect.catchAllCause(settle, (cause) =>
-          discardApiKey(key.apiKey).pipe(
-            Effect.flatMap((left) =>
-              Ref.update(doubtful, (keys) => [...keys, ...left])
-            ),
-            Effect.zipRight(
-              Either.match(Cause.failureOrCause(cause), {
-                onLeft: failing,
-                onRight: Effect.failCause,
-              }),
-            ),
-          ))
+        yield* settle.pipe(
+          Effect.onError(() =>
+            Effect.flatMap(
+              discardApiKey(key.apiKey),
+              (left) =>
+                Ref.update(doubtful, (keys) => [...keys, ...left]),
+            )
+          ),
+          Effect.catchAll(failing),
+        )
         yield* warn(doubtful)
         return { ...key, doubtful: yield* Ref.get(doubtful) }
       })

@@ -92,11 +92,11 @@ export const temporaryApiKey = (
   ).pipe(Effect.withSpan("ApiKeys.temporaryApiKey", { captureStackTrace: false }))
 }
 
-const longest = Duration.days(365_000)
+const longest = 365_000 * 86_400_000
 
 const isLifetime = (expiresIn: Duration.DurationInput): boolean =>
   Option.isNone(durationProblem(expiresIn, { zero: false, infinite: false })) &&
-  Duration.lessThanOrEqualTo(expiresIn, longest)
+  Duration.toMillis(expiresIn) <= longest
 
 const giveBack = ({ id, name }: ApiKey): Effect.Effect<void, never, HttpClient | Credentials> =>
   Effect.catchAllCause(boundCalls(removeApiKey(id)), (cause) => {
