@@ -1,2 +1,5 @@
-export * from "effect4/DateTime"
-export { makeUnsafe as unsafeMake, nowUnsafe as unsafeNow } from "effect4/DateTime"
+export * from "effect4/DateTime";
+export {
+  makeUnsafe as unsafeMake,
+  nowUnsafe as unsafeNow,
+} from "effect4/DateTime";

@@ -1,4 +1,4 @@
-export * from "effect4/Duration"
+export * from "effect4/Duration";
 export {
   fromInput as decodeUnknown,
   fromInputUnsafe as decode,
@@ -6,4 +6,4 @@ export {
   isGreaterThan as greaterThan,
   isLessThan as lessThan,
   isLessThanOrEqualTo as lessThanOrEqualTo,
-} from "effect4/Duration"
+} from "effect4/Duration";

@@ -1,2 +1,5 @@
-export * from "effect4/Option"
-export { flatMapNullishOr as flatMapNullable, fromNullishOr as fromNullable } from "effect4/Option"
+export * from "effect4/Option";
+export {
+  flatMapNullishOr as flatMapNullable,
+  fromNullishOr as fromNullable,
+} from "effect4/Option";

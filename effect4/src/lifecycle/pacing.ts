@@ -3,14 +3,17 @@
  *
  * @module
  */
-import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
-import { wholeMillis } from "../waiting/wholeMillis.ts"
+import * as Effect from "effect/Effect";
+import * as Schedule from "effect/Schedule";
+import { wholeMillis } from "../waiting/wholeMillis.ts";
 
 /** Begins a schedule. What it makes pauses before another attempt, and fails where the schedule ends. */
 export const makePacing = <Out, In>(
   schedule: Schedule.Schedule<Out, In>,
 ): Effect.Effect<(input: In) => Effect.Effect<unknown, unknown>> =>
   Schedule.toStepWithSleep(
-    Schedule.modifyDelay(schedule, ({ duration }) => Effect.succeed(wholeMillis(duration))),
-  )
+    Schedule.modifyDelay(
+      schedule,
+      ({ duration }) => Effect.succeed(wholeMillis(duration)),
+    ),
+  );
