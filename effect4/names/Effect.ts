@@ -10,6 +10,7 @@ export {
   result as either,
 } from "effect4/Effect"
 export { make as makeSemaphore } from "effect4/Semaphore"
+import type * as Cause from "effect4/Cause"
 import * as Effect from "effect4/Effect"
 import type * as Duration from "effect4/Duration"
 import * as Fiber from "effect4/Fiber"
@@ -30,6 +31,11 @@ export const zipRight: {
     Effect.flatMap(self, () => that),
 )
 
+export const mapErrorCause = <A, E, R, E2>(
+  self: Effect.Effect<A, E, R>,
+  f: (cause: Cause.Cause<E>) => Cause.Cause<E2>,
+): Effect.Effect<A, E2, R> => Effect.catchCause(self, (cause) => Effect.failCause(f(cause)))
+
 export const zipLeft: {
   <A2, E2, R2>(
     that: Effect.Effect<A2, E2, R2>,
@@ -46,13 +52,22 @@ export const zipLeft: {
 
 export const dieMessage = (message: string): Effect.Effect<never> => Effect.die(new Error(message))
 
-export const timeoutFail =
-  <E2>(options: { readonly duration: Duration.Input; readonly onTimeout: () => E2 }) =>
-  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
-    Effect.timeoutOrElse(self, {
-      duration: options.duration,
-      orElse: () => Effect.fail(options.onTimeout()),
-    })
+export const timeoutFail: {
+  <E2>(
+    options: { readonly duration: Duration.Input; readonly onTimeout: () => E2 },
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | E2, R>
+  <A, E, R, E2>(
+    self: Effect.Effect<A, E, R>,
+    options: { readonly duration: Duration.Input; readonly onTimeout: () => E2 },
+  ): Effect.Effect<A, E | E2, R>
+} = dual(
+  2,
+  <A, E, R, E2>(
+    self: Effect.Effect<A, E, R>,
+    { duration, onTimeout }: { readonly duration: Duration.Input; readonly onTimeout: () => E2 },
+  ): Effect.Effect<A, E | E2, R> =>
+    Effect.timeoutOrElse(self, { duration, orElse: () => Effect.fail(onTimeout()) }),
+)
 
 export const timeoutTo = <A, B, B2>(options: {
   readonly duration: Duration.Input

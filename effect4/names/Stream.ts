@@ -1,5 +1,9 @@
 export * from "effect4/Stream"
-export { catch as catchAll, unwrap as unwrapScoped } from "effect4/Stream"
+export {
+  catch as catchAll,
+  runForEachArray as runForEachChunk,
+  unwrap as unwrapScoped,
+} from "effect4/Stream"
 import * as Effect from "effect4/Effect"
 import type * as Option from "effect4/Option"
 import type * as Pull from "effect4/Pull"
