@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { writeTree } from "./tree.ts";
+import { writeTree } from "./tree.ts"
 
-const [, , to = ""] = process.argv;
-writeTree({ root: process.cwd(), to });
+const [, , to = ""] = process.argv
+writeTree({ root: process.cwd(), to })

@@ -4,44 +4,42 @@
  *
  * @module
  */
-import * as fs from "node:fs";
-import * as path from "node:path";
+import * as fs from "node:fs"
+import * as path from "node:path"
 
 /** What the tree is made of, and where it goes. */
 export interface TreeOptions {
   /** The folder of the project. */
-  readonly root: string;
+  readonly root: string
   /** Where the sources are written. */
-  readonly to: string;
+  readonly to: string
 }
 
 /** Writes the tree, and answers with its files. */
 export const writeTree = ({ root, to }: TreeOptions): ReadonlyArray<string> => {
-  const names = filesOf(path.join(root, "effect4/names"));
-  const replaced = new Set(filesOf(path.join(root, "effect4/src")));
-  const sources = filesOf(path.join(root, "src")).filter((file) =>
-    file !== "emulator/bin.ts"
-  );
+  const names = filesOf(path.join(root, "effect4/names"))
+  const replaced = new Set(filesOf(path.join(root, "effect4/src")))
+  const sources = filesOf(path.join(root, "src")).filter((file) => file !== "emulator/bin.ts")
   for (const file of replaced) {
     if (!sources.includes(file)) {
-      throw new Error(`effect4/src/${file} replaces nothing in src`);
+      throw new Error(`effect4/src/${file} replaces nothing in src`)
     }
   }
-  fs.rmSync(to, { recursive: true, force: true });
+  fs.rmSync(to, { recursive: true, force: true })
   const write = (file: string, text: string) => {
-    const target = path.join(to, file);
-    fs.mkdirSync(path.dirname(target), { recursive: true });
-    fs.writeFileSync(target, text);
-    return file;
-  };
+    const target = path.join(to, file)
+    fs.mkdirSync(path.dirname(target), { recursive: true })
+    fs.writeFileSync(target, text)
+    return file
+  }
   return [
     ...sources.map((file) => {
       const from = path.join(
         root,
         replaced.has(file) ? "effect4/src" : "src",
         file,
-      );
-      return write(file, rename(fs.readFileSync(from, "utf8"), file, names));
+      )
+      return write(file, rename(fs.readFileSync(from, "utf8"), file, names))
     }),
     ...names.map((file) =>
       write(
@@ -53,15 +51,15 @@ export const writeTree = ({ root, to }: TreeOptions): ReadonlyArray<string> => {
         ),
       )
     ),
-  ];
-};
+  ]
+}
 
 const filesOf = (folder: string): ReadonlyArray<string> =>
   fs.existsSync(folder)
     ? fs.readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((
       file,
     ) => file.endsWith(".ts"))
-    : [];
+    : []
 
 /** Points imports of Effect 3's modules to what Effect 4 has in their place. */
 const rename = (
@@ -72,18 +70,14 @@ const rename = (
   text.replace(
     /(from |import\()"(effect4|effect|@effect\/platform)\/([^"]+)"/g,
     (_, before: string, packageName: string, module: string) => {
-      if (packageName === "effect4") return `${before}"effect/${module}"`;
-      const name = `${module}.ts`;
-      if (names.includes(name)) {return `${before}"${
-          relative(file, `names/${name}`)
-        }"`;}
-      return `${before}"effect/${
-        packageName === "effect" ? module : `http/${module}`
-      }"`;
+      if (packageName === "effect4") return `${before}"effect/${module}"`
+      const name = `${module}.ts`
+      if (names.includes(name)) return `${before}"${relative(file, `names/${name}`)}"`
+      return `${before}"effect/${packageName === "effect" ? module : `http/${module}`}"`
     },
-  );
+  )
 
 const relative = (from: string, to: string): string => {
-  const between = path.posix.relative(path.posix.dirname(from), to);
-  return between.startsWith(".") ? between : `./${between}`;
-};
+  const between = path.posix.relative(path.posix.dirname(from), to)
+  return between.startsWith(".") ? between : `./${between}`
+}

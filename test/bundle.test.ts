@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest"
 import { type Bundle, bundle } from "./bench/bundle.ts"
 
 /** Bytes, minified and compressed. Sizes do not vary, so that a change of one is somebody's doing. */
-const today = { oneEndpoint: 14_000, wholeModule: 32_100 }
+const today = { oneEndpoint: 14_000, wholeModule: 32_200 }
 
 const bundles: Record<string, Bundle> = {}
 
@@ -22,7 +22,7 @@ describe("what the module adds to a bundle that gets and decodes one key with Ef
     expect(overEffect("oneEndpoint")).toBeLessThanOrEqual(today.oneEndpoint)
   })
 
-  it("is, for all of the module, no more than today's 32.1 kB", () => {
+  it("is, for all of the module, no more than today's 32.2 kB", () => {
     expect(overEffect("wholeModule")).toBeLessThanOrEqual(today.wholeModule)
   })
 })

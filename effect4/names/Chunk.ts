@@ -1,2 +1,2 @@
-export * from "effect4/Chunk";
-export { fromArrayUnsafe as unsafeFromArray } from "effect4/Chunk";
+export * from "effect4/Chunk"
+export { fromArrayUnsafe as unsafeFromArray } from "effect4/Chunk"

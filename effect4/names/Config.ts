@@ -1,2 +1,2 @@
-export * from "effect4/Config";
-export { String as string } from "effect4/Config";
+export * from "effect4/Config"
+export { String as string } from "effect4/Config"

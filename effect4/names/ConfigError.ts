@@ -1,11 +1,11 @@
-import { ConfigError } from "effect4/Config";
-import { SourceError } from "effect4/ConfigProvider";
+import { ConfigError } from "effect4/Config"
+import { SourceError } from "effect4/ConfigProvider"
 
-export { ConfigError };
+export { ConfigError }
 
 export const InvalidData = (
   _path: ReadonlyArray<string>,
   message: string,
-): ConfigError => new ConfigError(new SourceError({ message }));
+): ConfigError => new ConfigError(new SourceError({ message }))
 
-export const MissingData: typeof InvalidData = InvalidData;
+export const MissingData: typeof InvalidData = InvalidData

@@ -1,5 +1,2 @@
-export * from "effect4/DateTime";
-export {
-  makeUnsafe as unsafeMake,
-  nowUnsafe as unsafeNow,
-} from "effect4/DateTime";
+export * from "effect4/DateTime"
+export { makeUnsafe as unsafeMake, nowUnsafe as unsafeNow } from "effect4/DateTime"

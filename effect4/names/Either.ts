@@ -1,4 +1,4 @@
-export * from "effect4/Result";
+export * from "effect4/Result"
 export {
   fail as left,
   type Failure as Left,
@@ -10,29 +10,29 @@ export {
   type Result as Either,
   succeed as right,
   type Success as Right,
-} from "effect4/Result";
-import { dual } from "effect4/Function";
-import * as Result from "effect4/Result";
+} from "effect4/Result"
+import { dual } from "effect4/Function"
+import * as Result from "effect4/Result"
 
 export const match: {
   <E, B, A, C>(options: {
-    readonly onLeft: (error: E) => B;
-    readonly onRight: (value: A) => C;
-  }): (self: Result.Result<A, E>) => B | C;
+    readonly onLeft: (error: E) => B
+    readonly onRight: (value: A) => C
+  }): (self: Result.Result<A, E>) => B | C
   <A, E, B, C>(
     self: Result.Result<A, E>,
     options: {
-      readonly onLeft: (error: E) => B;
-      readonly onRight: (value: A) => C;
+      readonly onLeft: (error: E) => B
+      readonly onRight: (value: A) => C
     },
-  ): B | C;
+  ): B | C
 } = dual(
   2,
   <A, E, B, C>(
     self: Result.Result<A, E>,
     { onLeft, onRight }: {
-      readonly onLeft: (error: E) => B;
-      readonly onRight: (value: A) => C;
+      readonly onLeft: (error: E) => B
+      readonly onRight: (value: A) => C
     },
   ): B | C => Result.match(self, { onFailure: onLeft, onSuccess: onRight }),
-);
+)

@@ -1,2 +1,2 @@
-export * from "effect4/Exit";
-export { hasInterrupts as isInterrupted } from "effect4/Exit";
+export * from "effect4/Exit"
+export { hasInterrupts as isInterrupted } from "effect4/Exit"

@@ -1,2 +1,2 @@
-export * from "effect4/Fiber";
-export { type Fiber as RuntimeFiber } from "effect4/Fiber";
+export * from "effect4/Fiber"
+export { type Fiber as RuntimeFiber } from "effect4/Fiber"

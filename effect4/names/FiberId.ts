@@ -1,1 +1,1 @@
-export const none = undefined;
+export const none = undefined

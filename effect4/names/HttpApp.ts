@@ -1,1 +1,1 @@
-export * from "effect4/http/HttpEffect";
+export * from "effect4/http/HttpEffect"

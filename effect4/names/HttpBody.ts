@@ -1,2 +1,2 @@
-export * from "effect4/http/HttpBody";
-export { jsonUnsafe as unsafeJson } from "effect4/http/HttpBody";
+export * from "effect4/http/HttpBody"
+export { jsonUnsafe as unsafeJson } from "effect4/http/HttpBody"

@@ -1,2 +1,2 @@
-export * from "effect4/Layer";
-export { unwrap as unwrapEffect } from "effect4/Layer";
+export * from "effect4/Layer"
+export { unwrap as unwrapEffect } from "effect4/Layer"

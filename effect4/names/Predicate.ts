@@ -1,2 +1,2 @@
-export * from "effect4/Predicate";
-export { isReadonlyObject as isRecord } from "effect4/Predicate";
+export * from "effect4/Predicate"
+export { isReadonlyObject as isRecord } from "effect4/Predicate"

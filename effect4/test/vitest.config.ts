@@ -1,16 +1,16 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
-import { fileURLToPath } from "node:url";
-import { defineConfig, type Plugin } from "vitest/config";
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
+import { defineConfig, type Plugin } from "vitest/config"
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const inRoot = (...parts: ReadonlyArray<string>) => path.join(root, ...parts);
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const inRoot = (...parts: ReadonlyArray<string>) => path.join(root, ...parts)
 
 const modules: Readonly<Record<string, string>> = {
   "@effect-crdb/api-keys": "src/mod.ts",
   "@effect-crdb/api-keys/emulator": "src/emulator/mod.ts",
   "@effect/vitest": "effect4/test/vitest.ts",
-};
+}
 
 /** Resolves the project's imports as the second line's tree does. */
 const secondLine: Plugin = {
@@ -18,36 +18,35 @@ const secondLine: Plugin = {
   enforce: "pre",
   async resolveId(source, importer) {
     if (importer === undefined || importer.includes("/node_modules/")) {
-      return null;
+      return null
     }
     const replaced = (file: string): string => {
-      const own = path.join("effect4", file);
+      const own = path.join("effect4", file)
       return inRoot(
         file.startsWith("src/") && fs.existsSync(inRoot(own)) ? own : file,
-      );
-    };
-    const whole = modules[source];
-    if (whole !== undefined) return replaced(whole);
-    const [, packageName, module] =
-      /^(effect|@effect\/platform)\/(.+)$/.exec(source) ?? [];
+      )
+    }
+    const whole = modules[source]
+    if (whole !== undefined) return replaced(whole)
+    const [, packageName, module] = /^(effect|@effect\/platform)\/(.+)$/.exec(source) ?? []
     if (module !== undefined) {
       const names = ["effect4/test/names", "effect4/names"]
         .map((folder) => inRoot(folder, `${module}.ts`))
-        .find((file) => file !== importer && fs.existsSync(file));
+        .find((file) => file !== importer && fs.existsSync(file))
       return names ??
         this.resolve(
           `effect4/${packageName === "effect" ? module : `http/${module}`}`,
           importer,
-        );
+        )
     }
-    if (!source.startsWith(".") || !source.endsWith(".ts")) return null;
+    if (!source.startsWith(".") || !source.endsWith(".ts")) return null
     // A replaced file imports its neighbours as the one that it replaces does.
-    const from = importer.replace(inRoot("effect4/src"), inRoot("src"));
+    const from = importer.replace(inRoot("effect4/src"), inRoot("src"))
     return replaced(
       path.relative(root, path.resolve(path.dirname(from), source)),
-    );
+    )
   },
-};
+}
 
 export default defineConfig({
   root,
@@ -59,4 +58,4 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
-});
+})

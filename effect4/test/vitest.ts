@@ -3,34 +3,34 @@
  *
  * @module
  */
-import * as Cause from "effect4/Cause";
-import * as Effect from "effect4/Effect";
-import * as Exit from "effect4/Exit";
-import * as References from "effect4/References";
-import type * as Scope from "effect4/Scope";
-import * as TestClock from "effect4/testing/TestClock";
-import * as vitest from "vitest";
+import * as Cause from "effect4/Cause"
+import * as Effect from "effect4/Effect"
+import * as Exit from "effect4/Exit"
+import * as References from "effect4/References"
+import type * as Scope from "effect4/Scope"
+import * as TestClock from "effect4/testing/TestClock"
+import * as vitest from "vitest"
 
-export * from "vitest";
+export * from "vitest"
 
-type Run<R> = <A, E>(effect: Effect.Effect<A, E, R>) => Promise<A>;
+type Run<R> = <A, E>(effect: Effect.Effect<A, E, R>) => Promise<A>
 
 const settle = async <A, E>(effect: Effect.Effect<A, E>): Promise<A> => {
-  const exit = await Effect.runPromise(Effect.exit(effect));
-  if (Exit.isSuccess(exit)) return exit.value;
-  const [error] = Cause.prettyErrors(exit.cause);
+  const exit = await Effect.runPromise(Effect.exit(effect))
+  if (Exit.isSuccess(exit)) return exit.value
+  const [error] = Cause.prettyErrors(exit.cause)
   // A failed expectation is shown as vitest shows it: with both sides.
-  throw Cause.squash(exit.cause) ?? error;
-};
+  throw Cause.squash(exit.cause) ?? error
+}
 
 const inTestClock: Run<Scope.Scope> = (effect) =>
   settle(effect.pipe(
     Effect.provide(TestClock.layer()),
     Effect.provideService(References.CurrentLoggers, new Set()),
     Effect.scoped,
-  ));
+  ))
 
-const live: Run<Scope.Scope> = (effect) => settle(Effect.scoped(effect));
+const live: Run<Scope.Scope> = (effect) => settle(Effect.scoped(effect))
 
 const tester = <R>(run: Run<R>) =>
   Object.assign(
@@ -38,9 +38,7 @@ const tester = <R>(run: Run<R>) =>
       name: string,
       body: (context: vitest.TestContext) => Effect.Effect<A, E, R>,
       timeout?: number | vitest.TestOptions,
-    ) =>
-      vitest.it(name, timeoutOf(timeout), (context) =>
-        run(body(context)).then(() => {})),
+    ) => vitest.it(name, timeoutOf(timeout), (context) => run(body(context)).then(() => {})),
     {
       each: <T>(cases: ReadonlyArray<T>) =>
       <A, E>(
@@ -48,15 +46,13 @@ const tester = <R>(run: Run<R>) =>
         body: (value: T) => Effect.Effect<A, E, R>,
         timeout?: number | vitest.TestOptions,
       ) =>
-        vitest.it.for(cases)(name, timeoutOf(timeout), (value) =>
-          run(body(value)).then(() => {})),
+        vitest.it.for(cases)(name, timeoutOf(timeout), (value) => run(body(value)).then(() => {})),
     },
-  );
+  )
 
 const timeoutOf = (
   timeout: number | vitest.TestOptions | undefined,
-): vitest.TestOptions =>
-  typeof timeout === "number" ? { timeout } : timeout ?? {};
+): vitest.TestOptions => typeof timeout === "number" ? { timeout } : timeout ?? {}
 
 export const it = Object.assign(
   (...args: Parameters<typeof vitest.it>) => vitest.it(...args),
@@ -67,4 +63,4 @@ export const it = Object.assign(
     live: tester(live),
     scopedLive: tester(live),
   },
-);
+)

@@ -7,8 +7,6 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
 import {
   activeMillis,
   begun,
@@ -21,6 +19,7 @@ import {
   waits,
 } from "./attemptHold.ts"
 import { AttemptWait, type AttemptWaitService } from "./AttemptWait.ts"
+import { inContext, runUntil } from "./ownFiber.ts"
 import { monotonicMillis } from "../waiting/monotonic.ts"
 import { wholeMillis } from "../waiting/wholeMillis.ts"
 
@@ -60,48 +59,26 @@ export const withAttemptTimeout = <A, E, R>(
       if (hold.isHeldBack !== isHeldBack) onWait(hold.isHeldBack)
     }
 
-    // What is set in a fiber of its own need not be set back, which would cost as much as a timer.
-    const own = Effect.zipRight(
-      FiberRef.set(
-        FiberRef.currentContext,
-        Context.add(context, AttemptWait, { ...held, holdBack: holdingBack(note) }),
-      ),
-      // All that it needs is in its fiber's context by then.
-      attempt as Effect.Effect<A, E>,
+    const own = inContext(
+      attempt,
+      Context.add(context, AttemptWait, { ...held, holdBack: holdingBack(note) }),
     )
 
-    const endAfter = (
-      wait: Duration.Duration,
-      work: Fiber.RuntimeFiber<unknown, unknown>,
-    ): Effect.Effect<void> =>
+    const untilOver = (wait: Duration.Duration): Effect.Effect<void> =>
       Effect.flatMap(clock.sleep(wholeMillis(wait)), () => {
         const left = Duration.toMillis(duration) - active()
-        if (left > 0) return endAfter(Duration.millis(left), work)
+        if (left > 0) return untilOver(Duration.millis(left))
         isTimedOut = true
-        return Fiber.interruptFork(work)
+        return Effect.void
       })
 
-    // What Effect.timeout does, at less than half the cost: the timer is not waited for when it has
-    // become useless, and nothing of its fiber is taken over. Both can be interrupted even in a
-    // finalizer, and wherever else nothing else can, so that each can end the other.
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const work = yield* Effect.forkDaemon(Effect.interruptible(own))
-        const timer = yield* Effect.forkDaemon(
-          Effect.interruptible(endAfter(duration, work)),
-        )
-        // Fails when whoever runs the attempt is interrupted.
-        const awaited = yield* Effect.exit(restore(Fiber.await(work)))
-        timer.unsafeInterruptAsFork(timer.id())
-        if (Exit.isFailure(awaited)) yield* Fiber.interrupt(work)
-        const exit = Exit.flatten(awaited)
-        if (hold.isHeldBack && (isTimedOut || !endsWaiting(hold, exit))) note(goesOn)
-        const outcome = Exit.isFailure(awaited) || !Exit.isInterrupted(exit)
-          ? exit
-          : Exit.fail(isTimedOut ? onTimeout() : onSelfInterrupt())
-        return yield* Effect.zipRight(onEnd(outcome, active()), outcome)
-      })
-    )
+    return runUntil(own, untilOver(duration), (exit, isInterrupted) => {
+      if (hold.isHeldBack && (isTimedOut || !endsWaiting(hold, exit))) note(goesOn)
+      const outcome = isInterrupted || !Exit.isInterrupted(exit)
+        ? exit
+        : Exit.fail(isTimedOut ? onTimeout() : onSelfInterrupt())
+      return Effect.zipRight(onEnd(outcome, active()), outcome)
+    })
   })
 
 const holdingBack =

@@ -22,8 +22,9 @@ export const durationProblem = (
   { infinite, zero }: AllowedDurations,
 ): Option.Option<string> => {
   const duration = Option.getOrUndefined(Duration.decodeUnknown(input))
-  const isAllowed = duration !== undefined && !isBelowZero(input) &&
-    (zero || Duration.toMillis(duration) > 0) && (infinite || Duration.isFinite(duration))
+  const millis = duration === undefined ? -1 : Duration.toMillis(duration)
+  const isAllowed = !isBelowZero(input) && (zero ? millis >= 0 : millis > 0) &&
+    (infinite || millis < Infinity)
   return isAllowed ? Option.none() : Option.some(
     `must be a ${infinite ? "" : "finite "}duration ${
       zero ? "of zero or more" : "above zero"

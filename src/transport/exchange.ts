@@ -11,11 +11,12 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FiberRef from "effect/FiberRef"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { isRecord } from "effect/Predicate"
 import { type CallState, lost, mismatched, refusedSending } from "./failure.ts"
 import { hear } from "./atGate.ts"
+import { isOfStatus, responseOf } from "./clientErrors.ts"
 import type { Gate } from "../waiting/gate.ts"
 import { interpret, MaxResponseBytes, platformResponse, readBody } from "./response.ts"
 import type { Redact } from "./redact.ts"
@@ -54,7 +55,7 @@ export const exchange = <A>(
   const answered = Effect.suspend(() =>
     Context.get(context, HttpClient.HttpClient).execute(request)
   ).pipe(
-    Effect.catchTag("ResponseError", answerOfFilteringClient),
+    Effect.catchAll(answerOfFilteringClient),
     Effect.catchAllCause((cause) =>
       sendings.refused === undefined || Cause.isInterruptedOnly(cause)
         ? Effect.failCause(Cause.map(cause, failed))
@@ -68,11 +69,7 @@ export const exchange = <A>(
     const received = receive(response, Context.get(context, MaxResponseBytes), options)
     return gate === undefined ? received : Effect.zipRight(hear(gate, response), received)
   })
-  return Effect.zipRight(
-    // What is set in a fiber of its own need not be set back.
-    FiberRef.update(HttpClient.currentTracerDisabledWhen, sendings.tracerDisabledWhen),
-    shielded(received, redact, sendings.tracer),
-  )
+  return shielded(received, redact, sendings)
 }
 
 const elsewhere =
@@ -112,14 +109,13 @@ const receive = <A>(
         ? Effect.fail(mismatched(state(), status, `its body is longer than ${maxBytes} bytes`))
         : Effect.flatMap(
           Clock.currentTimeMillis,
-          (now) =>
-            interpret(
-              state(),
-              { status, headers, body: Option.getOrElse(body, () => "") },
-              call,
-              tokens,
-              now,
-            ),
+          (now) => {
+            const answer = { status, headers, body: Option.getOrElse(body, () => "") }
+            return Either.match(interpret(state(), answer, call, tokens, now), {
+              onLeft: Effect.fail,
+              onRight: Effect.succeed,
+            })
+          },
         )
     ),
     Effect.map((model) => ({ status, model })),
@@ -128,13 +124,15 @@ const receive = <A>(
 
 // A client of the user's may turn a status into an error, as filterStatusOk does: it is an answer.
 const answerOfFilteringClient = (
-  error: HttpClientError.ResponseError,
-): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.ResponseError> =>
-  error.reason === "StatusCode" ? Effect.succeed(error.response) : Effect.fail(error)
+  error: HttpClientError.HttpClientError,
+): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> => {
+  const response = isOfStatus(error) ? responseOf(error) : undefined
+  return response === undefined ? Effect.fail(error) : Effect.succeed(response)
+}
 
 // Of a platform's error only its code is told: the error itself keeps the request and its token.
 const describeLoss = (error: HttpClientError.HttpClientError, redact: Redact): string => {
-  const what = error._tag === "RequestError" ? "no connection, or lost" : "the answer was cut off"
+  const what = responseOf(error) === undefined ? "no connection, or lost" : "the answer was cut off"
   const code = errorCode(error.cause, 5)
   return code === undefined ? what : `${what} (${redact(code)})`
 }

@@ -6,6 +6,7 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type { HttpClient } from "@effect/platform/HttpClient"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -59,13 +60,7 @@ export const execute = <A, Path extends string>(
 ): Effect.Effect<A, ApiKeyError, HttpClient | Credentials> =>
   Effect.useSpan(
     `ApiKeys.${operation.name}`,
-    {
-      captureStackTrace: false,
-      attributes: {
-        "http.request.method": operation.method,
-        "url.template": operation.path,
-      },
-    },
+    spanOptions(operation),
     (span) =>
       Effect.contextWithEffect((context: Context.Context<HttpClient | Credentials>) => {
         const policy = Context.get(context, RetryPolicy)
@@ -80,16 +75,22 @@ export const execute = <A, Path extends string>(
           origin: undefined,
           status: undefined,
         }
-        const accepted = Either.flatMap(input, checkMaxBytes(context))
-        const call = Either.isLeft(accepted)
-          ? Effect.fail(refused(stateOf(progress), accepted.left))
-          : withRetries(attempt(accepted.right, context, policy, progress), policy, progress)
+        const call = Either.match(Either.flatMap(input, checkMaxBytes(context)), {
+          onLeft: (refusal) => Effect.fail(refused(stateOf(progress), refusal)),
+          onRight: (call) =>
+            withRetries(attempt(call, context, policy, progress), policy, progress),
+        })
         return Effect.onExit(
           Effect.mapError(withDeadline(call, policy, progress), ({ error }) => error),
           (exit) => Effect.sync(() => describeEnd(progress, exit)),
         )
       }),
   )
+
+const spanOptions = ({ method, path }: OperationFacts) => ({
+  captureStackTrace: false,
+  attributes: { "http.request.method": method, "url.template": path },
+})
 
 const checkMaxBytes =
   (context: Context.Context<never>) => <A>(call: Call<A>): Either.Either<Call<A>, Refusal> =>
@@ -132,19 +133,28 @@ const attempt = <A>(
     progress.attempts += isSent ? 1 : -1
   }
 
-  const send = (
+  const begin = (
     redacted: Redacted.Redacted<string>,
     hadTurn: boolean,
   ): Effect.Effect<Received<A>, FailedAttempt> => {
     const token = tokenIn(redacted)
+    return Either.match(makeRequest(progress.operation, call, credentials, token), {
+      onLeft: (refusal) => Effect.fail(refused(stateOf(progress), refusal)),
+      onRight: (request) => send(request, token, hadTurn),
+    })
+  }
+
+  const send = (
+    request: HttpClientRequest.HttpClientRequest,
+    token: string,
+    hadTurn: boolean,
+  ): Effect.Effect<Received<A>, FailedAttempt> => {
     const tokens = [token]
     const redact = redactor(tokens)
-    const request = makeRequest(progress.operation, call, credentials, token)
-    if (Either.isLeft(request)) return Effect.fail(refused(stateOf(progress), request.left))
-    const server = progress.server ??= serverAttributes(request.right.url)
+    const server = progress.server ??= serverAttributes(request.url)
     const state = () => stateOf(progress)
     const sendings = makeSendings({
-      origin: progress.origin ??= new URL(request.right.url).origin,
+      origin: progress.origin ??= new URL(request.url).origin,
       mayRepeat: progress.operation.idempotent,
       requestInit: Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
       span: progress.span,
@@ -157,7 +167,7 @@ const attempt = <A>(
     const sent = Effect.suspend(() => {
       markSent(true)
       progress.status = undefined
-      return exchange(request.right, context, { call, tokens, redact, gate, state, sendings })
+      return exchange(request, context, { call, tokens, redact, gate, state, sendings })
     })
     return withAttemptTimeout(sent, {
       context: context.pipe(
@@ -192,7 +202,7 @@ const attempt = <A>(
   const once = (hadTurn: boolean) =>
     enter(gate, hadTurn).pipe(
       Effect.zipRight(current),
-      Effect.flatMap((redacted) => send(redacted, hadTurn)),
+      Effect.flatMap((redacted) => begin(redacted, hadTurn)),
       Effect.tapError(({ error }) =>
         Effect.sync(() => {
           progress.isSent = false

@@ -5,15 +5,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
-import * as MetricBoundaries from "effect/MetricBoundaries"
-import * as MetricKey from "effect/MetricKey"
-import * as MetricLabel from "effect/MetricLabel"
 import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { OperationFacts } from "../operation.ts"
 import { currentMonotonicMillis } from "../waiting/monotonic.ts"
+import { type Attributes, counter, histogram } from "./instruments.ts"
 
 // The boundaries that OpenTelemetry's HTTP conventions recommend, in seconds.
-const seconds = MetricBoundaries.fromIterable([
+const seconds = [
   0.005,
   0.01,
   0.025,
@@ -28,20 +26,17 @@ const seconds = MetricBoundaries.fromIterable([
   5,
   7.5,
   10,
-])
-
-type Attributes = Readonly<Record<string, string>>
+]
 
 // To find a metric by its attributes costs more than to measure, and the sets of them are few. What is
 // kept is no state of the module's: Effect keeps each metric under its name and attributes.
 const byAttributes = <Metric>(
-  make: (labels: ReadonlyArray<MetricLabel.MetricLabel>) => Metric,
+  make: (attributes: Attributes) => Metric,
 ): (attributes: Attributes) => Metric => {
   const made = new Map<string, Metric>()
   return (attributes) => {
     const id = JSON.stringify(attributes)
-    const metric = made.get(id) ??
-      make(Object.entries(attributes).map(([name, value]) => MetricLabel.make(name, value)))
+    const metric = made.get(id) ?? make(attributes)
     made.set(id, metric)
     return metric
   }
@@ -50,32 +45,25 @@ const byAttributes = <Metric>(
 // An attribute is where `@effect/opentelemetry` looks for a metric's unit.
 const unit = { unit: "s" }
 
-const requestDuration = byAttributes((labels) =>
-  Metric.fromMetricKey(MetricKey.taggedWithLabels(
-    MetricKey.histogram(
-      "http.client.request.duration",
-      seconds,
-      "Seconds from a request's sending to the last byte of its answer",
-    ),
-    labels,
-  ))
+const requestDuration = byAttributes((attributes) =>
+  histogram(
+    "http.client.request.duration",
+    "Seconds from a request's sending to the last byte of its answer",
+    seconds,
+    attributes,
+  )
 )
 
-const retries = byAttributes((labels) =>
-  Metric.fromMetricKey(MetricKey.taggedWithLabels(
-    MetricKey.counter("crdb.api_keys.retries", {
-      description: "Requests that are sent again",
-      incremental: true,
-    }),
-    labels,
-  ))
+const retries = byAttributes((attributes) =>
+  counter("crdb.api_keys.retries", "Requests that are sent again", attributes)
 )
 
-const throttleWait = Metric.histogram(
+const throttleWait = histogram(
   "crdb.api_keys.throttle.wait",
-  seconds,
   "Seconds that a request waited for the throttle",
-).pipe(Metric.tagged("unit", unit.unit))
+  seconds,
+  unit,
+)
 
 /** Where a request goes, by OpenTelemetry's names. */
 export interface ServerAttributes {

@@ -78,8 +78,6 @@ export const makeRequest = <A>(
   credentials: CredentialsService,
   token: string,
 ): Either.Either<HttpClientRequest.HttpClientRequest, Refusal> => {
-  const baseUrl = parseBaseUrl(credentials.baseUrl)
-  if (Either.isLeft(baseUrl)) return refuse("baseUrl", baseUrl.left)
   if (!isHeaderText(token)) return refuse("token", notHeaderText)
   if (credentials.limit !== undefined && !isLimit(credentials.limit)) {
     return refuse("limit", "must be a number of requests a second above 0")
@@ -111,13 +109,17 @@ export const makeRequest = <A>(
     headers[name] = value.value
   }
   const pathname = path.replace("{id}", () => encodeURIComponent(call.id ?? ""))
-  return Either.right(
-    HttpClientRequest.make(method)(baseUrl.right + pathname, {
-      headers,
-      urlParams: call.query,
-      body: call.body,
-    }),
-  )
+  return Either.match(parseBaseUrl(credentials.baseUrl), {
+    onLeft: (reason) => refuse("baseUrl", reason),
+    onRight: (baseUrl) =>
+      Either.right(
+        HttpClientRequest.make(method)(baseUrl + pathname, {
+          headers,
+          urlParams: call.query,
+          body: call.body,
+        }),
+      ),
+  })
 }
 
 /** The same request, with another token. */

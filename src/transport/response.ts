@@ -6,7 +6,6 @@
 import type * as Headers from "@effect/platform/Headers"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -20,6 +19,7 @@ import {
   failedStatus,
   mismatched,
 } from "./failure.ts"
+import { isOfEmptyBody } from "./clientErrors.ts"
 import { parseJson } from "./json.ts"
 import { holdsSecret } from "./redact.ts"
 import type { Call } from "./request.ts"
@@ -63,11 +63,13 @@ export const interpret = <A>(
   if (body === "") return unexpected("its body is empty")
   const json = parseJson(body)
   if (Option.isNone(json)) return unexpected("its body is not JSON")
-  const decoded = decode(json.value)
-  if (Either.isLeft(decoded)) return unexpected(describeMismatch(decoded.left))
-  return forUrls(decoded.right).some((text) => tokens.some((token) => holdsSecret(text, token)))
-    ? unexpected("a page token in its body holds a secret")
-    : Either.right(decoded.right)
+  return Either.match(decode(json.value), {
+    onLeft: (mismatch) => unexpected(describeMismatch(mismatch)),
+    onRight: (model) =>
+      forUrls(model).some((text) => tokens.some((token) => holdsSecret(text, token)))
+        ? unexpected("a page token in its body holds a secret")
+        : Either.right(model),
+  })
 }
 
 // An absent type is no ground to throw away an answer whose secret is shown only once.
@@ -78,13 +80,13 @@ const isJson = (contentType: string | undefined): boolean =>
 export const readBody = (
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number,
-): Effect.Effect<Option.Option<string>, HttpClientError.ResponseError> => {
+): Effect.Effect<Option.Option<string>, HttpClientError.HttpClientError> => {
   const source = platformResponse(response)
   // A client of the user's may have read it already, and has it still.
   const wasRead = source?.bodyUsed === true
   if (!wasRead && !isLengthKept(response.headers, maxBytes)) {
     if (source === undefined) return readStream(response, maxBytes)
-    boundText(source, maxBytes)
+    boundBody(source, maxBytes)
   }
   return response.text.pipe(
     Effect.catchAll((error) =>
@@ -131,23 +133,25 @@ const within = (holder: unknown, key: string): unknown =>
 class TooLong extends Error {}
 
 // To read it so takes a tenth of what its Stream takes, and leaves it to the HttpClient to abort it.
-const boundText = (source: Response, maxBytes: number): void => {
-  // As a method is, so that a Proxy around it may answer otherwise.
-  Object.defineProperty(source, "text", {
-    value: () => readText(source, maxBytes),
-    configurable: true,
-    writable: true,
+const boundBody = (source: Response, maxBytes: number): void => {
+  const bytes = () => readBytes(source, maxBytes)
+  Object.defineProperties(source, {
+    arrayBuffer: asMethod(bytes),
+    text: asMethod(async () => new TextDecoder().decode(await bytes())),
   })
 }
 
-const readText = async ({ body }: Response, maxBytes: number): Promise<string> => {
-  if (body === null) return ""
+// So that a Proxy around what has it may answer otherwise.
+const asMethod = (value: unknown) => ({ value, configurable: true, writable: true })
+
+const readBytes = async ({ body }: Response, maxBytes: number): Promise<ArrayBuffer> => {
+  const pieces = makePieces(maxBytes)
+  if (body === null) return pieces.whole()
   const reader = body.getReader()
-  const text = makeText(maxBytes)
   while (true) {
     const { done, value } = await reader.read()
-    if (done) return text.end()
-    if (text.isWithin(value)) continue
+    if (done) return pieces.whole()
+    if (pieces.isWithin(value)) continue
     // Whether the rest can be refused, nobody needs to know.
     reader.cancel().catch(() => {})
     throw new TooLong()
@@ -157,39 +161,43 @@ const readText = async ({ body }: Response, maxBytes: number): Promise<string> =
 const readStream = (
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number,
-): Effect.Effect<Option.Option<string>, HttpClientError.ResponseError> =>
-  Effect.scoped(Effect.flatMap(Stream.toPull(response.stream), (pull) => {
-    const text = makeText(maxBytes)
-    const readOn: Effect.Effect<
-      Option.Option<string>,
-      Option.Option<HttpClientError.ResponseError>
-    > = Effect.flatMap(
-      pull,
-      (chunks) => Chunk.every(chunks, text.isWithin) ? readOn : Effect.succeedNone,
-    )
-    return Effect.catchAll(
-      readOn,
-      Option.match({
-        onNone: () => Effect.succeedSome(text.end()),
-        onSome: (error) =>
-          error.reason === "EmptyBody" ? Effect.succeedSome("") : Effect.fail(error),
-      }),
-    )
-  }))
+): Effect.Effect<Option.Option<string>, HttpClientError.HttpClientError> => {
+  const pieces = makePieces(maxBytes)
+  return Stream.runForEachChunk(response.stream, (chunk) => {
+    for (const piece of chunk) if (!pieces.isWithin(piece)) return Effect.fail(new TooLong())
+    return Effect.void
+  }).pipe(
+    Effect.map(() => Option.some(new TextDecoder().decode(pieces.whole()))),
+    Effect.catchAll((error) =>
+      error instanceof TooLong
+        ? Effect.succeedNone
+        : isOfEmptyBody(error)
+        ? Effect.succeedSome("")
+        : Effect.fail(error)
+    ),
+  )
+}
 
-// A text that comes in pieces.
-const makeText = (maxBytes: number) => {
-  const decoder = new TextDecoder()
-  let read = 0
-  let text = ""
+// A body that comes in pieces.
+const makePieces = (maxBytes: number) => {
+  const pieces: Array<Uint8Array> = []
+  let length = 0
   return {
     /** Takes a piece; false where it is one too many. */
     isWithin: (piece: Uint8Array): boolean => {
-      read += piece.length
-      if (read > maxBytes) return false
-      text += decoder.decode(piece, { stream: true })
+      length += piece.length
+      if (length > maxBytes) return false
+      pieces.push(piece)
       return true
     },
-    end: (): string => text + decoder.decode(),
+    whole: (): ArrayBuffer => {
+      const whole = new Uint8Array(length)
+      let at = 0
+      for (const piece of pieces) {
+        whole.set(piece, at)
+        at += piece.length
+      }
+      return whole.buffer
+    },
   }
 }

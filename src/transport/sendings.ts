@@ -12,7 +12,8 @@
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Option from "effect/Option"
 import type * as Predicate from "effect/Predicate"
-import * as Tracer from "effect/Tracer"
+import type * as Tracer from "effect/Tracer"
+import { tracerOver } from "./tracerOver.ts"
 
 /** Why a sending was refused. */
 export type SendingRefused =
@@ -138,13 +139,12 @@ export const makeSendings = (
       return own(request)
     },
     tracer: (own) =>
-      Tracer.make({
-        span: (name, parent, context, links, startTime, kind, options) => {
-          const span = own.span(name, parent, context, links, startTime, kind, options)
+      tracerOver(own, {
+        span: (span, kind) => {
           if (kind !== "client") return span
           // Made for this client alone, so that nobody else is told.
           const attribute = span.attribute.bind(span)
-          Object.assign(span, {
+          return Object.assign(span, {
             attribute: (key: string, value: unknown) => {
               attribute(key, value)
               if (key === "url.full" && typeof value === "string") {
@@ -160,9 +160,7 @@ export const makeSendings = (
               }
             },
           })
-          return span
         },
-        context: (execution, fiber) => own.context(execution, fiber),
       }),
   }
   return sendings

@@ -6,70 +6,33 @@
  *
  * @module
  */
-import * as Headers from "@effect/platform/Headers"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
-import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberRef from "effect/FiberRef"
-import { identity } from "effect/Function"
 import * as Inspectable from "effect/Inspectable"
-import * as Option from "effect/Option"
-import * as Tracer from "effect/Tracer"
+import type * as Tracer from "effect/Tracer"
 import { type Redact, redactStart } from "./redact.ts"
+import type { Sendings } from "./sendings.ts"
+import { inSurroundings } from "./surroundings.ts"
+import { tracerOver } from "./tracerOver.ts"
 
 /**
  * Runs what an HttpClient does, in a fiber of its own: its spans show no secret, its fibers log no
- * failure, and its defects hold nothing but redacted text. `watched` sees the spans before they are
- * redacted.
+ * failure, and its defects hold nothing but redacted text. The sendings' tracer sees the spans before
+ * they are redacted.
  */
 export const shielded = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   redact: Redact,
-  watched: (tracer: Tracer.Tracer) => Tracer.Tracer,
+  sendings: Pick<Sendings, "tracer" | "tracerDisabledWhen">,
 ): Effect.Effect<A, E, R> =>
-  Effect.flatMap(tracerInUse, (tracer) =>
-    // A client that logs requests and answers: a server can put a secret into any header.
-    FiberRef.set(Headers.currentRedactedNames, [/(?:)/]).pipe(
-      // A fiber of the client's that fails would be logged with all that its failure holds.
-      Effect.zipRight(FiberRef.set(FiberRef.unhandledErrorLogLevel, Option.none())),
-      Effect.zipRight(
-        FiberRef.update(
-          DefaultServices.currentServices,
-          Context.add(
-            Tracer.Tracer,
-            watched(tracer === defaultTracer ? tracer : redactingTracer(tracer, redact)),
-          ),
-        ),
-      ),
-      // What the default tracer keeps, none but the client itself can see.
-      tracer === defaultTracer ? identity : Effect.zipRight(
-        // A client can write its request on the span that it finds.
-        FiberRef.update(FiberRef.currentContext, withRedactingSpan(redact)),
-      ),
-      Effect.zipRight(FiberRef.set(FiberRef.currentTracerEnabled, true)),
-      Effect.zipRight(withRedactedDefects(redact)(effect)),
-    ))
-
-const withRedactingSpan =
-  (redact: Redact) => (context: Context.Context<never>): Context.Context<never> =>
-    Option.match(Context.getOption(context, Tracer.ParentSpan), {
-      onNone: () => context,
-      onSome: (span) =>
-        span._tag === "Span"
-          ? Context.add(context, Tracer.ParentSpan, redactingSpan(span, redact))
-          : context,
-    })
-
-// What a client sends is seen by its spans: where the program has turned them off, they go nowhere.
-const tracerInUse: Effect.Effect<Tracer.Tracer> = Effect.zipWith(
-  FiberRef.get(FiberRef.currentTracerEnabled),
-  Effect.tracer,
-  (isEnabled, tracer) => isEnabled ? tracer : defaultTracer,
-)
-
-const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
+  inSurroundings(withRedactedDefects(redact)(effect), (own, isDefault) => ({
+    tracerDisabledWhen: sendings.tracerDisabledWhen,
+    // What the default tracer keeps, none but the client itself can see.
+    tracer: sendings.tracer(isDefault ? own : redactingTracer(own, redact)),
+    // A client can write its request on the span that it finds.
+    span: isDefault ? undefined : (span) => redactingSpan(span, redact),
+  }))
 
 /** Lets defects through as redacted text alone. */
 export const withRedactedDefects =
@@ -125,16 +88,9 @@ const read = (thrown: unknown) => {
 }
 
 const redactingTracer = (tracer: Tracer.Tracer, redact: Redact): Tracer.Tracer =>
-  Tracer.make({
-    span: (name, parent, context, links, startTime, kind, options) =>
-      redactingSpan(
-        tracer.span(redact(name), parent, context, links, startTime, kind, {
-          ...options,
-          attributes: redactAttributes(options?.attributes ?? {}, redact),
-        }),
-        redact,
-      ),
-    context: (execution, fiber) => tracer.context(execution, fiber),
+  tracerOver(tracer, {
+    before: { name: redact, attributes: (attributes) => redactAttributes(attributes, redact) },
+    span: (span) => redactingSpan(span, redact),
   })
 
 // Whatever else a tracer's spans have, and look for in a parent, stays as it is.

@@ -15,6 +15,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { AttemptWait } from "./AttemptWait.ts"
 import { hear } from "./atGate.ts"
+import { responseOf } from "./clientErrors.ts"
 import { timeThrottleWait } from "./metrics.ts"
 import { type Bucket, ThrottleStore, type ThrottleStoreService } from "./ThrottleStore.ts"
 import { makeTokenWait, type TakenToken } from "./tokenWait.ts"
@@ -121,11 +122,11 @@ const heldBack = (
         Effect.onExit((exit) =>
           token === undefined ? Effect.void : token.answered(Exit.isSuccess(exit), isRefusal(exit))
         ),
-        Effect.tapBoth({
-          // A client of the user's may turn a status into an error, as filterStatusOk does.
-          onFailure: (error) =>
-            error._tag === "ResponseError" ? hear(gate, error.response) : Effect.void,
-          onSuccess: (response) => hear(gate, response),
+        Effect.tap((response) => hear(gate, response)),
+        // A client of the user's may turn a status into an error, as filterStatusOk does.
+        Effect.tapError((error) => {
+          const response = responseOf(error)
+          return response === undefined ? Effect.void : hear(gate, response)
         }),
       )
     })
@@ -143,12 +144,11 @@ const isRefusal = (
 ): boolean =>
   Exit.match(exit, {
     onFailure: (cause) =>
-      Option.exists(
-        Cause.failureOption(cause),
-        (error) => error._tag === "ResponseError" && saysToWait(error.response),
-      ),
+      Option.exists(Cause.failureOption(cause), (error) => saysToWait(responseOf(error))),
     onSuccess: saysToWait,
   })
 
-const saysToWait = ({ headers, status }: HttpClientResponse.HttpClientResponse): boolean =>
-  status === 429 || status >= 400 && headers["retry-after"] !== undefined
+const saysToWait = (response: HttpClientResponse.HttpClientResponse | undefined): boolean =>
+  response !== undefined &&
+  (response.status === 429 ||
+    response.status >= 400 && response.headers["retry-after"] !== undefined)

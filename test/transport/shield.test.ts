@@ -1,3 +1,4 @@
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { describe, expect, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -7,6 +8,7 @@ import { identity } from "effect/Function"
 import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import type * as Predicate from "effect/Predicate"
 import * as Tracer from "effect/Tracer"
 import { redactor } from "../../src/transport/redact.ts"
 import { shielded } from "../../src/transport/shield.ts"
@@ -14,6 +16,11 @@ import { shielded } from "../../src/transport/shield.ts"
 const token = "NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K"
 // Made anew each time, since it keeps what it has worked out.
 const redact = (text: string): string => redactor([token])(text)
+
+const unwatched = {
+  tracer: identity<Tracer.Tracer>,
+  tracerDisabledWhen: identity<Predicate.Predicate<HttpClientRequest.HttpClientRequest>>,
+}
 
 /** What a tracer is told of one span. */
 interface Told {
@@ -64,7 +71,7 @@ const runWithTracer = <A, E>(effect: Effect.Effect<A, E>) =>
       },
     })
     const exit = yield* Effect.exit(
-      Effect.withTracer(shielded(effect, redact, identity), tracer),
+      Effect.withTracer(shielded(effect, redact, unwatched), tracer),
     )
     return { contexts, exit, told: told[0], all: told }
   })
@@ -156,12 +163,12 @@ describe("a span under the shield", () => {
   it.effect("is looked at by nobody but its own client where no tracer was set", () =>
     Effect.gen(function* () {
       const outer = yield* Effect.tracer
-      expect(yield* shielded(Effect.tracer, redact, identity)).toBe(outer)
+      expect(yield* shielded(Effect.tracer, redact, unwatched)).toBe(outer)
     }))
 })
 
 const defectOf = (thrown: unknown) =>
-  Effect.map(Effect.exit(shielded(Effect.die(thrown), redact, identity)), (exit) => {
+  Effect.map(Effect.exit(shielded(Effect.die(thrown), redact, unwatched)), (exit) => {
     const cause = Exit.causeOption(exit)
     const defects = cause._tag === "Some" ? [...Cause.defects(cause.value)] : []
     expect(defects.length).toBe(1)
@@ -233,13 +240,13 @@ describe("a defect under the shield", () => {
         Cause.sequential(Cause.die(token), Cause.fail("a failure")),
         Cause.interrupt(yield* Effect.fiberId),
       )
-      const exit = yield* Effect.exit(shielded(Effect.failCause(both), redact, identity))
+      const exit = yield* Effect.exit(shielded(Effect.failCause(both), redact, unwatched))
       const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
       expect(cause._tag).toBe("Parallel")
       expect([...Cause.failures(cause)]).toEqual(["a failure"])
       expect([...Cause.defects(cause)]).toMatchObject([{ message: "<redacted>" }])
       expect(Cause.isInterrupted(cause)).toBe(true)
-      const nothing = yield* Effect.exit(shielded(Effect.failCause(Cause.empty), redact, identity))
+      const nothing = yield* Effect.exit(shielded(Effect.failCause(Cause.empty), redact, unwatched))
       expect(nothing).toEqual(Exit.failCause(Cause.empty))
     }))
 })
@@ -248,7 +255,7 @@ it.effect("a fiber of the client's that fails is not logged", () =>
   Effect.gen(function* () {
     const logged: Array<unknown> = []
     yield* Effect.zipRight(Effect.never, Effect.fail(token), { concurrent: true }).pipe(
-      (failing) => shielded(failing, redact, identity),
+      (failing) => shielded(failing, redact, unwatched),
       Effect.exit,
       Effect.locally(
         FiberRef.currentLoggers,

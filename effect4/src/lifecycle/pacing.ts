@@ -3,9 +3,9 @@
  *
  * @module
  */
-import * as Effect from "effect/Effect";
-import * as Schedule from "effect/Schedule";
-import { wholeMillis } from "../waiting/wholeMillis.ts";
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { wholeMillis } from "../waiting/wholeMillis.ts"
 
 /** Begins a schedule. What it makes pauses before another attempt, and fails where the schedule ends. */
 export const makePacing = <Out, In>(
@@ -16,4 +16,4 @@ export const makePacing = <Out, In>(
       schedule,
       ({ duration }) => Effect.succeed(wholeMillis(duration)),
     ),
-  );
+  )

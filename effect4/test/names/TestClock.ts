@@ -1,1 +1,1 @@
-export * from "effect4/testing/TestClock";
+export * from "effect4/testing/TestClock"
