@@ -13,7 +13,6 @@ import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { PCGRandom } from "effect/Utils"
 import * as Cause from "effect/Cause"
 import type * as DateTime from "effect/DateTime"
 import { type ApiKey, ApiKeyId, type CreatedApiKey, ServiceAccountId } from "../ApiKey.ts"
@@ -26,6 +25,7 @@ import * as Microseconds from "./microseconds.ts"
 import * as Options from "./Options.ts"
 import type { ApiKeyOptions, EmulatorOptions, ServiceAccountOptions } from "./Options.ts"
 import * as Organization from "./Organization.ts"
+import * as Random from "./random.ts"
 import * as RequestLog from "./RequestLog.ts"
 import { seed } from "./seed.ts"
 
@@ -146,7 +146,7 @@ export const make = (given: EmulatorOptions = {}): Effect.Effect<EmulatorService
     // A list that lags shows what has ended since.
     const kept = Duration.max(options.history ?? Duration.infinity, options.listLag ?? 0)
     const identifiers = Identifiers.make(options.seed ?? "emulator")
-    const chances = new PCGRandom(Hash.string(`chances of ${options.seed ?? "emulator"}`))
+    const chances = Random.make(Hash.string(`chances of ${options.seed ?? "emulator"}`))
     const organization = Organization.make(identifiers, {
       history: Duration.toMillis(kept) * 1000,
       events: options.logSize,

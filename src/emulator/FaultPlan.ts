@@ -7,9 +7,9 @@ import type * as Duration from "effect/Duration"
 import type * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { PCGRandom } from "effect/Utils"
 import { type Operation, operations } from "../operation.ts"
 import * as Check from "./check.ts"
+import type { Random } from "./random.ts"
 
 /** A time to wait: milliseconds, or a text like `"250 millis"` or `"5 seconds"`. */
 export type Delay = number | `${number} ${Duration.Unit}`
@@ -195,7 +195,7 @@ const isDue = (calls: FaultRule["calls"], call: number): boolean => {
 /** Counts the calls that a plan is about, and says which rule, if any, applies to the next one. */
 export const follow = (
   plan: FaultPlan,
-  random: PCGRandom,
+  random: Random,
 ): (operation: Operation) => FaultRule | undefined => {
   const rules = plan.map((rule) => ({ rule, calls: 0 }))
   return (operation) => {
