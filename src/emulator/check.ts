@@ -56,7 +56,10 @@ export const durationBetween = (
 ): Schema.Schema<Duration.DurationInput> =>
   Schema.declare(
     (value): value is Duration.DurationInput =>
-      Option.exists(durationOf(value), Duration.between({ minimum: from, maximum: to })),
+      Option.exists(
+        durationOf(value),
+        Duration.between({ minimum: Duration.decode(from), maximum: Duration.decode(to) }),
+      ),
     { description: `a duration from "${from}" to "${to}"` },
   )
 

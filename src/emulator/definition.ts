@@ -41,7 +41,7 @@ export interface PaginationAnswer {
   readonly previous_page?: string | undefined
 }
 
-const Text = Schema.String.pipe(Schema.annotations({ description: "a string" }))
+const Text = Schema.String.pipe(Schema.annotations({ title: "a string" }))
 
 const Name = Schema.String.pipe(
   Schema.filter((text) => text !== "", { description: "a string that is not empty" }),
