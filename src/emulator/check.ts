@@ -25,7 +25,12 @@ export const wholeNumber = (from: number, to: number = Infinity): Schema.Schema<
 
 /** A whole number from a bound on, or `Infinity`. */
 export const unbounded = (from: number): Schema.Schema<number> =>
-  Schema.Union(wholeNumber(from), Schema.Literal(Infinity))
+  Schema.Union(
+    wholeNumber(from),
+    Schema.Number.pipe(
+      Schema.filter((value) => value === Infinity, { description: "Infinity" }),
+    ),
+  )
 
 /** A number within bounds. */
 export const numberBetween = (from: number, to: number): Schema.Schema<number> =>

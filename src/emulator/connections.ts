@@ -106,7 +106,9 @@ const breakOff = (
   request: HttpServerRequest.HttpServerRequest,
 ): Effect.Effect<never, ConnectionDropped> =>
   Effect.suspend(() =>
-    closeSocket(request.source) ? Effect.never : Effect.fail(new ConnectionDropped())
+    closeSocket(request.source)
+      ? Effect.interruptible(Effect.never)
+      : Effect.fail(new ConnectionDropped())
   )
 
 const closeSocket = (source: unknown): boolean => {

@@ -66,7 +66,8 @@ const ofIssue = (issue: SchemaIssue.Issue, place: Place): ReadonlyArray<Finding>
     case "AnyOf": {
       const deeper = issue.issues.flatMap((one) => ofIssue(one, place))
         .filter((finding) => finding.path.length > path.length)
-      return [...deeper, ...tagsOf(issue.ast, place), { path, allowed: describe(issue.ast) }]
+      const told = deeper.length > 0 ? deeper : tagsOf(issue.ast, place)
+      return [...told, { path, allowed: describe(issue.ast) }]
     }
     case "Filter": {
       const deeper = ofIssue(issue.issue, place)
