@@ -5,7 +5,8 @@ import * as HttpServerResponse from "effect4/http/HttpServerResponse"
 export const toWeb = (
   response: HttpServerResponse.HttpServerResponse,
   { runtime, ...options }: {
-    readonly runtime: Context.Context<never>
+    readonly runtime?: Context.Context<never>
     readonly withoutBody?: boolean
-  },
-): Response => HttpServerResponse.toWeb(response, { ...options, context: runtime })
+  } = {},
+): Response =>
+  HttpServerResponse.toWeb(response, { ...options, ...(runtime && { context: runtime }) })

@@ -28,7 +28,10 @@ export const findings = <A>(
   return (value) => Either.mapLeft(validate(value), ({ issue }) => ofIssue(issue, [], []))
 }
 
-/** The same schema, which refuses fields that it does not know, on every level of a value. */
+/**
+ * The same schema, which refuses fields that it does not know, on every level of a value, and gives a
+ * copy of what it reads.
+ */
 export const exact = <A>(schema: Schema.Schema<A>): Schema.Schema<A> =>
   schema.annotations({ parseOptions: { onExcessProperty: "error" } })
 

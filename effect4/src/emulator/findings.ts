@@ -4,6 +4,7 @@
  *
  * @module
  */
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -28,20 +29,28 @@ export const findings = <A>(
   schema: Schema.Schema<A>,
 ): (value: unknown) => Either.Either<A, ReadonlyArray<Finding>> => {
   const validate = SchemaParser.decodeUnknownResult(schema)
-  return (value) =>
-    Either.mapLeft(validate(copy(value)), (issue) => ofIssue(issue, { path: [], value }))
+  return (value) => Either.mapLeft(validate(value), (issue) => ofIssue(issue, { path: [], value }))
 }
 
-/** The same schema, which refuses fields that it does not know, on every level of a value. */
+/**
+ * The same schema, which refuses fields that it does not know, on every level of a value, and gives a
+ * copy of what it reads.
+ */
 export const exact = <A>(schema: Schema.Schema<A>): Schema.Schema<A> =>
   Schema.declareConstructor<A>()(
     [schema],
     ([schema]) => {
       const decode = SchemaParser.decodeUnknownEffect(schema)
-      return (value, _, options) => decode(value, { ...options, onExcessProperty: "error" })
+      return (value, _, options) =>
+        Effect.map(
+          decode(value, { ...options, onExcessProperty: "error" }),
+          // A copy has the type of what it is a copy of.
+          (read) => copy(read) as A,
+        )
     },
   )
 
+// What is in here has been checked already: nothing nests deeper than the schema.
 const copy = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(copy)
   return Predicate.isRecord(value) && Object.getPrototypeOf(value) === Object.prototype
