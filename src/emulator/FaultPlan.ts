@@ -9,8 +9,8 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { type Operation, operations } from "../operation.ts"
 import * as Check from "./check.ts"
-import { exact } from "./findings.ts"
 import type { Random } from "./random.ts"
+import { exact } from "./validate.ts"
 
 /** A time to wait: milliseconds, or a text like `"250 millis"` or `"5 seconds"`. */
 export type Delay = number | `${number} ${Duration.Unit}`

@@ -12,11 +12,11 @@ import * as Schema from "effect/Schema"
 import * as Check from "./check.ts"
 import { uuid } from "./definition.ts"
 import { FaultPlan } from "./FaultPlan.ts"
-import { exact } from "./findings.ts"
 import type { Role } from "./Organization.ts"
 import { type RateLimitOptions, RateLimitOptionsSchema } from "./RateLimit.ts"
 import type { ErrorBodies } from "./Reply.ts"
 import type { SeenRequest } from "./RequestLog.ts"
+import { exact } from "./validate.ts"
 
 /** A service account to begin with. */
 export interface ServiceAccountOptions {

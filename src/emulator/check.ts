@@ -10,8 +10,9 @@ import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { findings, type Path } from "./findings.ts"
+import type { Path } from "./Finding.ts"
 import { printable } from "./printable.ts"
+import { validate } from "./validate.ts"
 
 /** A whole number within bounds. */
 export const wholeNumber = (from: number, to: number = Infinity): Schema.Schema<number> =>
@@ -80,9 +81,9 @@ export interface Problem {
 export const read = <A>(
   schema: Schema.Schema<A>,
 ): (value: unknown) => Either.Either<A, Problem> => {
-  const validate = findings(schema)
+  const checked = validate(schema)
   return (value) =>
-    Either.mapLeft(validate(value), (found) => {
+    Either.mapLeft(checked(value), (found) => {
       // Of the members of a union, the one that was meant is the one that could be read furthest.
       const depth = Math.max(...found.map(({ path }) => path.length))
       const deepest = found.filter(({ path }) => path.length === depth)

@@ -1,6 +1,6 @@
 // Effect 4 has other issues, no parse options in a schema's annotations, and copies no value it reads.
 /**
- * What a schema finds wrong with a value: each place, and the description of what is allowed there.
+ * Checks values by a schema: what is wrong, where, and the description of what is allowed there.
  *
  * @module
  */
@@ -11,25 +11,14 @@ import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
-
-/** The fields that lead to a place, the outermost first. */
-export type Path = ReadonlyArray<PropertyKey>
-
-/** Something that is wrong. */
-export interface Finding {
-  readonly path: Path
-  /** What is allowed, one or another: `a UUID | a list`. */
-  readonly allowed: string
-  /** Where the field itself is not allowed, the names of those that are. */
-  readonly names?: ReadonlyArray<string>
-}
+import type { Finding, Path } from "./Finding.ts"
 
 /** Checks values, or says the first thing that is wrong; of a union, the first in each member. */
-export const findings = <A>(
+export const validate = <A>(
   schema: Schema.Schema<A>,
 ): (value: unknown) => Either.Either<A, ReadonlyArray<Finding>> => {
-  const validate = SchemaParser.decodeUnknownResult(schema)
-  return (value) => Either.mapLeft(validate(value), (issue) => ofIssue(issue, { path: [], value }))
+  const read = SchemaParser.decodeUnknownResult(schema)
+  return (value) => Either.mapLeft(read(value), (issue) => ofIssue(issue, { path: [], value }))
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * What a schema finds wrong with a value: each place, and the description of what is allowed there.
+ * Checks values by a schema: what is wrong, where, and the description of what is allowed there.
  *
  * @module
  */
@@ -7,25 +7,14 @@ import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
-
-/** The fields that lead to a place, the outermost first. */
-export type Path = ReadonlyArray<PropertyKey>
-
-/** Something that is wrong. */
-export interface Finding {
-  readonly path: Path
-  /** What is allowed, one or another: `a UUID | a list`. */
-  readonly allowed: string
-  /** Where the field itself is not allowed, the names of those that are. */
-  readonly names?: ReadonlyArray<string>
-}
+import type { Finding, Path } from "./Finding.ts"
 
 /** Checks values, or says the first thing that is wrong; of a union, the first in each member. */
-export const findings = <A>(
+export const validate = <A>(
   schema: Schema.Schema<A>,
 ): (value: unknown) => Either.Either<A, ReadonlyArray<Finding>> => {
-  const validate = Schema.validateEither(schema)
-  return (value) => Either.mapLeft(validate(value), ({ issue }) => ofIssue(issue, [], []))
+  const read = Schema.validateEither(schema)
+  return (value) => Either.mapLeft(read(value), ({ issue }) => ofIssue(issue, [], []))
 }
 
 /**
