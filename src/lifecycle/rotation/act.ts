@@ -53,7 +53,7 @@ export interface Acting<E, R> {
   readonly store: SecretStore<E, R>
   readonly plan: Plan
   readonly following: Following
-  readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
+  readonly noteMade: (apiKey: ApiKey) => Effect.Effect<void>
   readonly state: Ref.Ref<State<E>>
 }
 
@@ -73,6 +73,8 @@ export const observeStore = <E, R>({ following, plan, state, store }: Acting<E, 
     const before = yield* Ref.get(state)
     const secret = yield* store.read.pipe(
       Effect.mapError((cause): Failure<E> => ({ reason: "Store", cause })),
+      // What cannot be interrupted is left behind, so that it does not hold up the rotation.
+      Effect.disconnect,
       Effect.timeoutFail({
         duration: storeTimeout(plan),
         onTimeout: (): Failure<E> => ({ reason: "Store", cause: undefined }),
@@ -284,8 +286,8 @@ const make = <E, R>(
           Effect.fail<Failure<E>>(failedCall(cause)),
         )
       ),
-      Effect.tap(({ apiKey, doubtful, sentAt }) =>
-        Effect.zipRight(noteMade(apiKey, sentAt), Ref.update(state, noteDoubtful(doubtful)))
+      Effect.tap(({ apiKey, doubtful }) =>
+        Effect.zipRight(noteMade(apiKey), Ref.update(state, noteDoubtful(doubtful)))
       ),
       Effect.flatMap(({ apiKey, secret, sentAt }) =>
         Ref.update(state, (state) => ({
@@ -348,6 +350,7 @@ const write = <E, R>({ plan, state, store }: Acting<E, R>): Act<E, R> =>
     yield* Ref.update(state, setOwn("written"))
     const failed = yield* store.write(Option.getOrThrow(own).secret).pipe(
       Effect.as(Option.none<E | undefined>()),
+      Effect.disconnect,
       Effect.timeoutTo({
         duration: storeTimeout(plan),
         onSuccess: (none) => none,

@@ -26,7 +26,7 @@ import { checkRotation } from "./checkRotation.ts"
 import type { Restore } from "../createMarked.ts"
 import { discardApiKey } from "../discardApiKey.ts"
 import type { Following } from "../followingCredentials.ts"
-import { type LeftBehind, redactInUse } from "../LeftBehind.ts"
+import { type LeftBehind, redactInUse, warnOfLeftBehind } from "../LeftBehind.ts"
 import type { ListAccount } from "./listAccount.ts"
 import { redactor } from "../../transport/redact.ts"
 import { wholeMillis } from "../../waiting/wholeMillis.ts"
@@ -40,8 +40,8 @@ export interface Shared {
   readonly following: Following
   /** Lists the keys of a service account, between the work. */
   readonly list: ListAccount
-  /** Notes a key as soon as it is made, and when its create was sent. */
-  readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
+  /** Notes a key as soon as it is made. */
+  readonly noteMade: (apiKey: ApiKey) => Effect.Effect<void>
   /** Surrounds the work between the long waits. */
   readonly whileWorking: Restore
   /** Surrounds each long wait. */
@@ -115,9 +115,11 @@ export const rotate = <E, R>(
         })
       ),
       Effect.catchAll((failure) => fail(acting, failure)),
-      // A failure has seen to it already.
+      // A failure has seen to it already, and tells.
       Effect.onError((cause) =>
-        Option.isSome(Cause.failureOption(cause)) ? Effect.void : discardUnwritten(acting)
+        Option.isSome(Cause.failureOption(cause))
+          ? Effect.void
+          : Effect.zipRight(discardUnwritten(acting), warnOfRest(acting))
       ),
     )
   }).pipe(
@@ -197,20 +199,33 @@ const fail = <E, R>(
 ): Effect.Effect<never, RotationFailed<E>, HttpClient | Credentials> =>
   Effect.gen(function* () {
     yield* discardUnwritten(acting)
-    const { own, run, view } = yield* Ref.get(acting.state)
-    const unheld = Option.filter(own, ({ apiKey }) =>
-      !Option.contains(view.held, apiKey.id) &&
-      !Option.exists(run.made, ({ state }) => state === "deleted"))
-    const leftBehind: ReadonlyArray<LeftBehind> = [
-      ...Option.toArray(unheld).map(({ apiKey: { id, name } }) => ({ id: Option.some(id), name })),
-      ...run.doubtful,
-    ]
+    const state = yield* Ref.get(acting.state)
+    const leftBehind = leftBehindBy(state)
     return yield* Effect.fail(rotationFailed<E>(
-      { reason: failure.reason, cause: failure.cause, held: view.held, leftBehind },
+      { reason: failure.reason, cause: failure.cause, held: state.view.held, leftBehind },
       yield* redactInUse(leftBehind),
       failure.what,
     ))
   })
+
+const warnOfRest = <E, R>({ state }: Acting<E, R>): Effect.Effect<void, never, Credentials> =>
+  Effect.flatMap(Ref.get(state), (state) =>
+    Effect.forEach(
+      leftBehindBy(state),
+      (key) => warnOfLeftBehind("a rotation that was broken off may have left a key behind", key),
+      { discard: true },
+    ))
+
+/** Its own keys that may be live, or may still come, and are not known to be in the store. */
+const leftBehindBy = <E>({ own, run, view }: State<E>): ReadonlyArray<LeftBehind> => {
+  const unheld = Option.filter(own, ({ apiKey }) =>
+    !Option.contains(view.held, apiKey.id) &&
+    !Option.exists(run.made, ({ state }) => state === "deleted"))
+  return [
+    ...Option.toArray(unheld).map(({ apiKey: { id, name } }) => ({ id: Option.some(id), name })),
+    ...run.doubtful,
+  ]
+}
 
 // Nobody has its secret, and nobody will: there is no reason to wait for the lease.
 const discardUnwritten = <E, R>(
@@ -219,12 +234,8 @@ const discardUnwritten = <E, R>(
   Effect.flatMap(Ref.get(state), ({ own, run }) => {
     const unwritten = Option.exists(run.made, ({ state }) => state === "unwritten")
     if (!unwritten || Option.isNone(own)) return Effect.void
-    const { apiKey } = own.value
-    return Effect.flatMap(discardApiKey(apiKey), (left) =>
-      left.length > 0
-        ? Effect.annotateLogs(
-          Effect.logWarning("a rotation that was broken off has left a key behind"),
-          describe(apiKey),
-        )
-        : Ref.update(state, setOwn("deleted")))
+    return Effect.flatMap(
+      discardApiKey(own.value.apiKey),
+      (left) => left.length > 0 ? Effect.void : Ref.update(state, setOwn("deleted")),
+    )
   })
