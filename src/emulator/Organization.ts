@@ -271,7 +271,10 @@ export const make = (
     size: () =>
       [all, ...byServiceAccount.values()].reduce(
         (sum, { ever, live }) => sum + ever.length + live.length,
-        ended.all().length + events.all().length,
+        all.ever.reduce(
+          (sum, { key }) => sum + key.formerNames.length,
+          ended.all().length + events.all().length,
+        ),
       ),
   }
 }

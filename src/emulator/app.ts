@@ -203,11 +203,10 @@ const targetOf = (target: string): Pick<RequestLog.SeenRequest, "path" | "query"
 
 const parametersOf = (search: string): Readonly<Record<string, string | ReadonlyArray<string>>> => {
   if (search === "") return {}
-  const parameters: Record<string, string | ReadonlyArray<string>> = {}
   const params = new URLSearchParams(search)
-  for (const name of new Set(params.keys())) {
+  // Whatever a parameter is called, "__proto__" too, it becomes a field.
+  return Object.fromEntries(Array.from(new Set(params.keys()), (name) => {
     const values = params.getAll(name)
-    parameters[name] = values[1] === undefined ? values[0] ?? "" : values
-  }
-  return parameters
+    return [name, values[1] === undefined ? values[0] ?? "" : values]
+  }))
 }

@@ -319,4 +319,40 @@ describe("temporaryApiKey", () => {
         { id: expect.stringMatching(/^CCDB1_/), name: marked },
       ]])
     }))
+
+  const tooLate: Program = (organization) =>
+    temporaryApiKey({ ...input(organization), expiresIn: "20 seconds" })
+  const undeletable = (calls: number): Emulator.FaultPlan => [
+    { operation: "createApiKey", answerDelay: "10 seconds" },
+    {
+      operation: "deleteApiKey",
+      calls: { from: 1, to: calls },
+      delay: "1 second",
+      fault: { _tag: "Respond", status: 403 },
+    },
+  ]
+
+  test("tells its key where it is interrupted while that came too late and cannot be deleted", () =>
+    Effect.gen(function* () {
+      const { left, outcome, warnings } = yield* play({
+        program: tooLate,
+        faults: undeletable(2),
+        interruptedAt: 10.5,
+      })
+      expect([outcome, left]).toEqual(["Interrupted", [marked]])
+      expect(warnings).toEqual([[
+        "an expired key may be left for the sweep",
+        { id: expect.stringMatching(/^CCDB1_/), name: left[0] },
+      ]])
+    }))
+
+  test("deletes a key that came too late once more where it is interrupted meanwhile", () =>
+    Effect.gen(function* () {
+      const { left, outcome, warnings } = yield* play({
+        program: tooLate,
+        faults: undeletable(1),
+        interruptedAt: 10.5,
+      })
+      expect([outcome, left, warnings]).toEqual(["Interrupted", [], []])
+    }))
 })
