@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest"
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { version } from "../src/version.ts"
+import { areas, homeless, mutatedSources } from "./mutation/areas.ts"
 import { expectSuccess, root, runTool } from "./tool.ts"
 
 const readText = (path: string) => readFileSync(join(root, path), "utf8")
@@ -93,5 +94,19 @@ describe("the documents", () => {
     expect(readText("CHANGELOG.md")).toMatch(
       new RegExp(`^## ${version.replaceAll(".", "\\.")}\\b`, "m"),
     )
+  })
+})
+
+describe("npm run mutation", () => {
+  it("has each source in exactly one area", () => {
+    expect(homeless(mutatedSources(root))).toEqual([])
+  })
+
+  it.each(Object.entries(areas))("finds what it names: %s", (_, { sources, tests }) => {
+    const named = [
+      ...sources.map((source) => `src/${source}`),
+      ...tests.map((test) => `test/${test}`),
+    ]
+    expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([])
   })
 })
