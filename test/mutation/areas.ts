@@ -123,6 +123,7 @@ export const areas: Readonly<Record<string, Area>> = {
       "createMarked",
       "discardApiKey",
       "failIfOverdue",
+      "lease",
       "LeftBehind",
       "onUnseenEnd",
       "removeApiKey",
