@@ -138,7 +138,15 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["rotationOutcome", "rotateApiKey"].map(rotationTest),
   },
   rotating: {
-    sources: ["checkRotation", "Rotation", "rotateApiKey", "RotationFailed", "RotationStep", "run"]
+    sources: [
+      "Around",
+      "checkRotation",
+      "Rotation",
+      "rotateApiKey",
+      "RotationFailed",
+      "RotationStep",
+      "run",
+    ]
       .map(
         rotation,
       ),

@@ -22,8 +22,8 @@ import {
   setOwn,
   type State,
 } from "./act.ts"
+import type { Around } from "./Around.ts"
 import { checkRotation } from "./checkRotation.ts"
-import type { Restore } from "../createMarked.ts"
 import { discardApiKey } from "../discardApiKey.ts"
 import type { Following } from "../followingCredentials.ts"
 import { defaultLeaseMillis } from "../lease.ts"
@@ -44,9 +44,9 @@ export interface Shared {
   /** Notes a key as soon as it is made, and when its create was sent. */
   readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
   /** Surrounds the work between the long waits. */
-  readonly whileWorking: Restore
+  readonly whileWorking: Around
   /** Surrounds each long wait. */
-  readonly whileWaiting: Restore
+  readonly whileWaiting: Around
 }
 
 /** Rotates one key. */
