@@ -76,9 +76,8 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("visibility")],
   },
   retries: {
-    sources: ["operation.ts", ...["durationProblem", "RetryPolicy"].map(transport)],
+    sources: ["operation.ts", transport("RetryPolicy")],
     tests: [
-      transportTest("durationProblem"),
       transportTest("failure"),
       "spec.test.ts",
       transportTest("RetryPolicy"),
@@ -91,8 +90,8 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["buckets", "throttle", "ThrottleStore", "tokenBucket"].map(transportTest),
   },
   waiting: {
-    sources: ["gate", "line", "monotonic", "wholeMillis"].map(waiting),
-    tests: ["gate", "line", "monotonic", "wholeMillis"].map(waitingTest),
+    sources: ["durationProblem", "gate", "line", "monotonic", "wholeMillis"].map(waiting),
+    tests: ["durationProblem", "gate", "line", "monotonic", "wholeMillis"].map(waitingTest),
   },
   credentials: {
     sources: ["Credentials.ts"],
