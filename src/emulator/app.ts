@@ -170,9 +170,11 @@ const makeAdmit = (options: RateLimit.RateLimitOptions | "none") => {
   const rateLimit = RateLimit.make(options)
   const admitted = new Map<string, RateLimit.Admitted>()
   return (caller: Caller, nowMillis: number): Either.Either<void, Reply.Reply> => {
-    const verdict = RateLimit.check(rateLimit, admitted.get(caller.id) ?? [], nowMillis)
+    // A user may have the id of a service account for a username.
+    const key = `${caller._tag} ${caller.id}`
+    const verdict = RateLimit.check(rateLimit, admitted.get(key) ?? [], nowMillis)
     if (verdict._tag === "Admitted") {
-      admitted.set(caller.id, verdict.admitted)
+      admitted.set(key, verdict.admitted)
       return Either.void
     }
     return Either.left(Reply.rateLimited(

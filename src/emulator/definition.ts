@@ -14,9 +14,6 @@ import * as Schema from "effect/Schema"
 import * as Operation from "../operation.ts"
 import * as Microseconds from "./microseconds.ts"
 
-/** The version of the API that this is a double of. */
-export const apiVersion = "2024-09-16"
-
 /** In which order a list is walked. */
 export type SortOrder = "ASC" | "DESC"
 
@@ -271,7 +268,7 @@ export const openApi = (): OpenApi.OpenAPISpec => {
           ),
       )
       .annotate(OpenApi.Title, "CockroachDB Cloud API")
-      .annotate(OpenApi.Version, apiVersion)
+      .annotate(OpenApi.Version, Operation.apiVersion)
       .annotate(HttpApi.AdditionalSchemas, [Status])
       .annotate(OpenApi.Transform, (document) => ({
         ...document,

@@ -144,7 +144,7 @@ const giveUp = <E, R>({ plan, state }: Acting<E, R>, obstacle: Obstacle): Act<E,
     const replaced = obstacle === "StoreHoldsAnother"
       ? view.keys.find(({ id }) => Option.exists(plan.target, (target) => target.id === id))
       : undefined
-    // Of a list in pages one can show a key that is deleted before the next shows its successor finished.
+    // One page can still show the deleted key when the next shows its successor without a mark.
     if (replaced !== undefined && Option.isNone(yield* getIfThere(state, replaced.id))) return
     // The caller may have named the key that the store holds, and it may be deleted since.
     const refused = obstacle === "SecretRefused" && Option.isNone(own) ? view.held : Option.none()
@@ -184,7 +184,7 @@ const orFollow = <E, R>(acting: Acting<E, R>, act: Act<E, R>): Act<E, R> =>
 const isUnauthorized = ({ cause, reason }: Failure<unknown>): boolean =>
   reason === "Api" && Predicate.isTagged(cause, "Unauthorized")
 
-// What a name says, can be no key's id.
+// The id comes from a key's name, so it may be no id at all.
 const isInvalid = ({ cause }: Failure<unknown>): boolean =>
   Predicate.isTagged(cause, "InvalidRequest")
 

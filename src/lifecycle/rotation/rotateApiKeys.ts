@@ -12,9 +12,10 @@ import type { ApiKey } from "../../ApiKey.ts"
 import { Credentials } from "../../Credentials.ts"
 import { makeFleetBeginning } from "./fleetBeginning.ts"
 import { makeFollowing } from "../followingCredentials.ts"
+import { defaultLeaseMillis } from "../lease.ts"
 import { makeListAccount } from "./listAccount.ts"
 import { makeLine } from "../../waiting/line.ts"
-import { defaultLease, rotate } from "./run.ts"
+import { rotate } from "./run.ts"
 import type { Rotation, RotationOptions } from "./Rotation.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
 import type { RotationStep } from "./RotationStep.ts"
@@ -112,7 +113,7 @@ export const rotateApiKeys = <E = never, R = never>(
 ) => Stream.Stream<RotationOutcome<E>, E2, HttpClient | Credentials | R | R2> =>
 (apiKeys) =>
   Stream.unwrapScoped(Effect.gen(function* () {
-    const { concurrency = 4, grace, lease = defaultLease, olderThan } = options
+    const { concurrency = 4, grace, lease = defaultLeaseMillis, olderThan } = options
     // What makes no sense as a concurrency, each rotation refuses.
     const working = makeLine(concurrency >= 1 ? concurrency : 1)
     const lists = makeSharedLists(makeListAccount(), working.turn)

@@ -22,10 +22,11 @@ import {
   setOwn,
   type State,
 } from "./act.ts"
+import type { Around } from "./Around.ts"
 import { checkRotation } from "./checkRotation.ts"
-import type { Restore } from "../createMarked.ts"
 import { discardApiKey } from "../discardApiKey.ts"
 import type { Following } from "../followingCredentials.ts"
+import { defaultLeaseMillis } from "../lease.ts"
 import { type LeftBehind, redactInUse, warnOfLeftBehind } from "../LeftBehind.ts"
 import type { ListAccount } from "./listAccount.ts"
 import { redactor } from "../../transport/redact.ts"
@@ -43,9 +44,9 @@ export interface Shared {
   /** Notes a key as soon as it is made. */
   readonly noteMade: (apiKey: ApiKey) => Effect.Effect<void>
   /** Surrounds the work between the long waits. */
-  readonly whileWorking: Restore
+  readonly whileWorking: Around
   /** Surrounds each long wait. */
-  readonly whileWaiting: Restore
+  readonly whileWaiting: Around
 }
 
 /** Rotates one key. */
@@ -137,14 +138,11 @@ const sleepUntil = (until: number): Effect.Effect<void> =>
       sleepUntil(until),
     ))
 
-/** From which age on a marked key that is in no store is nobody's. */
-export const defaultLease = "10 minutes"
-
 const planOf = <E, R>(options: RotateApiKeyOptions<E, R>): Plan => ({
   target: Option.fromNullable(options.apiKey),
   first: Option.fromNullable(options.first),
   grace: Duration.toMillis(options.grace),
-  lease: Duration.toMillis(options.lease ?? defaultLease),
+  lease: Duration.toMillis(options.lease ?? defaultLeaseMillis),
   olderThan: options.olderThan === undefined ? undefined : Duration.toMillis(options.olderThan),
 })
 
