@@ -6,6 +6,9 @@
  * @module
  */
 
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
+
 /** Sources below `src/`, files or directories, and tests below `test/`. */
 export interface Area {
   readonly sources: ReadonlyArray<string>
@@ -47,15 +50,15 @@ export const areas: Readonly<Record<string, Area>> = {
     ],
   },
   answer: {
-    sources: ["ApiKeyError.ts", ...["failure", "response"].map(transport)],
+    sources: ["ApiKeyError.ts", ...["failure", "json", "response"].map(transport)],
     tests: [
-      ...["failure", "response", "exchange"].map(transportTest),
+      ...["json", "failure", "response", "exchange"].map(transportTest),
       "endpoints/badAnswer.test.ts",
     ],
   },
   exchange: {
-    sources: [transport("exchange")],
-    tests: [transportTest("exchange")],
+    sources: ["exchange", "sendings"].map(transport),
+    tests: ["exchange", "sendings"].map(transportTest),
   },
   calls: {
     sources: ["attemptHold", "attemptTimeout", "AttemptWait", "execute"].map(transport),
@@ -73,9 +76,8 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("visibility")],
   },
   retries: {
-    sources: ["operation.ts", ...["durationProblem", "RetryPolicy"].map(transport)],
+    sources: ["operation.ts", transport("RetryPolicy")],
     tests: [
-      transportTest("durationProblem"),
       transportTest("failure"),
       "spec.test.ts",
       transportTest("RetryPolicy"),
@@ -88,8 +90,8 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["buckets", "throttle", "ThrottleStore", "tokenBucket"].map(transportTest),
   },
   waiting: {
-    sources: ["gate", "line", "monotonic", "wholeMillis"].map(waiting),
-    tests: ["gate", "line", "monotonic", "wholeMillis"].map(waitingTest),
+    sources: ["durationProblem", "gate", "line", "monotonic", "wholeMillis"].map(waiting),
+    tests: ["durationProblem", "gate", "line", "monotonic", "wholeMillis"].map(waitingTest),
   },
   credentials: {
     sources: ["Credentials.ts"],
@@ -114,22 +116,36 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   creating: {
     sources: [
+      "boundCalls",
       "checkMarkable",
       "createApiKeyOnce",
       "createMarked",
+      "discardApiKey",
+      "failIfOverdue",
+      "lease",
       "LeftBehind",
+      "onUnseenEnd",
       "removeApiKey",
       "sweepExpiredApiKeys",
       "temporaryApiKey",
     ].map(lifecycle),
-    tests: ["messages", "temporaryApiKey", "logs", "createApiKeyOnce", "guards"].map(lifecycleTest),
+    tests: ["messages", "temporaryApiKey", "logs", "createApiKeyOnce", "guards", "brokenOff"]
+      .map(lifecycleTest),
   },
   acting: {
     sources: [rotation("act")],
     tests: ["rotationOutcome", "rotateApiKey"].map(rotationTest),
   },
   rotating: {
-    sources: ["checkRotation", "Rotation", "rotateApiKey", "RotationFailed", "RotationStep", "run"]
+    sources: [
+      "Around",
+      "checkRotation",
+      "Rotation",
+      "rotateApiKey",
+      "RotationFailed",
+      "RotationStep",
+      "run",
+    ]
       .map(
         rotation,
       ),
@@ -147,3 +163,18 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["listAccount", "onStep", "rotateApiKeys", "sharedLists"].map(rotationTest),
   },
 }
+
+/** Whether a source, as `src/waiting/gate.ts`, is an area's. */
+export const isOf = (path: string, area: Area): boolean =>
+  area.sources.some((source) => path === `src/${source}` || path.startsWith(`src/${source}/`))
+
+/** The sources that are mutated, as `src/waiting/gate.ts`. */
+export const mutatedSources = (root: string): ReadonlyArray<string> =>
+  readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+    .map((path) => `src/${path.replaceAll("\\", "/")}`)
+    .filter((path) => path.endsWith(".ts") && !/^src\/(?:emulator\/|mod\.ts$)/.test(path))
+    .toSorted()
+
+/** Those of the sources that are not in exactly one area. */
+export const homeless = (sources: ReadonlyArray<string>): ReadonlyArray<string> =>
+  sources.filter((path) => Object.values(areas).filter((area) => isOf(path, area)).length !== 1)
