@@ -21,7 +21,9 @@ export const writeTree = ({ root, to }: TreeOptions): ReadonlyArray<string> => {
   const replaced = new Set(filesOf(path.join(root, "effect4/src")))
   const sources = filesOf(path.join(root, "src")).filter((file) => file !== "emulator/bin.ts")
   for (const file of replaced) {
-    if (!sources.includes(file)) throw new Error(`effect4/src/${file} replaces nothing in src`)
+    if (!sources.includes(file)) {
+      throw new Error(`effect4/src/${file} replaces nothing in src`)
+    }
   }
   fs.rmSync(to, { recursive: true, force: true })
   const write = (file: string, text: string) => {
@@ -32,7 +34,11 @@ export const writeTree = ({ root, to }: TreeOptions): ReadonlyArray<string> => {
   }
   return [
     ...sources.map((file) => {
-      const from = path.join(root, replaced.has(file) ? "effect4/src" : "src", file)
+      const from = path.join(
+        root,
+        replaced.has(file) ? "effect4/src" : "src",
+        file,
+      )
       return write(file, rename(fs.readFileSync(from, "utf8"), file, names))
     }),
     ...names.map((file) =>
@@ -50,13 +56,17 @@ export const writeTree = ({ root, to }: TreeOptions): ReadonlyArray<string> => {
 
 const filesOf = (folder: string): ReadonlyArray<string> =>
   fs.existsSync(folder)
-    ? fs.readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) =>
-      file.endsWith(".ts")
-    )
+    ? fs.readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((
+      file,
+    ) => file.endsWith(".ts"))
     : []
 
 /** Points imports of Effect 3's modules to what Effect 4 has in their place. */
-const rename = (text: string, file: string, names: ReadonlyArray<string>): string =>
+const rename = (
+  text: string,
+  file: string,
+  names: ReadonlyArray<string>,
+): string =>
   text.replace(
     /(from |import\()"(effect4|effect|@effect\/platform)\/([^"]+)"/g,
     (_, before: string, packageName: string, module: string) => {

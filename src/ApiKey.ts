@@ -90,23 +90,54 @@ const Timestamp = Schema.transform(
   },
 )
 
+const Id = Schema.String.pipe(Schema.fromBrand(ApiKeyId))
+
+const AccountId = Schema.String.pipe(Schema.fromBrand(ServiceAccountId))
+
 /** Decodes an {@link ApiKey} from the wire. Unknown fields are ignored. */
-export const ApiKey: Schema.Schema<ApiKey, ApiKeyEncoded> = Schema.Struct({
-  id: Schema.String.pipe(Schema.fromBrand(ApiKeyId)),
-  name: Schema.String,
-  serviceAccountId: Schema.propertySignature(
-    Schema.String.pipe(Schema.fromBrand(ServiceAccountId)),
-  ).pipe(Schema.fromKey("service_account_id")),
-  createdAt: Schema.propertySignature(
-    Timestamp,
-  ).pipe(Schema.fromKey("created_at")),
-})
+export const ApiKey: Schema.Schema<ApiKey, ApiKeyEncoded> = Schema.transform(
+  Schema.Struct({
+    id: Id,
+    name: Schema.String,
+    service_account_id: AccountId,
+    created_at: Timestamp,
+  }),
+  Schema.Struct({
+    id: Schema.typeSchema(Id),
+    name: Schema.String,
+    serviceAccountId: Schema.typeSchema(AccountId),
+    createdAt: Schema.DateTimeUtcFromSelf,
+  }),
+  {
+    strict: true,
+    decode: ({ created_at, id, name, service_account_id }) => ({
+      id,
+      name,
+      serviceAccountId: service_account_id,
+      createdAt: created_at,
+    }),
+    encode: ({ createdAt, id, name, serviceAccountId }) => ({
+      id,
+      name,
+      service_account_id: serviceAccountId,
+      created_at: createdAt,
+    }),
+  },
+)
 
 /** Decodes a {@link CreatedApiKey} from the wire; the secret is redacted as it is read. */
-export const CreatedApiKey: Schema.Schema<CreatedApiKey, CreatedApiKeyEncoded> = Schema.Struct({
-  apiKey: Schema.propertySignature(ApiKey).pipe(Schema.fromKey("api_key")),
-  secret: Schema.Redacted(Schema.String),
-})
+export const CreatedApiKey: Schema.Schema<CreatedApiKey, CreatedApiKeyEncoded> = Schema.transform(
+  Schema.Struct({ api_key: ApiKey, secret: Schema.Redacted(Schema.String) }),
+  Schema.Struct({
+    apiKey: Schema.typeSchema(ApiKey),
+    secret: Schema.RedactedFromSelf(Schema.String),
+  }),
+  {
+    strict: true,
+    decode: ({ api_key, secret }) => ({ apiKey: api_key, secret }),
+    encode: ({ apiKey, secret }) => ({ api_key: apiKey, secret }),
+  },
+)
 
 /** Decodes an {@link ApiKeyPage} from the wire. */
 export const ApiKeyPage: Schema.Schema<ApiKeyPage, ApiKeyPageEncoded> = Schema.transform(

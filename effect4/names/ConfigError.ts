@@ -3,7 +3,9 @@ import { SourceError } from "effect4/ConfigProvider"
 
 export { ConfigError }
 
-export const InvalidData = (_path: ReadonlyArray<string>, message: string): ConfigError =>
-  new ConfigError(new SourceError({ message }))
+export const InvalidData = (
+  _path: ReadonlyArray<string>,
+  message: string,
+): ConfigError => new ConfigError(new SourceError({ message }))
 
 export const MissingData: typeof InvalidData = InvalidData

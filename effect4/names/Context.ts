@@ -2,7 +2,11 @@ import * as Context from "effect4/Context"
 
 export * from "effect4/Context"
 
-export type TagClass<Self, Id extends string, Shape> = Context.ServiceClass<Self, Id, Shape>
+export type TagClass<Self, Id extends string, Shape> = Context.ServiceClass<
+  Self,
+  Id,
+  Shape
+>
 
 export const Tag =
   <const Id extends string>(id: Id) => <Self, Shape>(): TagClass<Self, Id, Shape> =>

@@ -3,6 +3,7 @@ export {
   callback as async,
   catch as catchAll,
   catchCause as catchAllCause,
+  context as runtime,
   contextWith as contextWithEffect,
   forkChild as fork,
   forkDetach as forkDaemon,

@@ -21,7 +21,10 @@ export const match: {
   }): (self: Result.Result<A, E>) => B | C
   <A, E, B, C>(
     self: Result.Result<A, E>,
-    options: { readonly onLeft: (error: E) => B; readonly onRight: (value: A) => C },
+    options: {
+      readonly onLeft: (error: E) => B
+      readonly onRight: (value: A) => C
+    },
   ): B | C
 } = dual(
   2,

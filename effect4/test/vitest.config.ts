@@ -17,10 +17,14 @@ const secondLine: Plugin = {
   name: "second-line",
   enforce: "pre",
   async resolveId(source, importer) {
-    if (importer === undefined || importer.includes("/node_modules/")) return null
+    if (importer === undefined || importer.includes("/node_modules/")) {
+      return null
+    }
     const replaced = (file: string): string => {
       const own = path.join("effect4", file)
-      return inRoot(file.startsWith("src/") && fs.existsSync(inRoot(own)) ? own : file)
+      return inRoot(
+        file.startsWith("src/") && fs.existsSync(inRoot(own)) ? own : file,
+      )
     }
     const whole = modules[source]
     if (whole !== undefined) return replaced(whole)
@@ -30,12 +34,17 @@ const secondLine: Plugin = {
         .map((folder) => inRoot(folder, `${module}.ts`))
         .find((file) => file !== importer && fs.existsSync(file))
       return names ??
-        this.resolve(`effect4/${packageName === "effect" ? module : `http/${module}`}`, importer)
+        this.resolve(
+          `effect4/${packageName === "effect" ? module : `http/${module}`}`,
+          importer,
+        )
     }
     if (!source.startsWith(".") || !source.endsWith(".ts")) return null
     // A replaced file imports its neighbours as the one that it replaces does.
     const from = importer.replace(inRoot("effect4/src"), inRoot("src"))
-    return replaced(path.relative(root, path.resolve(path.dirname(from), source)))
+    return replaced(
+      path.relative(root, path.resolve(path.dirname(from), source)),
+    )
   },
 }
 

@@ -50,8 +50,9 @@ const tester = <R>(run: Run<R>) =>
     },
   )
 
-const timeoutOf = (timeout: number | vitest.TestOptions | undefined): vitest.TestOptions =>
-  typeof timeout === "number" ? { timeout } : timeout ?? {}
+const timeoutOf = (
+  timeout: number | vitest.TestOptions | undefined,
+): vitest.TestOptions => typeof timeout === "number" ? { timeout } : timeout ?? {}
 
 export const it = Object.assign(
   (...args: Parameters<typeof vitest.it>) => vitest.it(...args),

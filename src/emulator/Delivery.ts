@@ -95,16 +95,23 @@ export const toResponse = (
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, ConnectionDropped> => {
   if (delivery._tag === "Dropped") return Effect.fail(new ConnectionDropped())
   const { body, contentType, headers, status } = delivery.reply
-  if (bodiless.includes(status)) return HttpServerResponse.empty({ status, headers })
+  if (bodiless.includes(status)) {
+    return Effect.succeed(HttpServerResponse.empty({ status, headers }))
+  }
   if (delivery._tag === "Whole") {
     return Effect.succeed(HttpServerResponse.text(body, { status, headers, contentType }))
   }
   const bytes = new TextEncoder().encode(body)
-  return HttpServerResponse.stream(
-    delivery._tag === "Truncated"
-      ? truncated(bytes, delivery.bytes ?? Math.floor(bytes.length / 2))
-      : dripped(bytes, delivery.bytes, delivery.every),
-    { status, headers, contentType, contentLength: bytes.length },
+  const stream = delivery._tag === "Truncated"
+    ? truncated(bytes, delivery.bytes ?? Math.floor(bytes.length / 2))
+    : dripped(bytes, delivery.bytes, delivery.every)
+  return Effect.succeed(
+    HttpServerResponse.stream(stream, {
+      status,
+      headers,
+      contentType,
+      contentLength: bytes.length,
+    }),
   )
 }
 

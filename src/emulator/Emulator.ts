@@ -13,7 +13,6 @@ import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { PCGRandom } from "effect/Utils"
 import * as Cause from "effect/Cause"
 import type * as DateTime from "effect/DateTime"
 import { type ApiKey, ApiKeyId, type CreatedApiKey, ServiceAccountId } from "../ApiKey.ts"
@@ -26,6 +25,7 @@ import * as Microseconds from "./microseconds.ts"
 import * as Options from "./Options.ts"
 import type { ApiKeyOptions, EmulatorOptions, ServiceAccountOptions } from "./Options.ts"
 import * as Organization from "./Organization.ts"
+import * as Random from "./random.ts"
 import * as RequestLog from "./RequestLog.ts"
 import { seed } from "./seed.ts"
 
@@ -144,9 +144,12 @@ export const make = (given: EmulatorOptions = {}): Effect.Effect<EmulatorService
     // A copy: what is done to the options later changes nothing.
     const options = yield* orDie(() => Options.check(given))
     // A list that lags shows what has ended since.
-    const kept = Duration.max(options.history ?? Duration.infinity, options.listLag ?? 0)
+    const kept = Duration.max(
+      Duration.decode(options.history ?? Duration.infinity),
+      Duration.decode(options.listLag ?? 0),
+    )
     const identifiers = Identifiers.make(options.seed ?? "emulator")
-    const chances = new PCGRandom(Hash.string(`chances of ${options.seed ?? "emulator"}`))
+    const chances = Random.make(Hash.string(`chances of ${options.seed ?? "emulator"}`))
     const organization = Organization.make(identifiers, {
       history: Duration.toMillis(kept) * 1000,
       events: options.logSize,
@@ -200,12 +203,13 @@ export const make = (given: EmulatorOptions = {}): Effect.Effect<EmulatorService
       withoutRole: callerWith(seeded.withoutRole),
       identityOf: (serviceAccountId) =>
         orDie(() => Options.checkId(serviceAccountId)).pipe(
-          Effect.flatMap(organization.serviceAccount),
-          Effect.flatMap(() =>
-            Effect.fromNullable(organization.keysOf(serviceAccountId)[0]).pipe(
-              Effect.orElse(() => addKey({ serviceAccountId })),
-            )
+          Effect.flatMap((id) =>
+            Effect.fromNullable(Option.getOrUndefined(organization.serviceAccount(id)))
           ),
+          Effect.flatMap(() => {
+            const [oldest] = organization.keysOf(serviceAccountId)
+            return oldest === undefined ? addKey({ serviceAccountId }) : Effect.succeed(oldest)
+          }),
           Effect.map(callerWith),
         ),
       addServiceAccount: (options = {}) =>
@@ -247,10 +251,10 @@ export const make = (given: EmulatorOptions = {}): Effect.Effect<EmulatorService
 
 const orDie = <A>(check: () => Either.Either<A, string>): Effect.Effect<A> =>
   Effect.suspend(() =>
-    Either.match(check(), {
-      onLeft: (message) => Effect.die(new Cause.IllegalArgumentException(message)),
-      onRight: Effect.succeed,
-    })
+    Either.getOrElse(
+      Either.map(check(), Effect.succeed),
+      (message) => Effect.die(new Cause.IllegalArgumentException(message)),
+    )
   )
 
 const describe = (key: Organization.StoredKey): ApiKey => ({

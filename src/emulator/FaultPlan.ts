@@ -7,9 +7,10 @@ import type * as Duration from "effect/Duration"
 import type * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { PCGRandom } from "effect/Utils"
 import { type Operation, operations } from "../operation.ts"
 import * as Check from "./check.ts"
+import type { Random } from "./random.ts"
+import { exact } from "./validate.ts"
 
 /** A time to wait: milliseconds, or a text like `"250 millis"` or `"5 seconds"`. */
 export type Delay = number | `${number} ${Duration.Unit}`
@@ -98,7 +99,7 @@ const DelaySchema: Schema.Schema<Delay> = Schema.declare(
   { description: 'milliseconds from 0 or a text like "250 millis" or "5 seconds"' },
 )
 
-const Text = Schema.String.annotations({ title: "a text" })
+const Text = Schema.String.pipe(Schema.annotations({ title: "a text" }))
 
 const OperationSchema = Schema.Literal(...Object.values(operations).map(({ name }) => name))
 
@@ -126,13 +127,13 @@ const HeaderFields = Schema.Record({ key: Schema.String, value: Text }).pipe(
       message: "a name and a value that HTTP permits in a header, and none of its framing",
     }
   }),
-).annotations({ description: "an object of names and values" })
+).pipe(Schema.annotations({ description: "an object of names and values" }))
 
 const RetryAfter = Schema.Struct({
   // A date so many seconds ahead still has a year of four digits.
   seconds: Check.numberBetween(0, 1_000_000_000),
   form: Schema.optional(Schema.Literal("seconds", "http-date")),
-}).annotations({ description: 'an object with "seconds" and, if need be, "form"' })
+}).pipe(Schema.annotations({ description: 'an object with "seconds" and, if need be, "form"' }))
 
 const FaultSchema = Schema.Union(
   Schema.TaggedStruct("Respond", {
@@ -140,7 +141,7 @@ const FaultSchema = Schema.Union(
     headers: Schema.optional(HeaderFields),
     body: Schema.optional(Text),
     retryAfter: Schema.optional(RetryAfter),
-    acted: Schema.optional(Schema.Boolean.annotations({ title: "true or false" })),
+    acted: Schema.optional(Schema.Boolean.pipe(Schema.annotations({ title: "true or false" }))),
   }),
   Schema.TaggedStruct("DropBefore", {}),
   Schema.TaggedStruct("DropAfter", {}),
@@ -152,30 +153,31 @@ const FaultSchema = Schema.Union(
   }),
   Schema.TaggedStruct("RepeatPageToken", {}),
   Schema.TaggedStruct("EmptyPage", {}),
-).annotations({ description: 'an object with "_tag"' })
+).pipe(Schema.annotations({ description: 'an object with "_tag"' }))
 
 const FaultRuleSchema = Schema.Struct({
   operation: Schema.optional(Schema.Union(
     OperationSchema,
-    Schema.Array(OperationSchema).annotations({ description: "a list of these" }),
+    Schema.Array(OperationSchema).pipe(Schema.annotations({ description: "a list of these" })),
   )),
   calls: Schema.optional(Schema.Union(
     Count,
-    Schema.Array(Count).annotations({ description: "a list of such numbers" }),
+    Schema.Array(Count).pipe(Schema.annotations({ description: "a list of such numbers" })),
     Calls,
   )),
   chance: Schema.optional(Check.numberBetween(0, 1)),
   delay: Schema.optional(DelaySchema),
   answerDelay: Schema.optional(DelaySchema),
   fault: Schema.optional(FaultSchema),
-}).annotations({ description: "an object" })
+}).pipe(Schema.annotations({ description: "an object" }))
 
 /**
  * Checks a plan from elsewhere, such as a JSON file. A field that is not known is refused: a rule
  * without what was meant by it would be about other calls.
  */
-export const FaultPlan: Schema.Schema<FaultPlan> = Schema.typeSchema(Schema.Array(FaultRuleSchema))
-  .annotations({ description: "a list of rules", parseOptions: { onExcessProperty: "error" } })
+export const FaultPlan: Schema.Schema<FaultPlan> = exact(
+  Schema.Array(FaultRuleSchema).pipe(Schema.annotations({ description: "a list of rules" })),
+)
 
 /** Checks a plan, or says which rule is wrong, in which field, and what is allowed there. */
 export const check = (plan: unknown): Either.Either<FaultPlan, string> =>
@@ -195,7 +197,7 @@ const isDue = (calls: FaultRule["calls"], call: number): boolean => {
 /** Counts the calls that a plan is about, and says which rule, if any, applies to the next one. */
 export const follow = (
   plan: FaultPlan,
-  random: PCGRandom,
+  random: Random,
 ): (operation: Operation) => FaultRule | undefined => {
   const rules = plan.map((rule) => ({ rule, calls: 0 }))
   return (operation) => {

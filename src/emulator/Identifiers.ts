@@ -4,7 +4,7 @@
  * @module
  */
 import * as Hash from "effect/Hash"
-import { PCGRandom } from "effect/Utils"
+import * as Random from "./random.ts"
 
 /** Gives out ids, secrets and chances, the same ones in the same order for the same seed. */
 export interface Identifiers {
@@ -28,7 +28,7 @@ const lettersAndDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 const hexDigits = "0123456789abcdef"
 
 /** Draws a string of a length from an alphabet. */
-const draw = (random: PCGRandom, alphabet: string, length: number): string => {
+const draw = (random: Random.Random, alphabet: string, length: number): string => {
   let text = ""
   while (text.length < length) text += alphabet[random.integer(alphabet.length)]
   return text
@@ -37,7 +37,7 @@ const draw = (random: PCGRandom, alphabet: string, length: number): string => {
 /** Makes the {@link Identifiers} of a seed. */
 export const make = (seed: string): Identifiers => {
   const seedHash = Hash.string(seed)
-  const random = new PCGRandom(seedHash)
+  const random = Random.make(seedHash)
   return {
     apiKeyId: () => `CCDB1_${draw(random, lettersAndDigits, 22)}`,
     uuid: () => {
@@ -45,8 +45,8 @@ export const make = (seed: string): Identifiers => {
       return `${hex(8)}-${hex(4)}-4${hex(3)}-${draw(random, "89ab", 1)}${hex(3)}-${hex(12)}`
     },
     secretOf: (apiKeyId) =>
-      `${apiKeyId}_${draw(new PCGRandom(seedHash, Hash.string(apiKeyId)), lettersAndDigits, 40)}`,
+      `${apiKeyId}_${draw(Random.make(seedHash, Hash.string(apiKeyId)), lettersAndDigits, 40)}`,
     below: (bound) => random.integer(bound),
-    seal: (text) => draw(new PCGRandom(seedHash, Hash.string(text)), lettersAndDigits, 8),
+    seal: (text) => draw(Random.make(seedHash, Hash.string(text)), lettersAndDigits, 8),
   }
 }

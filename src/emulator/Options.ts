@@ -16,6 +16,7 @@ import type { Role } from "./Organization.ts"
 import { type RateLimitOptions, RateLimitOptionsSchema } from "./RateLimit.ts"
 import type { ErrorBodies } from "./Reply.ts"
 import type { SeenRequest } from "./RequestLog.ts"
+import { exact } from "./validate.ts"
 
 /** A service account to begin with. */
 export interface ServiceAccountOptions {
@@ -128,19 +129,25 @@ export const Oldest: Schema.Schema<Duration.DurationInput> = Check.durationBetwe
 )
 
 /** A Schema of each field of a type, so that none goes unchecked. */
-type Fields<A> = Readonly<Record<keyof A, Schema.Struct.Field>>
+type Fields<A> = Readonly<Record<keyof A, Schema.Struct.Fields[string]>>
 
-const Text = Schema.String.annotations({ title: "a text" })
+const Text = Schema.String.pipe(Schema.annotations({ title: "a text" }))
 
-const Uuid = Schema.String.pipe(Schema.pattern(uuid, { description: "a UUID" }))
+const Uuid = Schema.String.pipe(
+  Schema.filter((text) => uuid.test(text), { description: "a UUID" }),
+)
 
 // What else is in a header, no request can match.
 const HeaderText = Schema.String.pipe(
-  Schema.pattern(/^[!-~](?:[ -~]*[!-~])?$/, { description: "a text of ASCII, not empty" }),
+  Schema.filter((text) => /^[!-~](?:[ -~]*[!-~])?$/.test(text), {
+    description: "a text of ASCII, not empty",
+  }),
 )
 
 const Token = Schema.String.pipe(
-  Schema.pattern(/^[!-~]+$/, { description: "a text of ASCII without spaces, not empty" }),
+  Schema.filter((text) => /^[!-~]+$/.test(text), {
+    description: "a text of ASCII without spaces, not empty",
+  }),
 )
 
 const RoleSchema = Schema.Literal("ORG_ADMIN", "CLUSTER_ADMIN", "NONE")
@@ -167,7 +174,7 @@ const ServiceAccount: Schema.Schema<ServiceAccountOptions> = Schema.Struct(
     name: Schema.optional(Text),
     role: Schema.optional(RoleSchema),
   } satisfies Fields<ServiceAccountOptions>,
-).annotations(anObject)
+).pipe(Schema.annotations(anObject))
 
 /** What an {@link ApiKeyOptions} must be. */
 const ApiKey: Schema.Schema<ApiKeyOptions> = Schema.Struct(
@@ -176,20 +183,20 @@ const ApiKey: Schema.Schema<ApiKeyOptions> = Schema.Struct(
     serviceAccountId: Schema.optional(Uuid),
     createdAt: Schema.optional(CreatedAt),
   } satisfies Fields<ApiKeyOptions>,
-).annotations(anObject)
+).pipe(Schema.annotations(anObject))
 
 /** What a {@link JwtOptions} must be. */
 const Jwt: Schema.Schema<JwtOptions> = Schema.Struct(
   {
     token: Token,
     users: Schema.Array(
-      Schema.Struct({ username: HeaderText, role: RoleSchema }).annotations(anObject),
-    ).annotations({ description: "a list" }),
+      Schema.Struct({ username: HeaderText, role: RoleSchema }).pipe(Schema.annotations(anObject)),
+    ).pipe(Schema.annotations({ description: "a list" })),
   } satisfies Fields<JwtOptions>,
-).annotations(anObject)
+).pipe(Schema.annotations(anObject))
 
 const listOf = <A>(item: Schema.Schema<A>) =>
-  Schema.Array(item).annotations({ description: "a list" })
+  Schema.Array(item).pipe(Schema.annotations({ description: "a list" }))
 
 /** What {@link EmulatorOptions} must be. */
 const Options: Schema.Schema<EmulatorOptions> = Schema.Struct(
@@ -219,24 +226,21 @@ const Options: Schema.Schema<EmulatorOptions> = Schema.Struct(
       Schema.Union(Schema.Literal("any", "required"), listOf(HeaderText)),
     ),
   } satisfies Fields<EmulatorOptions>,
-).annotations(anObject)
-
-const refusingOthers = <A>(schema: Schema.Schema<A>): Schema.Schema<A> =>
-  schema.annotations({ parseOptions: { onExcessProperty: "error" } })
+).pipe(Schema.annotations(anObject))
 
 /** Checks options, or says which of them is wrong and what is allowed there. */
 export const check = (options: unknown): Either.Either<EmulatorOptions, string> =>
-  Check.check(refusingOthers(Options), "options", options)
+  Check.check(exact(Options), "options", options)
 
 /** Checks the options of one service account so. */
 export const checkServiceAccount = (
   options: unknown,
 ): Either.Either<ServiceAccountOptions, string> =>
-  Check.check(refusingOthers(ServiceAccount), "serviceAccount", options)
+  Check.check(exact(ServiceAccount), "serviceAccount", options)
 
 /** Checks the options of one key so. */
 export const checkApiKey = (options: unknown): Either.Either<ApiKeyOptions, string> =>
-  Check.check(refusingOthers(ApiKey), "apiKey", options)
+  Check.check(exact(ApiKey), "apiKey", options)
 
 /** Checks a service account's id so. */
 export const checkId = (id: unknown): Either.Either<string, string> =>

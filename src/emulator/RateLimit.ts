@@ -38,7 +38,7 @@ export const RateLimitOptionsSchema: Schema.Schema<RateLimitOptions> = Schema.St
   algorithm: Schema.optional(Schema.Literal("sliding", "fixed", "token-bucket")),
   status: Schema.optional(RefusalStatus),
   retryAfter: Schema.optional(Schema.Literal("seconds", "http-date", "none")),
-}).annotations({ description: "an object", parseOptions: { onExcessProperty: "error" } })
+}).pipe(Schema.annotations({ description: "an object" }))
 
 /** A {@link RateLimitOptions} with nothing left open. */
 export interface RateLimit {

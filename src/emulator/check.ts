@@ -1,5 +1,6 @@
 /**
- * What the values that a program or a file gives must be, and one line that says where they are not.
+ * What the values that a program, a file or a request gives must be, and one line that says where
+ * they are not.
  *
  * A schema's description is a phrase that fits after "must be".
  *
@@ -8,10 +9,10 @@
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import * as AST from "effect/SchemaAST"
+import type { Path } from "./Finding.ts"
 import { printable } from "./printable.ts"
+import { validate } from "./validate.ts"
 
 /** A whole number within bounds. */
 export const wholeNumber = (from: number, to: number = Infinity): Schema.Schema<number> =>
@@ -25,7 +26,12 @@ export const wholeNumber = (from: number, to: number = Infinity): Schema.Schema<
 
 /** A whole number from a bound on, or `Infinity`. */
 export const unbounded = (from: number): Schema.Schema<number> =>
-  Schema.Union(wholeNumber(from), Schema.Literal(Infinity))
+  Schema.Union(
+    wholeNumber(from),
+    Schema.Number.pipe(
+      Schema.filter((value) => value === Infinity, { description: "Infinity" }),
+    ),
+  )
 
 /** A number within bounds. */
 export const numberBetween = (from: number, to: number): Schema.Schema<number> =>
@@ -56,68 +62,54 @@ export const durationBetween = (
 ): Schema.Schema<Duration.DurationInput> =>
   Schema.declare(
     (value): value is Duration.DurationInput =>
-      Option.exists(durationOf(value), Duration.between({ minimum: from, maximum: to })),
+      Option.exists(
+        durationOf(value),
+        Duration.between({ minimum: Duration.decode(from), maximum: Duration.decode(to) }),
+      ),
     { description: `a duration from "${from}" to "${to}"` },
   )
 
-/** Checks a value, or says the first thing that is wrong: which field, and what is allowed there. */
+/** What is wrong with a value. */
+export interface Problem {
+  /** Where: the fields that lead there, the outermost first. */
+  readonly path: Path
+  /** What, as the end of a sentence. */
+  readonly problem: string
+}
+
+/** Checks values, or says the first thing that is wrong: where, and what is allowed there. */
+export const read = <A>(
+  schema: Schema.Schema<A>,
+): (value: unknown) => Either.Either<A, Problem> => {
+  const checked = validate(schema)
+  return (value) =>
+    Either.mapLeft(checked(value), (found) => {
+      // Of the members of a union, the one that was meant is the one that could be read furthest.
+      const depth = Math.max(...found.map(({ path }) => path.length))
+      const deepest = found.filter(({ path }) => path.length === depth)
+      const [{ names, path } = { path: [] }] = deepest
+      if (names) return { path, problem: `is no such option${whatIsMeant(path, names)}` }
+      const allowed = deepest.flatMap((finding) => finding.allowed.split(" | "))
+      // What may be left out may be undefined, which nobody needs to be told.
+      const told = new Set(allowed.filter((one) => one !== "undefined"))
+      const list = new Intl.ListFormat("en", { type: "disjunction" }).format(told)
+      return { path, problem: `must be ${list}` }
+    })
+}
+
+/** Checks a value so, and puts it in one line that begins with the value's name. */
 export const check = <A>(
   schema: Schema.Schema<A>,
   name: string,
   value: unknown,
 ): Either.Either<A, string> =>
-  Either.mapLeft(Schema.validateEither(schema)(value), ({ issue }) => {
-    const found = findings(issue, [], [])
-    // Of the members of a union, the one that was meant is the one that could be read furthest.
-    const depth = Math.max(...found.map(({ path }) => path.length))
-    const [first, ...others] = found.filter(({ path }) => path.length === depth)
-    if (first === undefined) return `${name} is not as it must be`
-    const field = `${name}${first.path.map(step).join("")}`
-    if (first.names) return `${field} is no such option${whatIsMeant(first, first.names)}`
-    const allowed = [first, ...others].flatMap((finding) => finding.allowed.split(" | "))
-    // What may be left out may be undefined, which nobody needs to be told.
-    const told = new Set(allowed.filter((one) => one !== "undefined"))
-    return `${field} must be ${new Intl.ListFormat("en", { type: "disjunction" }).format(told)}`
-  })
-
-type Path = ReadonlyArray<PropertyKey>
-
-interface Finding {
-  readonly path: Path
-  readonly allowed: string
-  /** Where the field itself is not allowed, the names of those that are. */
-  readonly names?: ReadonlyArray<string>
-}
-
-const findings = (
-  issue: ParseResult.ParseIssue,
-  path: Path,
-  fields: ReadonlyArray<PropertyKey>,
-): ReadonlyArray<Finding> => {
-  switch (issue._tag) {
-    case "Pointer":
-      return findings(issue.issue, [...path, ...[issue.path].flat()], fields)
-    case "Composite":
-      return [issue.issues].flat()
-        .flatMap((one) => findings(one, path, fieldsOf(issue.ast)))
-    case "Unexpected":
-      return [{ path, allowed: "", names: fields.map(String) }]
-    case "Missing":
-      return [{ path, allowed: String(issue.ast.type) }]
-    case "Refinement": {
-      const within = findings(issue.issue, path, fields)
-        .filter((finding) => finding.path.length > path.length)
-      return within.length > 0 ? within : [{ path, allowed: String(issue.ast) }]
-    }
-    case "Type":
-      return [{ path, allowed: issue.message ?? String(issue.ast) }]
-    default:
-      return [{ path, allowed: String(issue.ast) }]
-  }
-}
+  Either.mapLeft(
+    read(schema)(value),
+    ({ path, problem }) => `${name}${path.map(step).join("")} ${problem}`,
+  )
 
 /** The name that was meant, if one is near, and all that there are. */
-const whatIsMeant = ({ path }: Finding, names: ReadonlyArray<string>): string => {
+const whatIsMeant = (path: Path, names: ReadonlyArray<string>): string => {
   const given = String(path[path.length - 1]).slice(0, 40).toLowerCase()
   const distances = names.map((name) => distance(given, name.toLowerCase()))
   const least = Math.min(...distances)
@@ -140,9 +132,6 @@ const distance = (from: string, to: string): number => {
   }
   return row[row.length - 1] ?? 0
 }
-
-const fieldsOf = (ast: AST.Annotated): ReadonlyArray<PropertyKey> =>
-  ast instanceof AST.TypeLiteral ? ast.propertySignatures.map(({ name }) => name) : []
 
 const step = (key: PropertyKey): string =>
   typeof key === "number"

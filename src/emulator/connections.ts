@@ -7,7 +7,6 @@
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -15,6 +14,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
+import { broken } from "./broken.ts"
 import { ConnectionDropped } from "./Delivery.ts"
 
 /** An HttpClient whose every request, to whatever host, the app answers without a socket. */
@@ -36,7 +36,7 @@ export const inMemory = (
       )
       const response = yield* Effect.mapError(
         Effect.provideService(app, HttpServerRequest.HttpServerRequest, served),
-        (cause) => new HttpClientError.RequestError({ request, reason: "Transport", cause }),
+        (cause) => broken(request, cause),
       )
       return HttpClientResponse.fromWeb(
         request,
@@ -106,7 +106,9 @@ const breakOff = (
   request: HttpServerRequest.HttpServerRequest,
 ): Effect.Effect<never, ConnectionDropped> =>
   Effect.suspend(() =>
-    closeSocket(request.source) ? Effect.never : Effect.fail(new ConnectionDropped())
+    closeSocket(request.source)
+      ? Effect.interruptible(Effect.never)
+      : Effect.fail(new ConnectionDropped())
   )
 
 const closeSocket = (source: unknown): boolean => {

@@ -31,12 +31,23 @@ export interface AdmittedRequest {
 /** Carries an operation out. */
 export type Handler = (request: AdmittedRequest) => Reply.Reply
 
-const encode = (key: StoredKey) => ({
+/** A key as an answer describes it. */
+export interface KeyAnswer {
+  readonly id: string
+  readonly name: string
+  readonly service_account_id: string
+  readonly created_at: string
+}
+
+const encode = (key: StoredKey): KeyAnswer => ({
   id: key.id,
   name: key.name,
   service_account_id: key.serviceAccountId,
   created_at: key.createdAtText,
 })
+
+// The paths of the operations on one key have it.
+const idIn = ({ id = "" }: Readonly<Record<string, string>>): string => id
 
 const notFound = (what: string) => () => Reply.failure(404, `${what} not found`)
 
@@ -51,8 +62,7 @@ const tooLongAgo = (asked: Microseconds.Microseconds, known: Microseconds.Micros
 const replyWith = <A>(
   result: Either.Either<A, Reply.Reply>,
   body: (value: A) => unknown,
-): Reply.Reply =>
-  Either.match(result, { onLeft: (reply) => reply, onRight: (value) => Reply.json(body(value)) })
+): Reply.Reply => Either.merge(Either.map(result, (value) => Reply.json(body(value))))
 
 /** The handler of each operation of an organization that began at an instant. */
 export const make = (
@@ -61,13 +71,10 @@ export const make = (
   options: EmulatorOptions,
   began: Microseconds.Microseconds,
 ): Readonly<Record<Operation, Handler>> => {
-  const listQuery = RequestParts.part(Definition.listApiKeys.urlParamsSchema)
-  const createBody = RequestParts.jsonBody(Definition.createApiKey.payloadSchema)
-  const updateBody = RequestParts.jsonBody(Definition.updateApiKey.payloadSchema)
-  const getPath = RequestParts.part(Definition.getApiKey.pathSchema)
-  const updatePath = RequestParts.part(Definition.updateApiKey.pathSchema)
+  const listQuery = RequestParts.query(Definition.ListQuery)
+  const createBody = RequestParts.jsonBody(Definition.CreateBody)
+  const updateBody = RequestParts.jsonBody(Definition.UpdateBody)
   const shownAt = lagging(options.listLag ?? 0, began)
-  const deletePath = RequestParts.part(Definition.deleteApiKey.pathSchema)
 
   return {
     createApiKey: ({ body, by, headers, now }) =>
@@ -85,17 +92,14 @@ export const make = (
 
     getApiKey: ({ path }) =>
       replyWith(
-        Either.flatMap(
-          getPath(path),
-          ({ id }) => Either.fromOption(organization.find(id), notFound("API key")),
-        ),
+        Either.fromOption(organization.find(idIn(path)), notFound("API key")),
         encode,
       ),
 
     updateApiKey: ({ body, by, headers, now, path }) =>
       replyWith(
         Either.gen(function* () {
-          const { id } = yield* updatePath(path)
+          const id = idIn(path)
           const { name } = yield* updateBody(headers, body)
           return yield* Either.fromOption(
             name === undefined ? organization.find(id) : organization.rename(id, name, now, by),
@@ -107,10 +111,7 @@ export const make = (
 
     deleteApiKey: ({ by, now, path }) =>
       replyWith(
-        Either.flatMap(
-          deletePath(path),
-          ({ id }) => Either.fromOption(organization.delete(id, now, by), notFound("API key")),
-        ),
+        Either.fromOption(organization.delete(idIn(path), now, by), notFound("API key")),
         encode,
       ),
 
@@ -190,12 +191,14 @@ const cursorOf = (
   )
 
 const pageSize = (
-  asked: number | undefined,
+  asked: string | undefined,
   { defaultPageSize = 100, maxPageSize = 500, overMaxPageSize = "clamp" }: EmulatorOptions,
-): Either.Either<number, Reply.Reply> =>
-  asked !== undefined && asked > maxPageSize && overMaxPageSize === "refuse"
+): Either.Either<number, Reply.Reply> => {
+  const size = Number(asked ?? defaultPageSize)
+  return asked !== undefined && size > maxPageSize && overMaxPageSize === "refuse"
     ? Either.left(Reply.failure(400, `pagination.limit: must be at most ${maxPageSize}`))
-    : Either.right(Math.min(asked ?? defaultPageSize, maxPageSize))
+    : Either.right(Math.min(size, maxPageSize))
+}
 
 const pagination = (
   lastPage: "omit-pagination" | "omit-next-page" | "empty-next-page",

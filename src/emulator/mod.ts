@@ -29,7 +29,6 @@
  * @module
  */
 export type { Operation } from "../operation.ts"
-export { openApi } from "./definition.ts"
 export {
   Emulator,
   type EmulatorService,
@@ -45,6 +44,7 @@ export type {
   JwtOptions,
   ServiceAccountOptions,
 } from "./Options.ts"
+export { openApi } from "./openApi.ts"
 export type { Role, ServiceAccount } from "./Organization.ts"
 export type { RateLimitOptions } from "./RateLimit.ts"
 export type { ErrorBodies } from "./Reply.ts"

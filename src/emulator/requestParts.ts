@@ -4,41 +4,35 @@
  * @module
  */
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
-import * as ParseResult from "effect/ParseResult"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
+import * as Check from "./check.ts"
 import * as Reply from "./Reply.ts"
 
-const invalid = (error: ParseResult.ParseError): Reply.Reply => {
-  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const field = issue?.path.join(".") ?? ""
-  const message = issue?.message ?? "must be of another form"
-  return Reply.failure(400, field === "" ? message : `${field}: ${message}`)
-}
+const invalid = ({ path, problem }: Check.Problem): Reply.Reply =>
+  Reply.failure(400, path.length === 0 ? `the body ${problem}` : `${path.join(".")}: ${problem}`)
 
-/** Reads a part that the definition has a schema for. */
-export const part = <A>(
-  schema: Option.Option<Schema.Schema<A, unknown>>,
+/** Reads the query. */
+export const query = <A>(
+  schema: Schema.Schema<A>,
 ): (input: unknown) => Either.Either<A, Reply.Reply> => {
-  // Asked for by handlers only, each of which asks for the parts that its endpoint defines.
-  const decode = Schema.decodeUnknownEither(Option.getOrThrow(schema))
-  return (input) => Either.mapLeft(decode(input), invalid)
+  const read = Check.read(schema)
+  return (input) => Either.mapLeft(read(input), invalid)
 }
 
-/** Reads a JSON body that the definition has a schema for. */
+/** Reads a JSON body. */
 export const jsonBody = <A>(
-  schema: Option.Option<Schema.Schema<A, unknown>>,
+  schema: Schema.Schema<A>,
 ): (
   headers: Readonly<Record<string, string>>,
   body: string,
 ) => Either.Either<A, Reply.Reply> => {
-  const read = part(schema)
+  const read = Check.read(schema)
   return (headers, body) => {
     const mediaType = (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase()
     if (mediaType !== "application/json") {
       return Either.left(Reply.failure(400, "Content-Type must be application/json"))
     }
-    return Either.flatMap(parse(body), read)
+    return Either.flatMap(parse(body), (value) => Either.mapLeft(read(value), invalid))
   }
 }
 

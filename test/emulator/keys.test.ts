@@ -130,19 +130,29 @@ describe("bad requests", () => {
     ["PATCH", "that is a text", '"x"', "the body must be an object"],
     ["POST", "nested deep", deep, "the body must be an object"],
     ["PATCH", "nested deep", deep, "the body must be an object"],
-    ["POST", "with a name nested deep", `{"name":${deep}}`, "name: must be a string"],
-    ["PATCH", "with a name nested deep", `{"name":${deep}}`, "name: must be a string"],
+    [
+      "POST",
+      "with a name nested deep",
+      `{"name":${deep}}`,
+      "name: must be a string that is not empty",
+    ],
+    [
+      "PATCH",
+      "with a name nested deep",
+      `{"name":${deep}}`,
+      "name: must be a string that is not empty",
+    ],
     [
       "POST",
       "with an account nested deep",
       `{"name":"ci","service_account_id":${deep}}`,
-      "service_account_id: must be a string",
+      "service_account_id: must be a UUID",
     ],
     [
       "POST",
       "with more that is nested deep",
       `{"name":"","service_account_id":"${account}","more":${deep}}`,
-      "name: must not be empty",
+      "name: must be a string that is not empty",
     ],
   ])("a %s with a body %s is refused", ([method, , body, message]) =>
     Effect.gen(function* () {

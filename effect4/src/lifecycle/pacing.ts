@@ -12,5 +12,8 @@ export const makePacing = <Out, In>(
   schedule: Schedule.Schedule<Out, In>,
 ): Effect.Effect<(input: In) => Effect.Effect<unknown, unknown>> =>
   Schedule.toStepWithSleep(
-    Schedule.modifyDelay(schedule, ({ duration }) => Effect.succeed(wholeMillis(duration))),
+    Schedule.modifyDelay(
+      schedule,
+      ({ duration }) => Effect.succeed(wholeMillis(duration)),
+    ),
   )

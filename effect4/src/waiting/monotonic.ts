@@ -12,6 +12,6 @@ export const monotonicMillis = (clock: Clock.Clock): number =>
   Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
 
 /** {@link monotonicMillis} of the Clock in use. */
-export const currentMonotonicMillis: Effect.Effect<number> = Effect.clockWith((clock) =>
-  Effect.succeed(monotonicMillis(clock))
-)
+export const currentMonotonicMillis: Effect.Effect<number> = Effect.clockWith((
+  clock,
+) => Effect.succeed(monotonicMillis(clock)))

@@ -1,0 +1,117 @@
+// Effect 4 has other issues, no parse options in a schema's annotations, and copies no value it reads.
+/**
+ * Checks values by a schema: what is wrong, where, and the description of what is allowed there.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as AST from "effect/SchemaAST"
+import type * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaParser from "effect/SchemaParser"
+import type { Finding, Path } from "./Finding.ts"
+
+/** Checks values, or says the first thing that is wrong; of a union, the first in each member. */
+export const validate = <A>(
+  schema: Schema.Schema<A>,
+): (value: unknown) => Either.Either<A, ReadonlyArray<Finding>> => {
+  const read = SchemaParser.decodeUnknownResult(schema)
+  return (value) => Either.mapLeft(read(value), (issue) => ofIssue(issue, { path: [], value }))
+}
+
+/**
+ * The same schema, which refuses fields that it does not know, on every level of a value, and gives a
+ * copy of what it reads.
+ */
+export const exact = <A>(schema: Schema.Schema<A>): Schema.Schema<A> =>
+  Schema.declareConstructor<A>()(
+    [schema],
+    ([schema]) => {
+      const decode = SchemaParser.decodeUnknownEffect(schema)
+      return (value, _, options) =>
+        Effect.map(
+          decode(value, { ...options, onExcessProperty: "error" }),
+          // A copy has the type of what it is a copy of.
+          (read) => copy(read) as A,
+        )
+    },
+  )
+
+// What is in here has been checked already: nothing nests deeper than the schema.
+const copy = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(copy)
+  return Predicate.isRecord(value) && Object.getPrototypeOf(value) === Object.prototype
+    ? Object.fromEntries(Object.entries(value).map(([name, field]) => [name, copy(field)]))
+    : value
+}
+
+interface Place {
+  readonly path: Path
+  readonly value: unknown
+  /** The object or the list that the place is in. */
+  readonly within?: AST.AST
+}
+
+const ofIssue = (issue: SchemaIssue.Issue, place: Place): ReadonlyArray<Finding> => {
+  const { path, value, within } = place
+  switch (issue._tag) {
+    case "Pointer":
+      return ofIssue(issue.issue, issue.path.reduce(step, place))
+    case "Composite":
+      return issue.issues.flatMap((one) => ofIssue(one, { ...place, within: issue.ast }))
+    case "AnyOf": {
+      const deeper = issue.issues.flatMap((one) => ofIssue(one, place))
+        .filter((finding) => finding.path.length > path.length)
+      const told = deeper.length > 0 ? deeper : tagsOf(issue.ast, place)
+      return [...told, { path, allowed: describe(issue.ast) }]
+    }
+    case "Filter": {
+      const deeper = ofIssue(issue.issue, place)
+        .filter((finding) => finding.path.length > path.length)
+      return deeper.length > 0
+        ? deeper
+        : [{ path, allowed: issue.filter.annotations?.description ?? "" }]
+    }
+    case "UnexpectedKey":
+      return [{ path, allowed: "", names: fieldsOf(issue.ast).map(({ name }) => String(name)) }]
+    case "MissingKey": {
+      const field = fieldsOf(within).find(({ name }) => name === path.at(-1))
+      return [{ path, allowed: field ? describe(field.type) : "" }]
+    }
+    case "InvalidValue":
+    case "Forbidden":
+      return [{ path, allowed: issue.annotations?.message ?? "" }]
+    case "Encoding":
+      return ofIssue(issue.issue, { path, value })
+    default:
+      return [{ path, allowed: describe(issue.ast) }]
+  }
+}
+
+const step = ({ path, value, within }: Place, key: PropertyKey): Place => ({
+  path: [...path, key],
+  value: Predicate.hasProperty(value, key) ? value[key] : undefined,
+  ...(within && { within }),
+})
+
+const fieldsOf = (ast: AST.AST | undefined): ReadonlyArray<AST.PropertySignature> =>
+  ast !== undefined && AST.isObjects(ast) ? ast.propertySignatures : []
+
+/** A value whose tag is that of no member has no issue in any of them. */
+const tagsOf = (union: AST.Union, { path, value }: Place): ReadonlyArray<Finding> =>
+  Predicate.isRecord(value)
+    ? union.types.flatMap(fieldsOf).filter(({ name, type }) =>
+      name === "_tag" && AST.isLiteral(type)
+    ).map(({ name, type }) => ({ path: [...path, name], allowed: describe(type) }))
+    : []
+
+/** The description of what a schema allows, or of what its members allow. */
+const describe = (ast: AST.AST): string =>
+  AST.resolveTitle(ast) ?? AST.resolveDescription(ast) ??
+    (AST.isUnion(ast)
+      ? ast.types.map(describe).join(" | ")
+      : AST.isLiteral(ast)
+      ? typeof ast.literal === "string" ? JSON.stringify(ast.literal) : String(ast.literal)
+      : ast._tag.toLowerCase())
