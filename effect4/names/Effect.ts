@@ -84,7 +84,7 @@ export const timeoutTo = <A, B, B2>(options: {
 export const disconnect = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
-      Effect.forkDetach(restore(self)),
+      Effect.forkDetach(restore(self), { startImmediately: true }),
       (fiber) =>
         Effect.onInterrupt(
           restore(Fiber.join(fiber)),

@@ -6,12 +6,7 @@
  */
 import type * as OpenApi from "@effect/platform/OpenApi"
 import * as Operation from "../operation.ts"
-import {
-  type CreateBody,
-  type ListQuery,
-  type PaginationAnswer,
-  type UpdateBody,
-} from "./definition.ts"
+import type { CreateBody, ListQuery, PaginationAnswer, UpdateBody } from "./definition.ts"
 import type { KeyAnswer } from "./handlers.ts"
 
 type JsonSchema = OpenApi.OpenApiSpecMediaType["schema"]

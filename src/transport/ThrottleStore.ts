@@ -11,8 +11,8 @@ import * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { isRecord } from "effect/Predicate"
 import { type Buckets, type Forgettable, makeBuckets } from "./buckets.ts"
+import { limiterWait } from "./limiterWait.ts"
 import { currentMonotonicMillis } from "../waiting/monotonic.ts"
 import {
   comesBackAt,
@@ -72,8 +72,8 @@ export class ThrottleStore extends ThrottleStoreTag {
   )
 
   /**
-   * In a rate limiter of the shape of `@effect/experimental/RateLimiter`, whose Redis store serves
-   * many processes: all that share it and the bucket's `key` stay under one limit together.
+   * In a rate limiter of the shape of Effect's own `RateLimiter`, whose Redis store serves many
+   * processes: all that share it and the bucket's `key` stay under one limit together.
    *
    * Each token of the bucket is a key of its own there, `key:0` to `key:limit-1`, with room for one
    * in each window and a twenty-fifth. So no stretch of one window holds more than the limit, where
@@ -90,7 +90,7 @@ export class ThrottleStore extends ThrottleStoreTag {
   }
 }
 
-/** The part of `@effect/experimental/RateLimiter` that {@link ThrottleStore.layerRateLimiter} uses. */
+/** The part of Effect's own `RateLimiter` that {@link ThrottleStore.layerRateLimiter} uses. */
 export interface RateLimiter {
   /** Takes from a window, or fails with the time to wait. */
   readonly consume: (options: {
@@ -101,7 +101,7 @@ export interface RateLimiter {
     readonly window: Duration.Duration
   }) => Effect.Effect<
     unknown,
-    { readonly reason: string; readonly retryAfter?: Duration.Duration | undefined }
+    { readonly reason: unknown; readonly retryAfter?: Duration.Duration | undefined }
   >
 }
 
@@ -222,11 +222,10 @@ const exceeded = (
   cause: Cause.Cause<unknown>,
   window: Duration.Duration,
 ): { readonly isTaken: boolean; readonly outFor: Duration.Duration } | undefined => {
-  const error = Option.getOrUndefined(Cause.failureOption(cause))
-  return isRecord(error) && error["reason"] === "Exceeded" &&
-      Duration.isDuration(error["retryAfter"]) &&
-      Duration.lessThanOrEqualTo(error["retryAfter"], Duration.times(window, mostWindowsOut))
-    ? { isTaken: false, outFor: error["retryAfter"] }
+  const wait = limiterWait(Option.getOrUndefined(Cause.failureOption(cause)))
+  return wait !== undefined &&
+      Duration.lessThanOrEqualTo(wait, Duration.times(window, mostWindowsOut))
+    ? { isTaken: false, outFor: wait }
     : undefined
 }
 

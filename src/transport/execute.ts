@@ -34,9 +34,9 @@ import {
 } from "./metrics.ts"
 import { redactor } from "./redact.ts"
 import {
-  bearer,
   type Call,
   type CallOf,
+  isOwnRequest,
   makeRequest,
   type Refusal,
   refuse,
@@ -158,7 +158,7 @@ const attempt = <A>(
       mayRepeat: progress.operation.idempotent,
       requestInit: Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
       span: progress.span,
-      isOwn: ({ headers }) => tokens.some((token) => headers["authorization"] === bearer(token)),
+      isOwn: (request) => isOwnRequest(request, tokens),
       onAgain: (status) => {
         progress.attempts++
         progress.mayHaveApplied ||= mayHaveActed(progress.operation, status)

@@ -71,6 +71,8 @@ export const checkNonEmpty = (
     ? Either.right(value)
     : refuse(field, "must be a string that is not empty")
 
+const userAgent = `effect-crdb-api-keys/${version} (@effect-crdb/api-keys)`
+
 /** Builds the request, or refuses credentials that must not be sent. */
 export const makeRequest = <A>(
   { method, path }: OperationFacts,
@@ -98,7 +100,7 @@ export const makeRequest = <A>(
     accept: "application/json",
     authorization: bearer(token),
     "cc-version": apiVersion,
-    "user-agent": `effect-crdb-api-keys/${version} (@effect-crdb/api-keys)`,
+    "user-agent": userAgent,
   }
   for (
     const [field, name] of [["vanityName", "cc-vanity-name"], ["username", "cc-username"]] as const
@@ -129,5 +131,15 @@ export const withToken = (
 ): HttpClientRequest.HttpClientRequest =>
   HttpClientRequest.setHeader(request, "authorization", bearer(token))
 
-/** How a request holds a token. */
-export const bearer = (token: string): string => `Bearer ${token}`
+/**
+ * Whether a request is the one that holds one of the tokens, or comes of it: a client that follows a
+ * redirect to another place may leave the token out.
+ */
+export const isOwnRequest = (
+  { headers }: HttpClientRequest.HttpClientRequest,
+  tokens: ReadonlyArray<string>,
+): boolean =>
+  headers["user-agent"] === userAgent ||
+  tokens.some((token) => headers["authorization"] === bearer(token))
+
+const bearer = (token: string): string => `Bearer ${token}`

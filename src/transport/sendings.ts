@@ -51,7 +51,7 @@ export interface SendingsOptions {
   readonly requestInit: RequestInit | undefined
   /** The span of the call that the attempt is part of. */
   readonly span: Tracer.AnySpan
-  /** Whether a request holds the attempt's token. A client can send requests of its own. */
+  /** Whether a request is the attempt's. A client can send requests of its own. */
   readonly isOwn: (request: HttpClientRequest.HttpClientRequest) => boolean
   /** Told when the request leaves once more, and the status that answered it before, if that is known. */
   readonly onAgain: (status: number | undefined) => void

@@ -110,7 +110,13 @@ const redactingSpan = (span: Tracer.Span, redact: Redact): Tracer.Span => {
         ),
       ),
   }
-  return Object.assign(Object.create(span), redacting)
+  // A span can make its own when they are first asked for, and would make others of them here.
+  const own = {
+    spanId: { get: () => span.spanId },
+    traceId: { get: () => span.traceId },
+    attributes: { get: () => span.attributes },
+  }
+  return Object.assign(Object.create(span, own), redacting)
 }
 
 const isHeader = (key: string): boolean => /^http\.(?:request|response)\.header\./.test(key)

@@ -36,7 +36,7 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("redact")],
   },
   shield: {
-    sources: [transport("shield")],
+    sources: ["shield", "surroundings", "tracerOver"].map(transport),
     tests: ["shield", "exchange"].map(transportTest),
   },
   request: {
@@ -50,7 +50,7 @@ export const areas: Readonly<Record<string, Area>> = {
     ],
   },
   answer: {
-    sources: ["ApiKeyError.ts", ...["failure", "json", "response"].map(transport)],
+    sources: ["ApiKeyError.ts", ...["clientErrors", "failure", "json", "response"].map(transport)],
     tests: [
       ...["json", "failure", "response", "exchange"].map(transportTest),
       "endpoints/badAnswer.test.ts",
@@ -61,7 +61,7 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["exchange", "sendings"].map(transportTest),
   },
   calls: {
-    sources: ["attemptHold", "attemptTimeout", "AttemptWait", "execute"].map(transport),
+    sources: ["attemptHold", "attemptTimeout", "AttemptWait", "execute", "ownFiber"].map(transport),
     tests: [
       "attemptHold",
       "attemptTimeout",
@@ -72,7 +72,7 @@ export const areas: Readonly<Record<string, Area>> = {
     ].map(transportTest),
   },
   metrics: {
-    sources: [transport("metrics")],
+    sources: ["instruments", "metrics"].map(transport),
     tests: [transportTest("visibility")],
   },
   retries: {
@@ -84,7 +84,15 @@ export const areas: Readonly<Record<string, Area>> = {
     ],
   },
   throttle: {
-    sources: ["atGate", "buckets", "throttle", "ThrottleStore", "tokenBucket", "tokenWait"].map(
+    sources: [
+      "atGate",
+      "buckets",
+      "limiterWait",
+      "throttle",
+      "ThrottleStore",
+      "tokenBucket",
+      "tokenWait",
+    ].map(
       transport,
     ),
     tests: ["buckets", "throttle", "ThrottleStore", "tokenBucket"].map(transportTest),
@@ -125,6 +133,7 @@ export const areas: Readonly<Record<string, Area>> = {
       "lease",
       "LeftBehind",
       "onUnseenEnd",
+      "pacing",
       "removeApiKey",
       "sweepExpiredApiKeys",
       "temporaryApiKey",

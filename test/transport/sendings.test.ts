@@ -70,6 +70,17 @@ const untraced: Wrap = HttpClient.withTracerDisabledWhen(() => true)
 /** A client made of another one, as users wrap theirs. */
 const around = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   HttpClient.make((request) => client.execute(request))
+/** A client that follows a redirect without the token. */
+const careful = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  HttpClient.transform(
+    client,
+    (answer, request) =>
+      Effect.flatMap(answer, ({ headers }) =>
+        client.execute(request.pipe(
+          HttpClientRequest.setUrl(headers["location"] ?? ""),
+          HttpClientRequest.setHeader("authorization", ""),
+        ))),
+  )
 const picky: Wrap = HttpClient.withTracerDisabledWhen(({ url }) => url.endsWith("/health"))
 
 describe("a create", () => {
@@ -282,6 +293,7 @@ describe("a redirect", () => {
       (call) => call,
     ],
     ["a client whose program is not traced", follow, Effect.withTracerEnabled(false)],
+    ["a client that leaves the token out elsewhere", (client) => careful(client), (call) => call],
   ])("is not followed by %s, and the token stays", ([, wrap, run]) =>
     Effect.gen(function* () {
       for (const { call } of everyOperation) {

@@ -112,6 +112,32 @@ describe("a span under the shield", () => {
       expect(contexts).toBeGreaterThan(0)
     }))
 
+  it.effect("has the id that its tracer makes when it is first asked for", () =>
+    Effect.gen(function* () {
+      let made = 0
+      const own = yield* Effect.tracer
+      const spans: Array<Tracer.Span> = []
+      const tracer = Tracer.make({
+        context: (execution) => execution(),
+        span: (...asked) => {
+          const span = Object.defineProperty(own.span(...asked), "spanId", {
+            get(this: { id?: string }) {
+              return this.id ??= String(++made)
+            },
+          })
+          spans.push(span)
+          return span
+        },
+      })
+      const seen = yield* Effect.currentSpan.pipe(
+        Effect.orDie,
+        Effect.map(({ spanId }) => spanId),
+        Effect.withSpan("span"),
+        (effect) => Effect.withTracer(shielded(effect, redact, unwatched), tracer),
+      )
+      expect(spans.map(({ spanId }) => spanId)).toEqual([seen])
+    }))
+
   it.effect("has attributes of which no text can be made", () =>
     Effect.gen(function* () {
       let deep: unknown = token

@@ -1,0 +1,16 @@
+// Here the error of Effect's rate limiter holds its reason, and that the time to wait.
+import * as Duration from "effect/Duration"
+import { hasProperty, isTagged } from "effect/Predicate"
+
+export const limiterWait = (error: unknown): Duration.Duration | undefined => {
+  const reason = hasProperty(error, "reason") ? error.reason : undefined
+  const said = isTagged(reason, "RateLimitExceeded")
+    ? reason
+    // One that is made by hand may say both itself.
+    : reason === "Exceeded"
+    ? error
+    : undefined
+  return hasProperty(said, "retryAfter") && Duration.isDuration(said.retryAfter)
+    ? said.retryAfter
+    : undefined
+}
