@@ -48,7 +48,7 @@ import {
   rm,
   stat,
 } from "node:fs/promises"
-import { dirname, join, resolve } from "node:path"
+import { basename, dirname, join, resolve } from "node:path"
 import process from "node:process"
 import { parseArgs } from "node:util"
 
@@ -153,6 +153,16 @@ const followLinks = async (file: string, links = 0): Promise<string> => {
   return followLinks(resolve(await realpath(dirname(file)), link), links + 1)
 }
 
+/** Tells which keys are kept in one file: those with the same place. */
+const placeOf = async (apiKey: ApiKey): Promise<string> => {
+  const file = fileOf(apiKey)
+  // What cannot be followed is refused when its file is read.
+  const target = await followLinks(file).catch(() => file)
+  const folder = await realpath(dirname(target)).catch(() => dirname(target))
+  // Some file systems do not tell "Billing" from "billing".
+  return join(folder, basename(target)).toLowerCase()
+}
+
 const checkFileType = async (file: string): Promise<void> => {
   const target = await followLinks(file)
   const stats = await statIfThere(target)
@@ -229,7 +239,11 @@ interface Plan {
 }
 
 /** Takes out what has no file of its own, and the key that the script calls with. */
-const planFor = (found: ReadonlyArray<ApiKey>, token: string): Plan => {
+const planFor = (
+  found: ReadonlyArray<ApiKey>,
+  places: ReadonlyMap<string, string>,
+  token: string,
+): Plan => {
   const own = found.filter(({ id }) => token.startsWith(`${id}_`))
   // Of these the successor is in the file already, and among those found: it is the same rotation.
   const replaced = new Set(found.flatMap(({ name }) => {
@@ -237,15 +251,16 @@ const planFor = (found: ReadonlyArray<ApiKey>, token: string): Plan => {
     return mark?._tag === "Rotates" ? [mark.predecessor] : []
   }))
   const others = found.filter((apiKey) => !own.includes(apiKey) && !replaced.has(apiKey.id))
-  // Some file systems do not tell "Billing" from "billing".
-  const placeOf = (apiKey: ApiKey) => fileOf(apiKey).toLowerCase()
+  const placeOf = ({ id }: ApiKey) => places.get(id) ?? ""
   const byPlace = Arr.groupBy(others, placeOf)
   const isAlone = (apiKey: ApiKey) => byPlace[placeOf(apiKey)]?.length === 1
   return {
     due: others.filter(isAlone),
     refused: others.filter((apiKey) => !isAlone(apiKey)).map(({ id, name }) =>
-      `${id} failed: ${JSON.stringify(name)} is also another key's name, so that both would be ` +
-      "kept in one file: rename one of them"
+      `${id} failed: ${
+        JSON.stringify(name)
+      } and another key would be kept in one file: rename one ` +
+      "of them, or change the link that leads to the other's file"
     ),
     skipped: own.map(({ id }) =>
       `${id} skipped: it is the key that this script calls with, which is kept elsewhere`
@@ -298,8 +313,13 @@ const rotateAll = (olderThan: Duration.Duration, grace: Duration.Duration) =>
     const limit = DateTime.subtractDuration(yield* DateTime.now, olderThan)
     const live = Chunk.toReadonlyArray(yield* Stream.runCollect(listApiKeys()))
     const { token } = yield* Credentials
+    const found = yield* Effect.filter(live, (apiKey) => isToRotate(apiKey, limit))
+    const places = yield* Effect.promise(() =>
+      Promise.all(found.map(async (apiKey) => [apiKey.id, await placeOf(apiKey)] as const))
+    )
     const plan = planFor(
-      yield* Effect.filter(live, (apiKey) => isToRotate(apiKey, limit)),
+      found,
+      new Map(places),
       Redacted.value(Effect.isEffect(token) ? yield* token : token),
     )
     const [misplaced, due] = yield* Effect.partition(

@@ -5,6 +5,9 @@
  * @module
  */
 
+/** The version of the API that all of this is said of. */
+export const apiVersion = "2024-09-16"
+
 /** The operations of the API, by the names of the functions that carry them out. */
 export type Operation =
   | "createApiKey"

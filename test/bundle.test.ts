@@ -2,7 +2,9 @@ import { beforeAll, describe, expect, it } from "vitest"
 import { type Bundle, bundle } from "./bench/bundle.ts"
 
 /** Bytes, minified and compressed. Sizes do not vary, so that a change of one is somebody's doing. */
-const today = { oneEndpoint: 14_000, wholeModule: 32_200 }
+const today = { oneEndpoint: 14_000, wholeModule: 32_300 }
+
+const inKilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`
 
 const bundles: Record<string, Bundle> = {}
 
@@ -18,11 +20,11 @@ const overEffect = (program: string) =>
 const filesOf = (program: string) => bundles[program]?.files ?? []
 
 describe("what the module adds to a bundle that gets and decodes one key with Effect", () => {
-  it("is, for a program of one endpoint, no more than today's 14.0 kB", () => {
+  it(`is, for a program of one endpoint, no more than today's ${inKilobytes(today.oneEndpoint)}`, () => {
     expect(overEffect("oneEndpoint")).toBeLessThanOrEqual(today.oneEndpoint)
   })
 
-  it("is, for all of the module, no more than today's 32.2 kB", () => {
+  it(`is, for all of the module, no more than today's ${inKilobytes(today.wholeModule)}`, () => {
     expect(overEffect("wholeModule")).toBeLessThanOrEqual(today.wholeModule)
   })
 })

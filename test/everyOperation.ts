@@ -4,8 +4,11 @@
  * @module
  */
 import {
+  ApiKey,
   type ApiKeyError,
+  ApiKeyPage,
   createApiKey,
+  CreatedApiKey,
   type Credentials,
   deleteApiKey,
   getApiKey,
@@ -15,7 +18,14 @@ import {
 } from "@effect-crdb/api-keys"
 import type { HttpClient } from "@effect/platform/HttpClient"
 import type * as Effect from "effect/Effect"
-import { operations } from "../src/operation.ts"
+import type * as Schema from "effect/Schema"
+import { type OperationFacts, operations } from "../src/operation.ts"
+import {
+  type Decode,
+  decodeApiKey,
+  decodeApiKeyPage,
+  decodeCreatedApiKey,
+} from "../src/transport/decode.ts"
 
 /** A call of the API. */
 export type ApiCall<A = unknown> = Effect.Effect<A, ApiKeyError, HttpClient | Credentials>
@@ -34,8 +44,13 @@ interface Told {
   readonly answer: object
   /** The name that the vendor's description has for the schema of that answer. */
   readonly schema: string
+  /** The public Schema of that answer, and what reads it in the Schema's place. */
+  readonly model: Schema.Schema.AnyNoContext
+  readonly decode: Decode<unknown>
   /** Whether it asks for a change. */
   readonly mutates: boolean
+  /** What a 404 speaks of. */
+  readonly subject: OperationFacts["subject"]
 }
 
 export const id = "CCDB1_12345abcdefGHIJKLMnopq"
@@ -54,25 +69,37 @@ const table: Readonly<Record<Operation, Told>> = {
     callOn: ({ serviceAccountId }) => createApiKey({ name: "example name", serviceAccountId }),
     answer: { api_key: apiKey, secret },
     schema: "CreateApiKeyResponse",
+    model: CreatedApiKey,
+    decode: decodeCreatedApiKey,
     mutates: true,
+    subject: "service account",
   },
   getApiKey: {
     callOn: ({ id }) => getApiKey(id),
     answer: apiKey,
     schema: "ApiKey",
+    model: ApiKey,
+    decode: decodeApiKey,
     mutates: false,
+    subject: "API key",
   },
   updateApiKey: {
     callOn: ({ id }) => updateApiKey(id, { name: "new name" }),
     answer: apiKey,
     schema: "ApiKey",
+    model: ApiKey,
+    decode: decodeApiKey,
     mutates: true,
+    subject: "API key",
   },
   deleteApiKey: {
     callOn: ({ id }) => deleteApiKey(id),
     answer: apiKey,
     schema: "ApiKey",
+    model: ApiKey,
+    decode: decodeApiKey,
     mutates: true,
+    subject: "API key",
   },
   listApiKeys: {
     callOn: () => listApiKeysPage(),
@@ -81,7 +108,10 @@ const table: Readonly<Record<Operation, Told>> = {
       pagination: { next_page: "n", previous_page: "p" },
     },
     schema: "ListApiKeysResponse",
+    model: ApiKeyPage,
+    decode: decodeApiKeyPage,
     mutates: false,
+    subject: "service account",
   },
 }
 

@@ -22,20 +22,35 @@ const order = [
 /** What the emulator shares with the module that is tested against it. */
 const sharedWithEmulator = ["ApiKey.ts", "Credentials.ts", "operation.ts", "version.ts"]
 
-/** Below `src/`, each with what it imports, types included. */
-const imports: ReadonlyMap<string, ReadonlyArray<string>> = new Map(
+const ownName = "@effect-crdb/api-keys"
+
+/** What a source imports, by each form of import, types included. */
+const importsIn = (text: string): ReadonlyArray<string> =>
+  [
+    ...withoutComments(text).matchAll(/\b(?:from|import)\s*\(?\s*(?<quote>["'`])(.+?)\k<quote>/g),
+  ].map(([, , to = ""]) => to)
+
+// Examples in docstrings import the package by its name; what looks like a comment in a string is none.
+const withoutComments = (text: string): string =>
+  text.replace(
+    /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\/\*.*?\*\/|\/\/[^\n]*/gs,
+    (_, string: string | undefined) => string ?? " ",
+  )
+
+/** Below `src/`, each source with what it imports. */
+const specifiers: ReadonlyMap<string, ReadonlyArray<string>> = new Map(
   readdirSync(src, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
-    .map((file) => [file, importsOf(file)]),
+    .map((file) => [file, importsIn(readFileSync(join(src, file), "utf8"))]),
 )
 
-function importsOf(file: string): ReadonlyArray<string> {
-  const text = readFileSync(join(src, file), "utf8")
-  // Examples in docstrings import the package by its name.
-  return [...text.matchAll(/ from "(\.[^"]+)"/g)].map(([, to = ""]) =>
-    relative(src, join(src, dirname(file), to))
-  )
-}
+/** The same, where it is another source. */
+const imports: ReadonlyMap<string, ReadonlyArray<string>> = new Map(
+  [...specifiers].map(([file, all]) => [
+    file,
+    all.filter((to) => to.startsWith(".")).map((to) => relative(src, join(src, dirname(file), to))),
+  ]),
+)
 
 const levelOf = (file: string): number => {
   const fits = (place: string) => place === file || `${dirname(file)}/` === place
@@ -44,10 +59,48 @@ const levelOf = (file: string): number => {
 
 const sources = [...imports.keys()].filter((file) => !file.startsWith("emulator/"))
 
-describe("the imports", () => {
-  it("are found", () => {
+describe("the reader of imports", () => {
+  it.each([
+    `import { a } from "./a.ts"`,
+    `import { a } from './a.ts'`,
+    `import {\n  a,\n} from "./a.ts"`,
+    `import type { A } from "./a.ts"`,
+    `import * as A from "./a.ts"`,
+    `export * from "./a.ts"`,
+    `export type { A } from './a.ts'`,
+    `import "./a.ts"`,
+    `import './a.ts'`,
+    `import"./a.ts"`,
+    `const a = await import("./a.ts")`,
+    "const a = import(`./a.ts`)",
+    `const a = import(\n  './a.ts'\n)`,
+    `type A = import("./a.ts").A`,
+    `const url = "https://a" // one\nimport "./a.ts"`,
+    `import(/* later */ "./a.ts")`,
+  ])("finds the one in: %s", (text) => {
+    expect(importsIn(text)).toEqual(["./a.ts"])
+  })
+
+  it.each([
+    `// import "./a.ts"`,
+    `/** import { a } from "./a.ts" */`,
+    `/**\n * import { a } from "./a.ts"\n */`,
+  ])("finds none in the comment: %s", (text) => {
+    expect(importsIn(text)).toEqual([])
+  })
+
+  it("finds those of the sources", () => {
     expect(imports.get("endpoints/getApiKey.ts")).toContain("transport/execute.ts")
     expect(imports.get("emulator/mod.ts")).toContain("emulator/Emulator.ts")
+  })
+})
+
+describe("the imports", () => {
+  it("are never of the package by its own name", () => {
+    const own = [...specifiers].flatMap(([file, all]) =>
+      all.some((to) => to === ownName || to.startsWith(`${ownName}/`)) ? [file] : []
+    )
+    expect(own).toEqual([])
   })
 
   it("are of files that have their place in the order", () => {

@@ -21,28 +21,56 @@ const functionsOf = (operation: string): ReadonlyMap<string, string> =>
     }),
   )
 
-/** The roles that a function's docstring names, or that of the function which it is said to be like. */
-const documentedRoles = (
-  functions: ReadonlyMap<string, string>,
-  name: string,
-): ReadonlyArray<string> => {
+/** A function's docstring, or that of the function which it is said to be like. */
+const docstringOf = (functions: ReadonlyMap<string, string>, name: string): string => {
   const docstring = functions.get(name) ?? ""
   const alike = /Otherwise like \{@link (\w+)\}/.exec(docstring)?.[1]
-  return alike === undefined
-    ? /Needs the role ([A-Z_]+(?: or [A-Z_]+)*)/.exec(docstring)?.[1]?.split(" or ") ?? []
-    : documentedRoles(functions, alike)
+  return alike === undefined ? docstring : docstringOf(functions, alike)
 }
+
+/** The roles that a docstring names. */
+const documentedRoles = (docstring: string): ReadonlyArray<string> =>
+  /Needs the role ([A-Z_]+(?: or [A-Z_]+)*)/.exec(docstring)?.[1]?.split(" or ") ?? []
+
+/** What a docstring says of repeating a request, by whether the operation is idempotent. */
+const onRepeating = {
+  true: "Sent again after the limit, 500, 502, 503, 504, lost connections and timeouts",
+  false: "it is sent again after `RateLimited` alone",
+}
+
+/** The subjects of a 404, as docstrings have them. */
+const subjects = { "API key": "key", "service account": "service account" }
+
+// The compiler holds it to the errors' type.
+const errorTags = Object.keys(
+  {
+    InvalidRequest: true,
+    Unauthorized: true,
+    Forbidden: true,
+    NotFound: true,
+    RateLimited: true,
+    ServerError: true,
+    UnexpectedResponse: true,
+    TransportError: true,
+  } satisfies Record<Module.ApiKeyError["_tag"], true>,
+)
+
+const sectionOf = (text: string, title: string): string =>
+  text.split(/^(?=## )/m).find((section) => section.startsWith(`## ${title}`)) ?? ""
 
 const readmeTable = /^\| function .* role +\|\n(?:\|.*\n)*/m.exec(readText("README.md"))?.[0] ?? ""
 
-/** README's table of operations: function to roles. */
-const readmeRoles = new Map(
-  [...readmeTable.matchAll(/^\| `(\w+)\(.*?\)` +\|.*\| ([A-Z_, ]+?) +\|$/gm)]
-    .map(([, name = "", roles = ""]) => [name, roles.split(", ")]),
+/** README's table of operations: function to parameters and roles. */
+const readmeRows = new Map(
+  [...readmeTable.matchAll(/^\| `(\w+)\((.*?)\)` +\|.*\| ([A-Z_, ]+?) +\|$/gm)]
+    .map(([, name = "", parameters = "", roles = ""]) => [
+      name,
+      { parameters, roles: roles.split(", ") },
+    ]),
 )
 
-const functions = Object.values(operations).flatMap(({ name, roles }) =>
-  [...functionsOf(name).keys()].map((exported) => ({ exported, name, roles }))
+const functions = Object.values(operations).flatMap((facts) =>
+  [...functionsOf(facts.name).keys()].map((exported) => ({ ...facts, exported }))
 )
 
 describe("what src/operation.ts says of an operation", () => {
@@ -65,17 +93,68 @@ describe("what src/operation.ts says of an operation", () => {
   it.each(functions)(
     "is which roles the docstring names: $exported",
     ({ exported, name, roles }) => {
-      expect(documentedRoles(functionsOf(name), exported)).toEqual(roles)
+      expect(documentedRoles(docstringOf(functionsOf(name), exported))).toEqual(roles)
+    },
+  )
+
+  it.each(functions)(
+    "is whether the docstring says that it is sent again: $exported",
+    ({ exported, idempotent, name }) => {
+      const docstring = docstringOf(functionsOf(name), exported)
+      const said = Object.entries(onRepeating).filter(([, sentence]) =>
+        docstring.includes(sentence)
+      )
+      expect(said.map(([isIdempotent]) => isIdempotent)).toEqual([String(idempotent)])
+    },
+  )
+
+  it.each(functions)(
+    "is what a `NotFound` in the docstring speaks of: $exported",
+    ({ exported, mutates, name, path, subject }) => {
+      const docstring = docstringOf(functionsOf(name), exported)
+      const told = [
+        ...docstring.matchAll(/`NotFound` where there is no such (key|service account)/g),
+      ]
+      expect(told.flatMap(([, what]) => what === subjects[subject] ? [] : what)).toEqual([])
+      expect(docstring.includes("`NotFound`")).toBe(mutates || path.includes("{id}"))
     },
   )
 
   it.each(functions)("is which roles README's table has: $exported", ({ exported, roles }) => {
-    expect(readmeRoles.get(exported)).toEqual(roles)
+    expect(readmeRows.get(exported)?.roles).toEqual(roles)
   })
 
+  it.each(functions)(
+    "is whether README's signature begins with an id: $exported",
+    ({ exported, path }) => {
+      const parameters = readmeRows.get(exported)?.parameters
+      expect(parameters?.split(", ")[0] === "id").toBe(path.includes("{id}"))
+    },
+  )
+
   it("is all that README's table tells of", () => {
-    expect([...readmeRoles.keys()].sort()).toEqual(
+    expect([...readmeRows.keys()].sort()).toEqual(
       functions.map(({ exported }) => exported).sort(),
     )
+  })
+
+  it.each(functions)("is of one that CHANGELOG names: $exported", ({ exported }) => {
+    expect(readText("CHANGELOG.md")).toContain(`\`${exported}\``)
+  })
+})
+
+describe("the errors", () => {
+  it("are all that README's table has, and it has no other", () => {
+    const table = sectionOf(readText("README.md"), "Errors")
+    expect([...table.matchAll(/^\| `(\w+)` /gm)].map(([, tag]) => tag).sort())
+      .toEqual([...errorTags, "_tag"].sort())
+  })
+
+  it.each(functions)("are those that a docstring speaks of: $exported", ({ exported, name }) => {
+    const docstring = functionsOf(name).get(exported)?.split("@example")[0] ?? ""
+    // Everything else that begins so is written with what it belongs to, or as a link.
+    const named = [...docstring.matchAll(/`([A-Z][A-Za-z]+)`/g)].map(([, tag]) => tag)
+    expect(named.filter((tag) => !errorTags.includes(tag ?? "") && tag !== "FetchHttpClient"))
+      .toEqual([])
   })
 })

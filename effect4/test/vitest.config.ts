@@ -16,7 +16,7 @@ const modules: Readonly<Record<string, string>> = {
 const secondLine: Plugin = {
   name: "second-line",
   enforce: "pre",
-  async resolveId(source, importer) {
+  resolveId(source, importer) {
     if (importer === undefined || importer.includes("/node_modules/")) {
       return null
     }

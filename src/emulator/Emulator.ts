@@ -139,31 +139,31 @@ export class Emulator extends EmulatorTag {}
  * Deno.serve({ hostname: "127.0.0.1", port: 8080 }, emulator.webHandler)
  * ```
  */
-export const make = (given: EmulatorOptions = {}): Effect.Effect<EmulatorService> =>
+export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService> =>
   Effect.gen(function* () {
     // A copy: what is done to the options later changes nothing.
-    const options = yield* orDie(() => Options.check(given))
+    const settings = yield* orDie(() => Options.check(options))
     // A list that lags shows what has ended since.
     const kept = Duration.max(
-      Duration.decode(options.history ?? Duration.infinity),
-      Duration.decode(options.listLag ?? 0),
+      Duration.decode(settings.history ?? Duration.infinity),
+      Duration.decode(settings.listLag ?? 0),
     )
-    const identifiers = Identifiers.make(options.seed ?? "emulator")
-    const chances = Random.make(Hash.string(`chances of ${options.seed ?? "emulator"}`))
+    const identifiers = Identifiers.make(settings.seed ?? "emulator")
+    const chances = Random.make(Hash.string(`chances of ${settings.seed ?? "emulator"}`))
     const organization = Organization.make(identifiers, {
       history: Duration.toMillis(kept) * 1000,
-      events: options.logSize,
+      events: settings.logSize,
     })
     const began = yield* Microseconds.now
-    const seeded = seed(organization, identifiers, options, began)
-    const log = RequestLog.make(options.logSize ?? Infinity)
-    let nextFault = FaultPlan.follow(options.faults ?? [], chances)
+    const seeded = seed(organization, identifiers, settings, began)
+    const log = RequestLog.make(settings.logSize ?? Infinity)
+    let nextFault = FaultPlan.follow(settings.faults ?? [], chances)
 
     const app = App.make({
       organization,
       identifiers,
       log,
-      options,
+      options: settings,
       began,
       nextFault: (operation) => nextFault(operation),
     })

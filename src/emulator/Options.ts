@@ -150,7 +150,8 @@ const Token = Schema.String.pipe(
   }),
 )
 
-const RoleSchema = Schema.Literal("ORG_ADMIN", "CLUSTER_ADMIN", "NONE")
+// The compiler holds it to the type: none is missing, and no other is there.
+const RoleSchema: Schema.Schema<Role> = Schema.Literal("ORG_ADMIN", "CLUSTER_ADMIN", "NONE")
 
 // What is created then is shown with a year of four digits.
 const CreatedAt = Schema.declare(

@@ -4,6 +4,7 @@
  * @module
  */
 import * as Option from "effect/Option"
+import type { AdminRole } from "../operation.ts"
 import type { Identifiers } from "./Identifiers.ts"
 import * as Keyset from "./keyset.ts"
 import * as Microseconds from "./microseconds.ts"
@@ -11,7 +12,7 @@ import type { BoundQuery, Cursor } from "./PageToken.ts"
 import * as Timeline from "./timeline.ts"
 
 /** What a caller may do: `ORG_ADMIN` all, `CLUSTER_ADMIN` list and get, `NONE` nothing. */
-export type Role = "ORG_ADMIN" | "CLUSTER_ADMIN" | "NONE"
+export type Role = AdminRole | "NONE"
 
 /** A service account. */
 export interface ServiceAccount {
@@ -271,7 +272,10 @@ export const make = (
     size: () =>
       [all, ...byServiceAccount.values()].reduce(
         (sum, { ever, live }) => sum + ever.length + live.length,
-        ended.all().length + events.all().length,
+        all.ever.reduce(
+          (sum, { key }) => sum + key.formerNames.length,
+          ended.all().length + events.all().length,
+        ),
       ),
   }
 }

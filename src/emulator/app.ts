@@ -170,9 +170,11 @@ const makeAdmit = (options: RateLimit.RateLimitOptions | "none") => {
   const rateLimit = RateLimit.make(options)
   const admitted = new Map<string, RateLimit.Admitted>()
   return (caller: Caller, nowMillis: number): Either.Either<void, Reply.Reply> => {
-    const verdict = RateLimit.check(rateLimit, admitted.get(caller.id) ?? [], nowMillis)
+    // A user may have the id of a service account for a username.
+    const key = `${caller._tag} ${caller.id}`
+    const verdict = RateLimit.check(rateLimit, admitted.get(key) ?? [], nowMillis)
     if (verdict._tag === "Admitted") {
-      admitted.set(caller.id, verdict.admitted)
+      admitted.set(key, verdict.admitted)
       return Either.void
     }
     return Either.left(Reply.rateLimited(
@@ -203,11 +205,10 @@ const targetOf = (target: string): Pick<RequestLog.SeenRequest, "path" | "query"
 
 const parametersOf = (search: string): Readonly<Record<string, string | ReadonlyArray<string>>> => {
   if (search === "") return {}
-  const parameters: Record<string, string | ReadonlyArray<string>> = {}
   const params = new URLSearchParams(search)
-  for (const name of new Set(params.keys())) {
+  // Whatever a parameter is called, "__proto__" too, it becomes a field.
+  return Object.fromEntries(Array.from(new Set(params.keys()), (name) => {
     const values = params.getAll(name)
-    parameters[name] = values[1] === undefined ? values[0] ?? "" : values
-  }
-  return parameters
+    return [name, values[1] === undefined ? values[0] ?? "" : values]
+  }))
 }

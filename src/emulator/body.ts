@@ -14,8 +14,8 @@ import { ConnectionDropped } from "./Delivery.ts"
 /** How many bytes a body may have: 1 MiB. */
 export const limit = 1_048_576
 
-// A connection that closes on bytes which nobody took can lose the answer before them: so many more
-// are let pass, for a client that sends on until it sees the answer.
+// If a server closes while bytes are unread, the client can lose the answer. So it reads this many
+// more and drops them.
 const passedOver = 8 * limit
 
 /** The body of one request. */
@@ -97,7 +97,7 @@ const sourceOf = ({ source }: HttpServerRequest.HttpServerRequest): Source => {
       inTheWay: false,
     }
   }
-  // Node's, which closes its connection if told to end before its end: nobody tells it.
+  // Node closes the connection if its stream is told to stop early, so `cancel` does nothing.
   const chunks = isAsyncIterable(source) ? source[Symbol.asyncIterator]() : undefined
   return {
     next: async () => {

@@ -42,12 +42,16 @@ export const numberBetween = (from: number, to: number): Schema.Schema<number> =
   )
 
 /** Reads a duration that is not negative: Effect takes a negative one for none at all. */
-export const durationOf = (value: unknown): Option.Option<Duration.Duration> => {
-  const none = typeof value === "number" || typeof value === "bigint"
+export const durationOf = (value: unknown): Option.Option<Duration.Duration> =>
+  Option.filter(Duration.decodeUnknown(value), () => !isBelowZero(value))
+
+// Of what Effect reads as a duration; compared so that NaN counts as below zero.
+const isBelowZero = (value: unknown): boolean =>
+  Array.isArray(value)
+    ? !(value[0] * 1e9 + value[1] >= 0)
+    : typeof value === "number" || typeof value === "bigint"
     ? !(value >= 0)
     : typeof value === "string" && value.startsWith("-")
-  return none ? Option.none() : Duration.decodeUnknown(value)
-}
 
 /** A duration that is not negative, in any form that Effect reads. */
 export const anyDuration: Schema.Schema<Duration.DurationInput> = Schema.declare(

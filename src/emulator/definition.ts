@@ -8,9 +8,6 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Microseconds from "./microseconds.ts"
 
-/** The version of the API that this is a double of. */
-export const apiVersion = "2024-09-16"
-
 /** In which order a list is walked. */
 export type SortOrder = "ASC" | "DESC"
 

@@ -28,7 +28,7 @@
  *
  * @module
  */
-export type { Operation } from "../operation.ts"
+export type { AdminRole, Operation } from "../operation.ts"
 export {
   Emulator,
   type EmulatorService,

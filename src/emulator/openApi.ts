@@ -6,13 +6,7 @@
  */
 import type * as OpenApi from "@effect/platform/OpenApi"
 import * as Operation from "../operation.ts"
-import {
-  apiVersion,
-  type CreateBody,
-  type ListQuery,
-  type PaginationAnswer,
-  type UpdateBody,
-} from "./definition.ts"
+import type { CreateBody, ListQuery, PaginationAnswer, UpdateBody } from "./definition.ts"
 import type { KeyAnswer } from "./handlers.ts"
 
 type JsonSchema = OpenApi.OpenApiSpecMediaType["schema"]
@@ -161,7 +155,7 @@ export const openApi = (): OpenApi.OpenAPISpec => {
   }
   return {
     openapi: "3.1.0",
-    info: { title: "CockroachDB Cloud API", version: apiVersion },
+    info: { title: "CockroachDB Cloud API", version: Operation.apiVersion },
     paths,
     components: { schemas, securitySchemes: { Bearer: { type: "http", scheme: "bearer" } } },
     security,

@@ -9,12 +9,15 @@ import * as Option from "effect/Option"
 import { RetryPolicy, withRetryPolicy } from "../transport/RetryPolicy.ts"
 
 /**
- * Gives each call a deadline of 10 minutes, where the RetryPolicy has none: for clean-up, which must
+ * Gives each call a deadline of 10 minutes, where the RetryPolicy has none, or none that ends: for clean-up, which must
  * come to its end although a token never comes or a schedule never stops.
  */
 export const boundCalls = <A, E, R>(calls: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(RetryPolicy, (policy) =>
     withRetryPolicy({
       ...policy,
-      deadline: Option.orElseSome(policy.deadline, () => Duration.minutes(10)),
+      deadline: Option.orElseSome(
+        Option.filter(policy.deadline, Duration.isFinite),
+        () => Duration.minutes(10),
+      ),
     })(calls))

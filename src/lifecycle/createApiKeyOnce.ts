@@ -13,6 +13,7 @@ import { checkMarkable } from "./checkMarkable.ts"
 import { createMarked } from "./createMarked.ts"
 import { discardAndFail, discardOrWarn } from "./discardApiKey.ts"
 import { failIfOverdue } from "./failIfOverdue.ts"
+import { defaultLeaseMillis } from "./lease.ts"
 import type { ApiKeyNotCreated } from "./LeftBehind.ts"
 import { onUnseenEnd } from "./onUnseenEnd.ts"
 
@@ -54,7 +55,7 @@ export const createApiKeyOnce = (
         createMarked({ ...input, mark: (nonce) => ({ _tag: "Once", nonce }) }, restore),
         ({ apiKey, secret, sentAt }) =>
           restore(updateApiKey(apiKey.id, { name: input.name })).pipe(
-            Effect.zipLeft(failIfOverdue(sentAt, longestMillis, "not renamed within 5 minutes")),
+            Effect.zipLeft(failIfOverdue(sentAt, longestMillis, notRenamed)),
             Effect.map((apiKey) => ({ apiKey, secret })),
             Effect.catchAll((cause) => discardAndFail(apiKey, cause)),
             onUnseenEnd(
@@ -67,6 +68,7 @@ export const createApiKeyOnce = (
     Effect.withSpan("ApiKeys.createApiKeyOnce", { captureStackTrace: false }),
   )
 
-// Half of what sweepExpiredApiKeys gives a create by default: its key may not be swept up when it has
-// been handed out.
-const longestMillis = 5 * 60_000
+// sweepExpiredApiKeys must not take a key that has been handed out.
+const longestMillis = defaultLeaseMillis / 2
+
+const notRenamed = `not renamed within ${longestMillis / 60_000} minutes`

@@ -34,8 +34,6 @@ import { onUnseenEnd, type Restore } from "./onUnseenEnd.ts"
 import { makePacing } from "./pacing.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 
-export type { Restore } from "./onUnseenEnd.ts"
-
 /** Which key, and the mark of each attempt. */
 export interface CreateMarkedInput {
   readonly name: string
@@ -65,10 +63,9 @@ export interface MarkedKey extends CreatedApiKey {
  * schedule says. To be run in an uninterruptible region: an answer is not lost between here and
  * the caller's care.
  *
- * Whichever way it ends, also interrupted or with a defect, within an attempt, between two or while
- * it looks: what is in doubt is looked for and deleted, and what is not found is told, in the failure
- * or in a warning. Nothing interrupts that; it takes a list and the deletions, each as long as the
- * RetryPolicy allows, and 10 minutes where that has no deadline.
+ * However it ends, it looks for what is in doubt and deletes it. It tells what it did not find, in the
+ * failure or in a warning. Nothing interrupts this. It takes a list and the deletions, each as long as
+ * the RetryPolicy allows, and 10 minutes where that has no deadline.
  */
 export const createMarked = (
   input: CreateMarkedInput,

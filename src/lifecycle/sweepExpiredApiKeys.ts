@@ -16,9 +16,10 @@ import type { Credentials } from "../Credentials.ts"
 import { getApiKey } from "../endpoints/getApiKey.ts"
 import { listApiKeys } from "../endpoints/listApiKeys.ts"
 import * as Operation from "../operation.ts"
-import { durationProblem } from "../transport/durationProblem.ts"
+import { durationProblem } from "../waiting/durationProblem.ts"
 import { execute } from "../transport/execute.ts"
 import { refuse } from "../transport/request.ts"
+import { defaultLeaseMillis } from "./lease.ts"
 import { parseMarked } from "./mark.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 
@@ -56,7 +57,7 @@ export interface SweepOptions {
 export const sweepExpiredApiKeys = (
   options: SweepOptions = {},
 ): Stream.Stream<ApiKey, ApiKeyError, HttpClient | Credentials> => {
-  const { lease: given = "10 minutes" } = options
+  const { lease: given = defaultLeaseMillis } = options
   const problem = durationProblem(given, { zero: true, infinite: true })
   if (Option.isSome(problem)) {
     return Stream.fromEffect(execute(Operation.listApiKeys, refuse("lease", problem.value)))

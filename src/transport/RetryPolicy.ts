@@ -15,7 +15,7 @@ import * as Stream from "effect/Stream"
 import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { OperationFacts } from "../operation.ts"
 import { wholeMillis } from "../waiting/wholeMillis.ts"
-import { type AllowedDurations, durationProblem } from "./durationProblem.ts"
+import { type AllowedDurations, durationProblem } from "../waiting/durationProblem.ts"
 
 /** What a {@link RetryPolicy} holds. */
 export interface RetryPolicyService {

@@ -53,14 +53,17 @@ const change = (by: (hold: AttemptHold) => Partial<AttemptHold>): Change => (hol
   ...by(hold),
 })
 
-/** A request begins to wait. One of a client that repeats by itself waits behind one that was sent. */
-export const waits: Change = change(({ isSent, waiting }) => ({
+/**
+ * A request begins to wait. A client that repeats by itself may have sent a request already. Then the
+ * attempt is not held back.
+ */
+export const toWaiting: Change = change(({ isSent, waiting }) => ({
   waiting: waiting + 1,
   isHeldBack: !isSent,
 }))
 
 /** A request has waited, and is sent. */
-export const isSent: Change = change(({ underWay, waiting }) => ({
+export const toSent: Change = change(({ underWay, waiting }) => ({
   waiting: waiting - 1,
   underWay: underWay + 1,
   isSent: true,
@@ -68,18 +71,18 @@ export const isSent: Change = change(({ underWay, waiting }) => ({
 }))
 
 /** A request that was sent has its answer, or will have none. */
-export const isAnswered: Change = change(({ underWay }) => ({ underWay: underWay - 1 }))
+export const toAnswered: Change = change(({ underWay }) => ({ underWay: underWay - 1 }))
 
 /** A request's wait ends without its being sent. */
-export const isCutOff = (cause: Cause.Cause<unknown>): Change =>
+export const toCutOff = (cause: Cause.Cause<unknown>): Change =>
   change(({ waiting }) => ({ waiting: waiting - 1, cutOff: cause }))
 
 /** The attempt goes on without the wait that it asked for, and may have sent something. */
-export const goesOn: Change = change(() => ({ isSent: true, isHeldBack: false }))
+export const toGoneOn: Change = change(() => ({ isSent: true, isHeldBack: false }))
 
 /**
- * Whether an attempt that is held back ends with its wait. One that ends otherwise has gone on without
- * it.
+ * Decides whether the attempt ended because its wait ended. Otherwise it went on without the wait, and
+ * may have sent something.
  */
 export const endsWaiting = (
   { cutOff }: AttemptHold,

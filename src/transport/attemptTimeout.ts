@@ -12,11 +12,11 @@ import {
   begun,
   type Change,
   endsWaiting,
-  goesOn,
-  isAnswered,
-  isCutOff,
-  isSent,
-  waits,
+  toAnswered,
+  toCutOff,
+  toGoneOn,
+  toSent,
+  toWaiting,
 } from "./attemptHold.ts"
 import { AttemptWait, type AttemptWaitService } from "./AttemptWait.ts"
 import { inContext, runUntil } from "./ownFiber.ts"
@@ -73,7 +73,7 @@ export const withAttemptTimeout = <A, E, R>(
       })
 
     return runUntil(own, untilOver(duration), (exit, isInterrupted) => {
-      if (hold.isHeldBack && (isTimedOut || !endsWaiting(hold, exit))) note(goesOn)
+      if (hold.isHeldBack && (isTimedOut || !endsWaiting(hold, exit))) note(toGoneOn)
       const outcome = isInterrupted || !Exit.isInterrupted(exit)
         ? exit
         : Exit.fail(isTimedOut ? onTimeout() : onSelfInterrupt())
@@ -84,13 +84,13 @@ export const withAttemptTimeout = <A, E, R>(
 const holdingBack =
   (note: (change: Change) => void): AttemptWaitService["holdBack"] => (wait, send) =>
     Effect.suspend(() => {
-      note(waits)
+      note(toWaiting)
       return wait.pipe(
         Effect.onExit((exit) =>
-          Effect.sync(() => note(Exit.isSuccess(exit) ? isSent : isCutOff(exit.cause)))
+          Effect.sync(() => note(Exit.isSuccess(exit) ? toSent : toCutOff(exit.cause)))
         ),
         Effect.flatMap((waited) =>
-          Effect.ensuring(send(waited), Effect.sync(() => note(isAnswered)))
+          Effect.ensuring(send(waited), Effect.sync(() => note(toAnswered)))
         ),
       )
     })

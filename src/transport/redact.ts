@@ -15,12 +15,13 @@ const maxDetailsDepth = 8
 /** Of all details together this many values are shown. */
 const maxDetailsValues = 500
 
-// Nothing that the API says has 40 letters or digits in a row but a secret, whatever stands before
-// them. What has a secret's form goes to its very end: of two secrets in one, the second must not be
-// what is left. Without a repeated group: a RegExp remembers each round of one, and a long text has
-// too many.
-const secretLike = /(?<![A-Za-z0-9])[A-Za-z0-9]{40,}|CCDB1_[A-Za-z0-9]+_[A-Za-z0-9][A-Za-z0-9_]*/g
+// What has a secret's form goes to its very end: of two secrets in one, the second must not be what is
+// left. Without a repeated group: a RegExp remembers each round of one, and a long text has too many.
 const keySecret = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9][A-Za-z0-9_]*/g
+
+// Nothing that the API says has 40 letters or digits in a row but a secret, whatever stands before
+// them.
+const secretLike = new RegExp(`(?<![A-Za-z0-9])[A-Za-z0-9]{40,}|${keySecret.source}`, "g")
 
 /** So many characters of a secret in a row give it away. */
 const revealing = 8

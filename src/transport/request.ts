@@ -14,7 +14,7 @@ import {
   notHeaderText,
   parseBaseUrl,
 } from "../Credentials.ts"
-import type { OperationFacts } from "../operation.ts"
+import { apiVersion, type OperationFacts } from "../operation.ts"
 import { version } from "../version.ts"
 import type { Decode } from "./decode.ts"
 import { holdsSecret } from "./redact.ts"
@@ -99,7 +99,7 @@ export const makeRequest = <A>(
   const headers: Record<string, string> = {
     accept: "application/json",
     authorization: bearer(token),
-    "cc-version": "2024-09-16",
+    "cc-version": apiVersion,
     "user-agent": userAgent,
   }
   for (

@@ -138,7 +138,7 @@ const heldBack = (
   >(Effect.flatMap(send), Effect.succeed)
 }
 
-// Whatever its status, as the API documents its limit; of its message, nothing is read here.
+// The API documents the limit by its header, not by a status. The body is not read here.
 const isRefusal = (
   exit: Exit.Exit<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>,
 ): boolean =>

@@ -37,7 +37,7 @@ export const makeTokenWait = (
       return taken
     }))
 
-  // False where the gate is shut: whoever has the turn may be one that waits longer than others do.
+  // Gives up the turn when the gate shuts: this call may wait longer than the others want to.
   const isTaken = (
     one: Effect.Effect<Entering>,
     onTaken: (token: TakenToken) => void,

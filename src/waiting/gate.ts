@@ -35,10 +35,9 @@ export interface Gate {
 }
 
 /**
- * An open gate. Those who had to wait are let in one by one, so that they do not meet the next refusal
- * together: `limit` a second, or, where the API took more than that in the second before it shut the
- * gate, as many as it took; and a quarter more with each second that proves it, so that those who come
- * meanwhile do not make the line longer for ever.
+ * Makes a gate that is open. After it was shut it lets callers in one by one, so that they do not all
+ * meet the next refusal. It begins at `limit` a second, or at the rate that the API took before, if
+ * that was higher. The rate grows by a quarter each second, so that the line gets shorter.
  */
 export const makeGate = (limit: number): Gate => {
   const line = makeLine()
@@ -46,7 +45,7 @@ export const makeGate = (limit: number): Gate => {
   const taken = makeRate()
   let shutUntil = 0
   let nextAt = 0
-  let wasShut = false
+  let mustQueue = false
   let rateAtFirst = limit
 
   const untilOpen: Effect.Effect<void> = Effect.flatMap(
@@ -56,7 +55,7 @@ export const makeGate = (limit: number): Gate => {
       return now >= opensAt
         ? Effect.sync(() => {
           nextAt = now + 1000 / rateAfter(rateAtFirst, limit, now - shutUntil)
-          wasShut = line.waiting() > 0
+          mustQueue = line.waiting() > 0
         })
         // The gate may be shut again meanwhile.
         : Effect.zipRight(Effect.sleep(wholeMillis(Duration.millis(opensAt - now))), untilOpen)
@@ -78,7 +77,7 @@ export const makeGate = (limit: number): Gate => {
   return {
     enter: (one) =>
       Effect.suspend(() =>
-        wasShut
+        mustQueue
           ? Effect.flatMap(one, (one) => shutUntil <= one.latest ? enterShut(one) : Effect.void)
           : Effect.void
       ),
@@ -86,7 +85,7 @@ export const makeGate = (limit: number): Gate => {
       Effect.map(currentMonotonicMillis, (now) => now < shutUntil && shutUntil <= latest),
     shut: (wait) =>
       Effect.map(currentMonotonicMillis, (now) => {
-        wasShut = true
+        mustQueue = true
         shutUntil = Math.max(shutUntil, now + Duration.toMillis(wait))
         rateAtFirst = Math.max(limit, taken.perSecond(now))
         for (const { latest, leave } of waiting) {

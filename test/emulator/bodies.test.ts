@@ -8,10 +8,28 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { createServer } from "node:http"
 import { connect, type Socket } from "node:net"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import * as Emulator from "../../src/emulator/mod.ts"
+import { root } from "../tool.ts"
 import { call, callAnything, keys, type RequestOptions } from "./call.ts"
 
 const limit = 1_048_576
+
+describe("the limit of a body", () => {
+  it.each([
+    ["README.md", "a body of more than 1 MiB is a 413"],
+    ["src/emulator/mod.ts", "a body of more than 1 MiB is refused by a 413"],
+    [
+      "src/emulator/RequestLog.ts",
+      "Empty where there is none, and where it was not read: over 1 MiB,",
+    ],
+  ])("is what %s says", (document, sentence) => {
+    const prose = readFileSync(join(root, document), "utf8").replaceAll(/\n *(?:\* *)?/g, " ")
+    expect(prose).toContain(sentence)
+    expect(sentence).toContain(`${limit / 2 ** 20} MiB`)
+  })
+})
 
 /** A create's body of so many bytes. */
 const bodyOf = (emulator: Emulator.EmulatorService, length: number) => {

@@ -140,6 +140,19 @@ describe("what an organization holds", () => {
     expect(after).toBeLessThanOrEqual(2 * before)
   })
 
+  it("is after 1,000 renames of a key what it was, where history is bounded", () => {
+    const organization = Organization.make(Identifiers.make("seed"), { history: 10_000, events: 0 })
+    const { id } = organization.create({ name: "a", serviceAccountId: "1", now: 0, by })
+    const before = organization.size()
+    for (let turn = 1; turn <= 1000; turn += 1) {
+      organization.rename(id, `${turn}`, turn * 1000, "somebody")
+      // Ten names end within the history, and each of them is noted with its end.
+      expect(organization.size()).toBeLessThanOrEqual(before + 2 * 11)
+    }
+    organization.historyFrom(1e12)
+    expect(organization.size()).toBe(before)
+  })
+
   it("grows with every key where it is not", () => {
     expect(sizes({}).after).toBeGreaterThan(33_000)
   })

@@ -68,6 +68,18 @@ describe("inspection", () => {
       ])
     }))
 
+  it.effect("every query parameter is in the log, whatever it is called", () =>
+    Effect.gen(function* () {
+      const emulator = yield* Emulator.make()
+      const names = ["__proto__", "constructor", "toString", ""]
+      const search = names.map((name) => `${name}=1`).join("&")
+      yield* callAnything(emulator)("GET", `${keys}?${search}&__proto__=2`)
+      const [request] = yield* emulator.requests
+      expect(Object.entries(request?.query ?? {})).toEqual(
+        names.map((name) => [name, name === "__proto__" ? ["1", "2"] : "1"]),
+      )
+    }))
+
   it.effect("a request that its client gave up on is marked so, and did not act", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make({ latency: "5 seconds" })

@@ -8,6 +8,7 @@ import * as TestClock from "effect/TestClock"
 import { Credentials } from "../../src/Credentials.ts"
 import { getApiKey } from "../../src/endpoints/getApiKey.ts"
 import * as Emulator from "../../src/emulator/mod.ts"
+import { everyOperation } from "../everyOperation.ts"
 import { call, keys } from "./call.ts"
 
 const emulatorAndApi = Effect.map(
@@ -59,16 +60,16 @@ describe("keys", () => {
       expect(yield* emulator.history).toEqual([])
     }))
 
-  it.effect("an unknown key is not found, by any operation", () =>
-    Effect.gen(function* () {
-      const { api } = yield* emulatorAndApi
-      const path = `${keys}/CCDB1_0000000000000000000000`
-      for (const method of ["GET", "PATCH", "DELETE"] as const) {
-        const options = method === "PATCH" ? { body: { name: "x" } } : {}
-        expect(yield* api(method, path, options))
-          .toMatchObject({ status: 404, json: { code: 5, details: [] } })
-      }
-    }))
+  it.effect.each(everyOperation.filter(({ takesId }) => takesId))(
+    "an unknown key is not found by $operation",
+    ({ callOn }) =>
+      Effect.gen(function* () {
+        const { apiKeyId, serviceAccountId } = (yield* Emulator.Emulator).withoutRole
+        const id = apiKeyId.replace(/.$/, (last) => last === "0" ? "1" : "0")
+        const error = yield* Effect.flip(callOn({ id, serviceAccountId }))
+        expect(error).toMatchObject({ _tag: "NotFound", status: 404, code: 5, details: [] })
+      }).pipe(Effect.provide(Emulator.layer())),
+  )
 
   it.effect("a deleted key cannot be deleted, got or renamed again", () =>
     Effect.gen(function* () {

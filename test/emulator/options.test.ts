@@ -231,9 +231,15 @@ describe("an option that is wrong is refused by its name", () => {
         "allowed: limit, window, algorithm, status, retryAfter",
       ],
     ],
-    latency: wrong(["soon", -1, "-1 seconds", NaN], duration),
+    latency: wrong(
+      ["soon", -1, "-1 seconds", NaN, -1n, [-5, 0], [0, -1], [1, -2e9], [NaN, 0], [0, NaN], [
+        1n,
+        0,
+      ]],
+      duration,
+    ),
     faults: [[[{}, { fault: 1 }], "[1].fault", 'must be an object with "_tag"']],
-    history: wrong(["long", -1, "-1 hours", NaN], duration),
+    history: wrong(["long", -1, "-1 hours", NaN, [-5, 0]], duration),
     logSize: wrong([-1, 0.5, "10"], limit),
     onRequest: wrong(["log", {}, null], "must be a function"),
     defaultPageSize: wrong([0, 1.5, Infinity], "must be a whole number from 1"),
@@ -243,7 +249,7 @@ describe("an option that is wrong is refused by its name", () => {
       ["none", null],
       'must be "omit-pagination", "omit-next-page", or "empty-next-page"',
     ),
-    listLag: wrong(["soon", -1, NaN], duration),
+    listLag: wrong(["soon", -1, NaN, [NaN, 0]], duration),
     unknownServiceAccountFilter: wrong(["refuse", 404], 'must be "empty" or "not-found"'),
     errorBodies: wrong(["json", null], 'must be "status", "empty-object", "html", or "none"'),
     ccVersion: [

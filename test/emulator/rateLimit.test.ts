@@ -47,6 +47,23 @@ describe("the rate limit", () => {
       expect(admitted(yield* burst(emulator, 10))).toBe(4)
     }))
 
+  it.effect("is another for a user whose name is the id of a service account", () =>
+    Effect.gen(function* () {
+      const { admin } = yield* Emulator.make()
+      const username = admin.serviceAccountId
+      const emulator = yield* Emulator.make({
+        rateLimit: { limit: 1 },
+        jwts: [{ token: "jwt", users: [{ username, role: "ORG_ADMIN" }] }],
+      })
+      // The same seed makes the same service accounts.
+      expect(emulator.admin.serviceAccountId).toBe(username)
+      const byUser = { token: "jwt", headers: { "cc-vanity-name": "emulator" } }
+      const api = call(emulator)
+      expect((yield* api("GET", keys)).status).toBe(200)
+      expect((yield* api("GET", keys, byUser)).status).toBe(200)
+      expect((yield* api("GET", keys, byUser)).status).toBe(429)
+    }))
+
   it.effect("is each identity's own, whichever of its keys it calls with", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make({ rateLimit: { limit: 2 } })

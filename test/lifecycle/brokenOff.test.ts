@@ -77,6 +77,7 @@ interface Play {
   readonly faults?: Emulator.FaultPlan
   readonly around?: Around
   readonly schedule?: Schedule.Schedule<unknown>
+  readonly deadline?: Duration.Duration
   /** In seconds, when a key comes about whose create was given up. */
   readonly lateAt?: number
   readonly credentials?: (
@@ -94,7 +95,9 @@ const play = (how: Play): Effect.Effect<Played> =>
     const organization = yield* makeOrganization({ faults: how.faults ?? faults })
     const { emulator, old } = organization
     const fiber = yield* how.program(organization).pipe(
-      withRetryPolicy(RetryPolicy.make({ schedule: how.schedule ?? spaced })),
+      withRetryPolicy(
+        RetryPolicy.make({ schedule: how.schedule ?? spaced, deadline: how.deadline }),
+      ),
       Effect.scoped,
       Effect.updateService(Credentials, how.credentials ?? ((same) => same)),
       Effect.provide(organization.access(how.around)),
@@ -246,27 +249,30 @@ describe.each(Object.entries(programs))("a create of %s", (_, program) => {
       expect(warnings).toEqual([[doubt, { id: "unknown", name: left[0] }]])
     }))
 
-  test("ends after a while where it is interrupted and its token never comes", () =>
-    Effect.gen(function* () {
-      let asked = 0
-      const { millis, outcome, warnings } = yield* play({
-        program,
-        interruptedAt: 1.5,
-        credentials: (credentials) => ({
-          ...credentials,
-          token: Effect.suspend(() =>
-            asked++ > 0
-              ? Effect.never
-              : Effect.isEffect(credentials.token)
-              ? credentials.token
-              : Effect.succeed(credentials.token)
-          ),
-        }),
-      })
-      expect([outcome, warnings.length]).toEqual(["Interrupted", 1])
-      expect(millis).toBeGreaterThanOrEqual(10 * 60_000)
-      expect(millis).toBeLessThan(11 * 60_000)
-    }))
+  for (const deadline of [undefined, Duration.infinity]) {
+    test(`ends after a while where it is interrupted, its token never comes, and the deadline is ${deadline}`, () =>
+      Effect.gen(function* () {
+        let asked = 0
+        const { millis, outcome, warnings } = yield* play({
+          program,
+          ...deadline && { deadline },
+          interruptedAt: 1.5,
+          credentials: (credentials) => ({
+            ...credentials,
+            token: Effect.suspend(() =>
+              asked++ > 0
+                ? Effect.never
+                : Effect.isEffect(credentials.token)
+                ? credentials.token
+                : Effect.succeed(credentials.token)
+            ),
+          }),
+        })
+        expect([outcome, warnings.length]).toEqual(["Interrupted", 1])
+        expect(millis).toBeGreaterThanOrEqual(10 * 60_000)
+        expect(millis).toBeLessThan(11 * 60_000)
+      }))
+  }
 })
 
 describe("createApiKeyOnce", () => {
@@ -312,5 +318,41 @@ describe("temporaryApiKey", () => {
         "a temporary key is left for the sweep: its deletion broke with a defect",
         { id: expect.stringMatching(/^CCDB1_/), name: marked },
       ]])
+    }))
+
+  const tooLate: Program = (organization) =>
+    temporaryApiKey({ ...input(organization), expiresIn: "20 seconds" })
+  const undeletable = (calls: number): Emulator.FaultPlan => [
+    { operation: "createApiKey", answerDelay: "10 seconds" },
+    {
+      operation: "deleteApiKey",
+      calls: { from: 1, to: calls },
+      delay: "1 second",
+      fault: { _tag: "Respond", status: 403 },
+    },
+  ]
+
+  test("tells its key where it is interrupted while that came too late and cannot be deleted", () =>
+    Effect.gen(function* () {
+      const { left, outcome, warnings } = yield* play({
+        program: tooLate,
+        faults: undeletable(2),
+        interruptedAt: 10.5,
+      })
+      expect([outcome, left]).toEqual(["Interrupted", [marked]])
+      expect(warnings).toEqual([[
+        "an expired key may be left for the sweep",
+        { id: expect.stringMatching(/^CCDB1_/), name: left[0] },
+      ]])
+    }))
+
+  test("deletes a key that came too late once more where it is interrupted meanwhile", () =>
+    Effect.gen(function* () {
+      const { left, outcome, warnings } = yield* play({
+        program: tooLate,
+        faults: undeletable(1),
+        interruptedAt: 10.5,
+      })
+      expect([outcome, left, warnings]).toEqual(["Interrupted", [], []])
     }))
 })

@@ -129,6 +129,26 @@ describe("createApiKeyOnce", () => {
       })
     }))
 
+  test("looks for a lost key no further than the page that it is on", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({ defaultPageSize: 1 })
+      const { emulator, old } = organization
+      yield* emulator.setFaults([
+        { operation: "createApiKey", calls: 1, fault: { _tag: "DropAfter" } },
+      ])
+      const { serviceAccountId } = old
+      yield* createApiKeyOnce({ name: "reports", serviceAccountId }).pipe(
+        Effect.provide(organization.access()),
+      )
+      expect((yield* emulator.requests).map(({ method }) => method)).toEqual([
+        "POST",
+        "GET",
+        "DELETE",
+        "POST",
+        "PATCH",
+      ])
+    }))
+
   const lostTwice = [
     { operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } },
     { operation: "createApiKey", calls: 2, fault: { _tag: "DropAfter" } },

@@ -375,6 +375,63 @@ describe.concurrent("examples/rotate.ts", () => {
       expect(same.filter(({ id }) => !left.includes(id))).toEqual([])
     }))
 
+  it.each<readonly [string, (billing: string, ledger: string, folder: string) => void]>([
+    ["two dangling links to one target", (billing, ledger) => {
+      fs.symlinkSync("../secret", billing)
+      fs.symlinkSync("../secret", ledger)
+    }],
+    ["a chain of links and a link to one target", (billing, ledger, folder) => {
+      fs.symlinkSync("../one", billing)
+      fs.symlinkSync("secret", path.join(folder, "one"))
+      fs.symlinkSync(path.join(folder, "secret"), ledger)
+    }],
+    ["a link to the other's file", (billing, ledger) => fs.symlinkSync(billing, ledger)],
+    ["a link through a directory that is a link", (billing, ledger, folder) => {
+      fs.symlinkSync(path.dirname(billing), path.join(folder, "account"))
+      fs.symlinkSync("../account/billing", ledger)
+    }],
+    ["links to one that holds a secret already", (billing, ledger, folder) => {
+      const key = fs.readFileSync(path.join(folder, "billing's"))
+      fs.writeFileSync(path.join(folder, "secret"), key)
+      fs.symlinkSync("../secret", billing)
+      fs.symlinkSync("../secret", ledger)
+    }],
+  ])(
+    "with --adopt refuses keys that would be kept in one file by %s",
+    (_, link) =>
+      withExample([], async ({ addKept, emulator, folder, rotate }) => {
+        const billing = await addKept("billing")
+        const ledger = await addKept("ledger")
+        fs.renameSync(billing.file, path.join(folder, "billing's"))
+        fs.rmSync(ledger.file)
+        link(billing.file, ledger.file, folder)
+        const { exitCode, stderr } = await rotate(folder, "--adopt", "--grace", "1 millis")
+        expect(exitCode).toBe(1)
+        const lines = stderr.trim().split("\n")
+        expect(lines.map((line) => line.split(" failed: ")[0]).sort()).toEqual(
+          [billing.id, ledger.id].sort(),
+        )
+        for (const line of lines) expect(line).toContain("would be kept in one file")
+        expect(await Effect.runPromise(emulator.history)).toEqual([])
+      }),
+  )
+
+  it("refuses keys of accounts whose directories are one, and says why", () =>
+    withExample([], async ({ add, emulator, folder, rotate }) => {
+      const own = await add("billing")
+      const { apiKey: other } = await Effect.runPromise(emulator.addApiKey({
+        name: "billing",
+        serviceAccountId: emulator.admin.serviceAccountId,
+        createdAt: own.createdAt,
+      }))
+      fs.mkdirSync(path.join(folder, own.serviceAccountId))
+      fs.symlinkSync(own.serviceAccountId, path.join(folder, other.serviceAccountId))
+      const { exitCode, stderr } = await rotate(folder, "--adopt", "--grace", "1 millis")
+      expect(exitCode).toBe(1)
+      expect(stderr.match(/would be kept in one file/g)?.length).toBe(2)
+      expect(await Effect.runPromise(emulator.history)).toEqual([])
+    }))
+
   it("leaves the key that it calls with alone, and says so", () =>
     withExample([], async ({ emulator, folder, rotate }) => {
       const { apiKeyId } = emulator.admin

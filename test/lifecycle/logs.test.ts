@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import {
   createApiKeyOnce,
-  type Credentials,
+  Credentials,
   credentialsFromStore,
   getApiKey,
   rotateApiKey,
@@ -160,9 +160,63 @@ describe("the log", () => {
       const [key] = yield* made(organization)
       expect(logs).toEqual([[
         "WARN",
-        "a rotation that was broken off has left a key behind",
-        { id: key?.id },
+        "a rotation that was broken off may have left a key behind",
+        { id: key?.id, name: key?.name },
       ]])
+    }))
+
+  for (
+    const [how, write] of [
+      ["dies", Effect.die("broken")],
+      ["is interrupted", Effect.never],
+    ] as const
+  ) {
+    test(`of a rotation whose write ${how} tells the key that the store may hold, or not`, () =>
+      Effect.gen(function* () {
+        const organization = yield* makeOrganization()
+        const { read } = organization.store()
+        const logs = yield* logsOf(
+          Effect.provide(
+            rotateApiKey({ store: { read, write: () => write }, grace: 0 }),
+            organization.access(),
+          ),
+        )
+        const [key] = yield* made(organization)
+        expect(key).toBeDefined()
+        expect(logs).toEqual([[
+          "WARN",
+          "a rotation that was broken off may have left a key behind",
+          { id: key?.id, name: key?.name },
+        ]])
+      }))
+  }
+
+  test("of a rotation that is interrupted while it tells why it fails names the create in doubt", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization({
+        faults: [
+          { operation: "createApiKey", fault: { _tag: "DropAfter" } },
+          { operation: "listApiKeys", fault: { _tag: "Respond", status: 403 } },
+        ],
+      })
+      const { admin } = organization.emulator
+      // The token, which is asked for once more to keep it out of what is told, comes too late then.
+      let asked = 0
+      const token = Effect.suspend(() =>
+        Effect.delay(Effect.succeed(admin.secret), ++asked > 4 ? "1 minute" : 0)
+      )
+      const logs = yield* logsOf(
+        rotateApiKey({ store: organization.store(), grace: 0 }).pipe(
+          Effect.provide(Credentials.layerApiKey(token)),
+          Effect.provide(organization.access()),
+        ),
+      )
+      const [key] = yield* made(organization)
+      expect(logs).toContainEqual([
+        "WARN",
+        "a rotation that was broken off may have left a key behind",
+        { id: "unknown", name: key?.name },
+      ])
     }))
 
   test("of a rotation tells each step for debugging, and the key that it is about", () =>

@@ -6,6 +6,9 @@
  * @module
  */
 
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
+
 /** Sources below `src/`, files or directories, and tests below `test/`. */
 export interface Area {
   readonly sources: ReadonlyArray<string>
@@ -33,7 +36,7 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("redact")],
   },
   shield: {
-    sources: [transport("shield")],
+    sources: ["shield", "surroundings", "tracerOver"].map(transport),
     tests: ["shield", "exchange"].map(transportTest),
   },
   request: {
@@ -47,18 +50,18 @@ export const areas: Readonly<Record<string, Area>> = {
     ],
   },
   answer: {
-    sources: ["ApiKeyError.ts", ...["failure", "response"].map(transport)],
+    sources: ["ApiKeyError.ts", ...["failure", "json", "response"].map(transport)],
     tests: [
-      ...["failure", "response", "exchange"].map(transportTest),
+      ...["json", "failure", "response", "exchange"].map(transportTest),
       "endpoints/badAnswer.test.ts",
     ],
   },
   exchange: {
-    sources: [transport("exchange")],
-    tests: [transportTest("exchange")],
+    sources: ["clientErrors", "exchange", "sendings"].map(transport),
+    tests: ["exchange", "sendings"].map(transportTest),
   },
   calls: {
-    sources: ["attemptHold", "attemptTimeout", "AttemptWait", "execute"].map(transport),
+    sources: ["attemptHold", "attemptTimeout", "AttemptWait", "execute", "ownFiber"].map(transport),
     tests: [
       "attemptHold",
       "attemptTimeout",
@@ -69,27 +72,32 @@ export const areas: Readonly<Record<string, Area>> = {
     ].map(transportTest),
   },
   metrics: {
-    sources: [transport("metrics")],
+    sources: ["instruments", "metrics"].map(transport),
     tests: [transportTest("visibility")],
   },
   retries: {
-    sources: ["operation.ts", ...["durationProblem", "RetryPolicy"].map(transport)],
+    sources: ["operation.ts", transport("RetryPolicy")],
     tests: [
-      transportTest("durationProblem"),
       transportTest("failure"),
       "spec.test.ts",
       transportTest("RetryPolicy"),
     ],
   },
   throttle: {
-    sources: ["atGate", "buckets", "throttle", "ThrottleStore", "tokenBucket", "tokenWait"].map(
-      transport,
-    ),
+    sources: [
+      "atGate",
+      "buckets",
+      "limiterWait",
+      "throttle",
+      "ThrottleStore",
+      "tokenBucket",
+      "tokenWait",
+    ].map(transport),
     tests: ["buckets", "throttle", "ThrottleStore", "tokenBucket"].map(transportTest),
   },
   waiting: {
-    sources: ["gate", "line", "monotonic", "wholeMillis"].map(waiting),
-    tests: ["gate", "line", "monotonic", "wholeMillis"].map(waitingTest),
+    sources: ["durationProblem", "gate", "line", "monotonic", "wholeMillis"].map(waiting),
+    tests: ["durationProblem", "gate", "line", "monotonic", "wholeMillis"].map(waitingTest),
   },
   credentials: {
     sources: ["Credentials.ts"],
@@ -114,22 +122,37 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   creating: {
     sources: [
+      "boundCalls",
       "checkMarkable",
       "createApiKeyOnce",
       "createMarked",
+      "discardApiKey",
+      "failIfOverdue",
+      "lease",
       "LeftBehind",
+      "onUnseenEnd",
+      "pacing",
       "removeApiKey",
       "sweepExpiredApiKeys",
       "temporaryApiKey",
     ].map(lifecycle),
-    tests: ["messages", "temporaryApiKey", "logs", "createApiKeyOnce", "guards"].map(lifecycleTest),
+    tests: ["messages", "temporaryApiKey", "logs", "createApiKeyOnce", "guards", "brokenOff"]
+      .map(lifecycleTest),
   },
   acting: {
     sources: [rotation("act")],
     tests: ["rotationOutcome", "rotateApiKey"].map(rotationTest),
   },
   rotating: {
-    sources: ["checkRotation", "Rotation", "rotateApiKey", "RotationFailed", "RotationStep", "run"]
+    sources: [
+      "Around",
+      "checkRotation",
+      "Rotation",
+      "rotateApiKey",
+      "RotationFailed",
+      "RotationStep",
+      "run",
+    ]
       .map(
         rotation,
       ),
@@ -147,3 +170,18 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["listAccount", "onStep", "rotateApiKeys", "sharedLists"].map(rotationTest),
   },
 }
+
+/** Whether a source, as `src/waiting/gate.ts`, is an area's. */
+export const isOf = (path: string, area: Area): boolean =>
+  area.sources.some((source) => path === `src/${source}` || path.startsWith(`src/${source}/`))
+
+/** The sources that are mutated, as `src/waiting/gate.ts`. */
+export const mutatedSources = (root: string): ReadonlyArray<string> =>
+  readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+    .map((path) => `src/${path.replaceAll("\\", "/")}`)
+    .filter((path) => path.endsWith(".ts") && !/^src\/(?:emulator\/|mod\.ts$)/.test(path))
+    .toSorted()
+
+/** Those of the sources that are not in exactly one area. */
+export const homeless = (sources: ReadonlyArray<string>): ReadonlyArray<string> =>
+  sources.filter((path) => Object.values(areas).filter((area) => isOf(path, area)).length !== 1)

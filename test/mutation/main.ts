@@ -6,22 +6,14 @@
  * @module
  */
 import { Stryker } from "@stryker-mutator/core"
-import { readdirSync } from "node:fs"
 import process from "node:process"
-import { type Area, areas } from "./areas.ts"
+import { type Area, areas, homeless, isOf, mutatedSources } from "./areas.ts"
 
 type Mutants = Awaited<ReturnType<Stryker["runMutationTest"]>>
 
 const leastScore = 90
 
-/** The sources that are mutated, as `src/transport/gate.ts`. */
-const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
-  .map((path) => `src/${path.replaceAll("\\", "/")}`)
-  .filter((path) => path.endsWith(".ts") && !/^src\/(?:emulator\/|mod\.ts$)/.test(path))
-  .toSorted()
-
-const isOf = (path: string, area: Area): boolean =>
-  area.sources.some((source) => path === `src/${source}` || path.startsWith(`src/${source}/`))
+const sources = mutatedSources(".")
 
 const mutate = async (name: string, area: Area): Promise<Mutants> => {
   // The vitest.config.ts beside this file reads it, in a process of Stryker's.
@@ -61,15 +53,13 @@ const scoreOf = (mutants: Mutants): number => {
 
 const names = process.argv.slice(2)
 const unknown = names.filter((name) => !(name in areas))
-const homeless = sources.filter((path) =>
-  Object.values(areas).filter((area) => isOf(path, area)).length !== 1
-)
-if (unknown.length > 0 || homeless.length > 0) {
+const strays = homeless(sources)
+if (unknown.length > 0 || strays.length > 0) {
   if (unknown.length > 0) {
     console.error(`no such area: ${unknown.join(", ")}; there are ${Object.keys(areas).join(", ")}`)
   }
-  if (homeless.length > 0) {
-    console.error(`not in exactly one area of test/mutation/areas.ts: ${homeless.join(", ")}`)
+  if (strays.length > 0) {
+    console.error(`not in exactly one area of test/mutation/areas.ts: ${strays.join(", ")}`)
   }
   process.exit(2)
 }

@@ -8,15 +8,15 @@ import {
   begun,
   type Change,
   endsWaiting,
-  goesOn,
-  isAnswered,
-  isCutOff,
-  isSent,
-  waits,
+  toAnswered,
+  toCutOff,
+  toGoneOn,
+  toSent,
+  toWaiting,
 } from "../../src/transport/attemptHold.ts"
 
 const reset = Cause.fail("reset")
-const isGivenUp = isCutOff(reset)
+const isGivenUp = toCutOff(reset)
 
 /** Plays changes from millisecond 100 on, one every 10 milliseconds. */
 const play = (changes: ReadonlyArray<Change>) =>
@@ -25,17 +25,17 @@ const play = (changes: ReadonlyArray<Change>) =>
 describe("an attempt", () => {
   it.each<readonly [string, ReadonlyArray<Change>, isHeldBack: boolean, counted: number]>([
     ["that asks for no wait is not held back, and all of its time counts", [], false, 10],
-    ["whose request waits is held back, and that time does not count", [waits], true, 10],
-    ["whose request was sent is held back no longer, and is timed", [waits, isSent], false, 20],
-    ["whose request was answered is timed", [waits, isSent, isAnswered], false, 30],
-    ["whose wait was cut off stays held back, and is timed", [waits, isGivenUp], true, 20],
-    ["that went on without its wait is not held back", [waits, isGivenUp, goesOn], false, 30],
+    ["whose request waits is held back, and that time does not count", [toWaiting], true, 10],
+    ["whose request was sent is held back no longer, and is timed", [toWaiting, toSent], false, 20],
+    ["whose request was answered is timed", [toWaiting, toSent, toAnswered], false, 30],
+    ["whose wait was cut off stays held back, and is timed", [toWaiting, isGivenUp], true, 20],
+    ["that went on without its wait is not held back", [toWaiting, isGivenUp, toGoneOn], false, 30],
     [
       "that waits again after a wait that was cut off is held back",
       [
-        waits,
+        toWaiting,
         isGivenUp,
-        waits,
+        toWaiting,
       ],
       true,
       20,
@@ -43,10 +43,10 @@ describe("an attempt", () => {
     [
       "that waits again after it was sent is not held back, and that time does not count",
       [
-        waits,
-        isSent,
-        isAnswered,
-        waits,
+        toWaiting,
+        toSent,
+        toAnswered,
+        toWaiting,
       ],
       false,
       30,
@@ -54,9 +54,9 @@ describe("an attempt", () => {
     [
       "of which one request waits and another is under way is timed",
       [
-        waits,
-        waits,
-        isSent,
+        toWaiting,
+        toWaiting,
+        toSent,
       ],
       false,
       20,
@@ -64,10 +64,10 @@ describe("an attempt", () => {
     [
       "of which one request waits and another was answered is not timed",
       [
-        waits,
-        waits,
-        isSent,
-        isAnswered,
+        toWaiting,
+        toWaiting,
+        toSent,
+        toAnswered,
       ],
       false,
       20,
@@ -75,8 +75,8 @@ describe("an attempt", () => {
     [
       "of which one request still waits and another's wait was cut off is not timed",
       [
-        waits,
-        waits,
+        toWaiting,
+        toWaiting,
         isGivenUp,
       ],
       true,
@@ -98,9 +98,9 @@ describe("an attempt", () => {
         answeredAt: before + wait + send,
       }))
       const events = moments.flatMap(({ answeredAt, sentAt, waitsAt }) => [
-        { at: waitsAt, change: waits },
-        { at: sentAt, change: isSent },
-        { at: answeredAt, change: isAnswered },
+        { at: waitsAt, change: toWaiting },
+        { at: sentAt, change: toSent },
+        { at: answeredAt, change: toAnswered },
       ]).filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at)
       const hold = events.reduce((hold, { at, change }) => change(hold, at), begun(0))
       const counted = Array.from({ length: end }, (_, at) => at).filter((at) =>
@@ -119,6 +119,6 @@ describe("an attempt whose wait was cut off", () => {
     ["has gone on, where it fails otherwise", Exit.fail("refused"), false],
     ["has gone on, where it succeeds", Exit.succeed("reset"), false],
   ])("%s", (_, exit, expected) => {
-    expect(endsWaiting(play([waits, isGivenUp]), exit)).toBe(expected)
+    expect(endsWaiting(play([toWaiting, isGivenUp]), exit)).toBe(expected)
   })
 })

@@ -12,8 +12,10 @@ import { AttemptWait, type AttemptWaitService } from "../../src/transport/Attemp
 const seconds = (count: number) => Effect.sleep(Duration.seconds(count))
 
 /** What a client does before it sends, and then sends. */
-const waiting = <A, E>(wait: Effect.Effect<A, E>, send: Effect.Effect<void> = Effect.void) =>
-  Effect.flatMap(AttemptWait, ({ holdBack }) => holdBack(wait, () => send))
+const waiting = <A, E, E2 = never>(
+  wait: Effect.Effect<A, E>,
+  send: Effect.Effect<void, E2> = Effect.void,
+) => Effect.flatMap(AttemptWait, ({ holdBack }) => holdBack(wait, () => send))
 const wait = (count: number) => waiting(seconds(count))
 
 /** What was told of an attempt: in which second, what, and how many seconds of it counted. */
@@ -74,6 +76,15 @@ describe("an attempt", () => {
       "of a client that waits twice fails when its time between and after the waits is over",
       Effect.all([seconds(2), wait(10), seconds(5), wait(20), Effect.never], { discard: true }),
       [[2, "waits"], [12, "is sent"], [60, "too slow", 30]],
+    ],
+    [
+      "of a client that waits again after what it sent has failed does not count that wait",
+      Effect.all([
+        Effect.ignore(waiting(seconds(10), Effect.fail("reset"))),
+        wait(50),
+        seconds(29),
+      ], { discard: true }),
+      [[0, "waits"], [10, "is sent"], [89, "success", 29]],
     ],
     [
       "of a client that gives its wait up and waits again is sent after the second wait",

@@ -1,13 +1,17 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
+import { isRecord } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as fc from "fast-check"
 import * as Model from "../../src/ApiKey.ts"
 import { decodeApiKey, decodeApiKeyPage, decodeCreatedApiKey } from "../../src/transport/decode.ts"
+import { everyOperation } from "../everyOperation.ts"
+import { callOnce, json } from "../recordingClient.ts"
 
 const key = {
   id: "CCDB1_12345abcdefGHIJKLMnopq",
@@ -125,54 +129,32 @@ describe("decode", () => {
     expect(JSON.stringify(decodeCreatedApiKey(body))).not.toContain("NkdXLI9d81Mn")
   })
 
-  // Near misses of each shape: members absent, mistyped and right, in every combination.
   const text = fc.oneof(
     fc.string(),
     fc.constantFrom(key.created_at, "2022-02-30T00:00:00Z", "2022-03-22T20:23:11+05:30", "x"),
     fc.constantFrom(null, 7, true, [], {}),
   )
-  const keys = fc.record({
-    id: text,
-    name: text,
-    service_account_id: text,
-    created_at: text,
-    extra: fc.anything(),
-  }, { requiredKeys: [] })
-  const shapes: ReadonlyArray<
-    readonly [
-      string,
-      (body: unknown) => Either.Either<unknown, { readonly path: string }>,
-      Schema.Schema.AnyNoContext,
-      fc.Arbitrary<unknown>,
-    ]
-  > = [
-    ["a key", decodeApiKey, Model.ApiKey, keys],
-    [
-      "a new key",
-      decodeCreatedApiKey,
-      Model.CreatedApiKey,
-      fc.record({ api_key: fc.oneof(keys, text), secret: text }, { requiredKeys: [] }),
-    ],
-    [
-      "a page",
-      decodeApiKeyPage,
-      Model.ApiKeyPage,
-      fc.record({
-        api_keys: fc.oneof(fc.array(keys, { maxLength: 3 }), text),
-        pagination: fc.oneof(
-          fc.record({ next_page: text, previous_page: text }, { requiredKeys: [] }),
-          text,
-        ),
-      }, { requiredKeys: [] }),
-    ],
-  ]
+  /** Near misses of an answer: its members absent, mistyped and right, in every combination. */
+  const nearMisses = (answer: unknown): fc.Arbitrary<unknown> => {
+    if (Array.isArray(answer)) {
+      return fc.oneof(fc.array(nearMisses(answer[0]), { maxLength: 3 }), text)
+    }
+    if (!isRecord(answer)) return text
+    const members = Object.entries(answer).map(([name, value]) => [name, nearMisses(value)])
+    const record = fc.record(
+      { ...Object.fromEntries(members), extra: fc.anything() },
+      { requiredKeys: [] },
+    )
+    return fc.oneof(record, text)
+  }
 
-  it.each(shapes)(
-    "takes for %s exactly what its Schema takes, and finds the same place where it does not fit",
-    (_, decode, schema, bodies) => {
-      const bySchema = Schema.decodeUnknownEither(schema)
+  it.each(everyOperation)(
+    "takes for the answer to $operation exactly what its Schema takes, and finds the same place " +
+      "where it does not fit",
+    ({ answer, decode, model }) => {
+      const bySchema = Schema.decodeUnknownEither(model)
       fc.assert(
-        fc.property(fc.oneof(bodies, fc.anything()), (body) => {
+        fc.property(fc.oneof(nearMisses(answer), fc.anything()), (body) => {
           const fast = decode(body)
           const slow = bySchema(body)
           expect(Either.isRight(fast)).toBe(Either.isRight(slow))
@@ -190,6 +172,15 @@ describe("decode", () => {
         { numRuns: 2000 },
       )
     },
+  )
+
+  it.effect.each(everyOperation)(
+    "is what $operation reads its answer by: the model is that of the Schema",
+    ({ answer, call, model }) =>
+      Effect.gen(function* () {
+        const { result } = yield* callOnce(call, () => json(answer))
+        expect(result).toEqual(Schema.decodeUnknownEither(model)(answer))
+      }),
   )
 
   it("reads the time that the Schema reads", () => {

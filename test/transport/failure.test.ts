@@ -10,7 +10,7 @@ import {
   refused,
 } from "../../src/transport/failure.ts"
 import { operations } from "../../src/operation.ts"
-import { mutations, operationNames } from "../everyOperation.ts"
+import { everyOperation, mutations, operationNames } from "../everyOperation.ts"
 
 const state = (operation: Operation) => ({
   operation: operations[operation],
@@ -72,21 +72,6 @@ describe("a message says what happened and what to do", () => {
       "CLUSTER_ADMIN at organization scope",
     ],
     [
-      "createApiKey",
-      404,
-      {},
-      "there is no such service account (HTTP 404). Check the service account id",
-    ],
-    ["getApiKey", 404, {}, "there is no such API key (HTTP 404). Check the API key id"],
-    ["updateApiKey", 404, {}, "there is no such API key (HTTP 404). Check the API key id"],
-    ["deleteApiKey", 404, {}, "there is no such API key (HTTP 404). Check the API key id"],
-    [
-      "listApiKeys",
-      404,
-      {},
-      "there is no such service account (HTTP 404). Check the service account id",
-    ],
-    [
       "getApiKey",
       429,
       {},
@@ -122,6 +107,12 @@ describe("a message says what happened and what to do", () => {
   it.each(messages)("%s, %i, %j", (operation, status, headers, message) => {
     const { error } = failed(operation, status, { headers })
     expect(error.message).toBe(`${operation}: ${message}`)
+  })
+
+  it.each(everyOperation)("$operation, 404: no such $subject", ({ operation, subject }) => {
+    expect(failed(operation, 404).error.message).toBe(
+      `${operation}: there is no such ${subject} (HTTP 404). Check the ${subject} id`,
+    )
   })
 
   it("and what the API said of it", () => {

@@ -53,7 +53,7 @@ export interface Acting<E, R> {
   readonly store: SecretStore<E, R>
   readonly plan: Plan
   readonly following: Following
-  readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
+  readonly noteMade: (apiKey: ApiKey) => Effect.Effect<void>
   readonly state: Ref.Ref<State<E>>
 }
 
@@ -73,6 +73,8 @@ export const observeStore = <E, R>({ following, plan, state, store }: Acting<E, 
     const before = yield* Ref.get(state)
     const secret = yield* store.read.pipe(
       Effect.mapError((cause): Failure<E> => ({ reason: "Store", cause })),
+      // What cannot be interrupted is left behind, so that it does not hold up the rotation.
+      Effect.disconnect,
       Effect.timeoutFail({
         duration: storeTimeout(plan),
         onTimeout: (): Failure<E> => ({ reason: "Store", cause: undefined }),
@@ -142,7 +144,7 @@ const giveUp = <E, R>({ plan, state }: Acting<E, R>, obstacle: Obstacle): Act<E,
     const replaced = obstacle === "StoreHoldsAnother"
       ? view.keys.find(({ id }) => Option.exists(plan.target, (target) => target.id === id))
       : undefined
-    // Of a list in pages one can show a key that is deleted before the next shows its successor finished.
+    // One page can still show the deleted key when the next shows its successor without a mark.
     if (replaced !== undefined && Option.isNone(yield* getIfThere(state, replaced.id))) return
     // The caller may have named the key that the store holds, and it may be deleted since.
     const refused = obstacle === "SecretRefused" && Option.isNone(own) ? view.held : Option.none()
@@ -182,7 +184,7 @@ const orFollow = <E, R>(acting: Acting<E, R>, act: Act<E, R>): Act<E, R> =>
 const isUnauthorized = ({ cause, reason }: Failure<unknown>): boolean =>
   reason === "Api" && Predicate.isTagged(cause, "Unauthorized")
 
-// What a name says, can be no key's id.
+// The id comes from a key's name, so it may be no id at all.
 const isInvalid = ({ cause }: Failure<unknown>): boolean =>
   Predicate.isTagged(cause, "InvalidRequest")
 
@@ -284,8 +286,8 @@ const make = <E, R>(
           Effect.fail<Failure<E>>(failedCall(cause)),
         )
       ),
-      Effect.tap(({ apiKey, doubtful, sentAt }) =>
-        Effect.zipRight(noteMade(apiKey, sentAt), Ref.update(state, noteDoubtful(doubtful)))
+      Effect.tap(({ apiKey, doubtful }) =>
+        Effect.zipRight(noteMade(apiKey), Ref.update(state, noteDoubtful(doubtful)))
       ),
       Effect.flatMap(({ apiKey, secret, sentAt }) =>
         Ref.update(state, (state) => ({
@@ -348,6 +350,7 @@ const write = <E, R>({ plan, state, store }: Acting<E, R>): Act<E, R> =>
     yield* Ref.update(state, setOwn("written"))
     const failed = yield* store.write(Option.getOrThrow(own).secret).pipe(
       Effect.as(Option.none<E | undefined>()),
+      Effect.disconnect,
       Effect.timeoutTo({
         duration: storeTimeout(plan),
         onSuccess: (none) => none,

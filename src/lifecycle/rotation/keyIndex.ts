@@ -101,11 +101,14 @@ export const unseenBy = (
   const mark = Option.getOrUndefined(parseMarked(held.name).mark)
   const ids = [
     held.id,
-    ...mark?._tag === "Rotates" ? [mark.predecessor] : [],
+    ...mark?._tag === "Rotates" && isIdLike(mark.predecessor) ? [mark.predecessor] : [],
     ...Option.toArray(target).map(({ id }) => id),
   ]
   return [...new Set(ids)].filter((id) => !byId.has(id))
 }
+
+// What a name says may be anything, and not every server answers a request for anything.
+const isIdLike = (text: string): boolean => /^[\w-]{1,128}$/.test(text)
 
 /** The keys of the same mark. */
 const familyOf = ({ firsts, successors }: KeyIndex, text: string): ReadonlyArray<ApiKey> => {

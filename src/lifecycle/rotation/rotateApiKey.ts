@@ -14,30 +14,35 @@ import { rotate } from "./run.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
 
 /**
- * Replaces the key whose secret a store holds: makes its successor, proves that it works, writes its
- * secret to the store, waits out the grace, deletes the predecessor.
+ * Replaces the key whose secret a store holds: makes its successor, proves that it works, writes
+ * its secret to the store, waits out the grace, deletes the predecessor.
  *
  * Run again after it was broken off at any point it goes on where it was, and any number of runs at
  * the same time end with one live key, which the store holds. All it needs to know stands in the
  * store and in the successor's name, `name [rotates CCDB1_… 1a2b3c4d]` until it is done, 47 to 48
- * characters longer than `name`. It deletes nothing but the predecessor and keys with that mark
- * which are its own or older than the lease, and never what the store holds. Where it finds a younger
- * one, which may be of a run at work, it waits for its end or its age, up to the lease. Clocks of
- * runs and API must not differ by more than a quarter of the lease, and lists be no more than 1/120 of
- * it behind, 5 seconds: for so long it waits, without a grace too, before it looks for other runs'
- * keys and takes the mark off. A secret is proven by a call
- * made with it before it is written; a 403 proves it too, since the key may be of an account without
- * a role.
+ * characters longer than `name`.
  *
- * Five requests where `apiKey` is given and nothing goes wrong, otherwise six; more where the service
- * account's keys fill more than one page of 500, or of what the API gives. The key that the program itself calls with can be rotated:
- * calls within go on with the new one, also where another process replaces it, and with
- * `credentialsFromStore` the program's others too.
+ * It deletes nothing but the predecessor and keys with that mark which are its own or older than
+ * the lease, and never what the store holds. Where it finds a younger one, which may be of a run at
+ * work, it waits for its end or its age, up to the lease.
+ *
+ * Clocks of runs and API must not differ by more than a quarter of the lease. Lists must be no more
+ * than 1/120 of it behind, 5 seconds by default: for so long it waits, without a grace too, before
+ * it looks for other runs' keys and takes the mark off.
+ *
+ * A secret is proven by a call made with it before it is written. A 403 proves it too, since the
+ * key may be of an account without a role.
+ *
+ * Five requests where `apiKey` is given and nothing goes wrong, otherwise six; more where the
+ * service account's keys fill more than one page of 500, or of what the API gives.
+ *
+ * The key that the program itself calls with can be rotated: calls within go on with the new one,
+ * also where another process replaces it, and with `credentialsFromStore` the program's others too.
  *
  * An empty store needs `apiKey` or `first`, the same in all runs at the same time. A first key is
- * marked `[first 1a2b3c4d]`; since that does not tell for which store, one that a killed run left is
- * not deleted but told in `leftBehind`. A create without an answer is looked for and its key deleted;
- * where it has not come about by the end, its name is told there.
+ * marked `[first 1a2b3c4d]`; since that does not tell for which store, one that a killed run left
+ * is not deleted but told in `leftBehind`. A create without an answer is looked for and its key
+ * deleted; where it has not come about by the end, its name is told there.
  *
  * Needs the role ORG_ADMIN. Fails with `RotationFailed`, whose `reason` and `cause` say why, and
  * whose `leftBehind` names keys of this run that may be live and not in the store.

@@ -12,9 +12,10 @@ import type { ApiKey } from "../../ApiKey.ts"
 import { Credentials } from "../../Credentials.ts"
 import { makeFleetBeginning } from "./fleetBeginning.ts"
 import { makeFollowing } from "../followingCredentials.ts"
+import { defaultLeaseMillis } from "../lease.ts"
 import { makeListAccount } from "./listAccount.ts"
 import { makeLine } from "../../waiting/line.ts"
-import { defaultLease, rotate } from "./run.ts"
+import { rotate } from "./run.ts"
 import type { Rotation, RotationOptions } from "./Rotation.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
 import type { RotationStep } from "./RotationStep.ts"
@@ -72,7 +73,8 @@ export interface RotationOutcome<E = never> {
  * One list of a service account's keys serves all rotations that wait for one. Where the last list
  * had several pages, the next waits for as many rotations, for a minute at most.
  *
- * A fleet never takes up a key that it made or, by the API's clock, that was made after it began:
+ * A fleet never takes up a key that it made, nor, once it has made one, a key that was made after it
+ * began. Before that it cannot tell the API's clock, which may be ahead by a quarter of the lease:
  * where the list behind the stream is walked while keys are rotated, successors come up on its later
  * pages, and are passed over. List first, as below, and what you rotate is what there was. Begin
  * another fleet for each round: one whose stream lists again and again passes over all later keys. A
@@ -111,7 +113,7 @@ export const rotateApiKeys = <E = never, R = never>(
 ) => Stream.Stream<RotationOutcome<E>, E2, HttpClient | Credentials | R | R2> =>
 (apiKeys) =>
   Stream.unwrapScoped(Effect.gen(function* () {
-    const { concurrency = 4, grace, lease = defaultLease, olderThan } = options
+    const { concurrency = 4, grace, lease = defaultLeaseMillis, olderThan } = options
     // What makes no sense as a concurrency, each rotation refuses.
     const working = makeLine(concurrency >= 1 ? concurrency : 1)
     const lists = makeSharedLists(makeListAccount(), working.turn)

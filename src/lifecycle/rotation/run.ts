@@ -22,11 +22,12 @@ import {
   setOwn,
   type State,
 } from "./act.ts"
+import type { Around } from "./Around.ts"
 import { checkRotation } from "./checkRotation.ts"
-import type { Restore } from "../createMarked.ts"
 import { discardApiKey } from "../discardApiKey.ts"
 import type { Following } from "../followingCredentials.ts"
-import { type LeftBehind, redactInUse } from "../LeftBehind.ts"
+import { defaultLeaseMillis } from "../lease.ts"
+import { type LeftBehind, redactInUse, warnOfLeftBehind } from "../LeftBehind.ts"
 import type { ListAccount } from "./listAccount.ts"
 import { redactor } from "../../transport/redact.ts"
 import { wholeMillis } from "../../waiting/wholeMillis.ts"
@@ -40,12 +41,12 @@ export interface Shared {
   readonly following: Following
   /** Lists the keys of a service account, between the work. */
   readonly list: ListAccount
-  /** Notes a key as soon as it is made, and when its create was sent. */
-  readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
+  /** Notes a key as soon as it is made. */
+  readonly noteMade: (apiKey: ApiKey) => Effect.Effect<void>
   /** Surrounds the work between the long waits. */
-  readonly whileWorking: Restore
+  readonly whileWorking: Around
   /** Surrounds each long wait. */
-  readonly whileWaiting: Restore
+  readonly whileWaiting: Around
 }
 
 /** Rotates one key. */
@@ -115,9 +116,11 @@ export const rotate = <E, R>(
         })
       ),
       Effect.catchAll((failure) => fail(acting, failure)),
-      // A failure has seen to it already.
+      // A failure has seen to it already, and tells.
       Effect.onError((cause) =>
-        Option.isSome(Cause.failureOption(cause)) ? Effect.void : discardUnwritten(acting)
+        Option.isSome(Cause.failureOption(cause))
+          ? Effect.void
+          : Effect.zipRight(discardUnwritten(acting), warnOfRest(acting))
       ),
     )
   }).pipe(
@@ -135,14 +138,11 @@ const sleepUntil = (until: number): Effect.Effect<void> =>
       sleepUntil(until),
     ))
 
-/** From which age on a marked key that is in no store is nobody's. */
-export const defaultLease = "10 minutes"
-
 const planOf = <E, R>(options: RotateApiKeyOptions<E, R>): Plan => ({
   target: Option.fromNullable(options.apiKey),
   first: Option.fromNullable(options.first),
   grace: Duration.toMillis(options.grace),
-  lease: Duration.toMillis(options.lease ?? defaultLease),
+  lease: Duration.toMillis(options.lease ?? defaultLeaseMillis),
   olderThan: options.olderThan === undefined ? undefined : Duration.toMillis(options.olderThan),
 })
 
@@ -197,20 +197,33 @@ const fail = <E, R>(
 ): Effect.Effect<never, RotationFailed<E>, HttpClient | Credentials> =>
   Effect.gen(function* () {
     yield* discardUnwritten(acting)
-    const { own, run, view } = yield* Ref.get(acting.state)
-    const unheld = Option.filter(own, ({ apiKey }) =>
-      !Option.contains(view.held, apiKey.id) &&
-      !Option.exists(run.made, ({ state }) => state === "deleted"))
-    const leftBehind: ReadonlyArray<LeftBehind> = [
-      ...Option.toArray(unheld).map(({ apiKey: { id, name } }) => ({ id: Option.some(id), name })),
-      ...run.doubtful,
-    ]
+    const state = yield* Ref.get(acting.state)
+    const leftBehind = leftBehindBy(state)
     return yield* Effect.fail(rotationFailed<E>(
-      { reason: failure.reason, cause: failure.cause, held: view.held, leftBehind },
+      { reason: failure.reason, cause: failure.cause, held: state.view.held, leftBehind },
       yield* redactInUse(leftBehind),
       failure.what,
     ))
   })
+
+const warnOfRest = <E, R>({ state }: Acting<E, R>): Effect.Effect<void, never, Credentials> =>
+  Effect.flatMap(Ref.get(state), (state) =>
+    Effect.forEach(
+      leftBehindBy(state),
+      (key) => warnOfLeftBehind("a rotation that was broken off may have left a key behind", key),
+      { discard: true },
+    ))
+
+/** Its own keys that may be live, or may still come, and are not known to be in the store. */
+const leftBehindBy = <E>({ own, run, view }: State<E>): ReadonlyArray<LeftBehind> => {
+  const unheld = Option.filter(own, ({ apiKey }) =>
+    !Option.contains(view.held, apiKey.id) &&
+    !Option.exists(run.made, ({ state }) => state === "deleted"))
+  return [
+    ...Option.toArray(unheld).map(({ apiKey: { id, name } }) => ({ id: Option.some(id), name })),
+    ...run.doubtful,
+  ]
+}
 
 // Nobody has its secret, and nobody will: there is no reason to wait for the lease.
 const discardUnwritten = <E, R>(
@@ -219,12 +232,8 @@ const discardUnwritten = <E, R>(
   Effect.flatMap(Ref.get(state), ({ own, run }) => {
     const unwritten = Option.exists(run.made, ({ state }) => state === "unwritten")
     if (!unwritten || Option.isNone(own)) return Effect.void
-    const { apiKey } = own.value
-    return Effect.flatMap(discardApiKey(apiKey), (left) =>
-      left.length > 0
-        ? Effect.annotateLogs(
-          Effect.logWarning("a rotation that was broken off has left a key behind"),
-          describe(apiKey),
-        )
-        : Ref.update(state, setOwn("deleted")))
+    return Effect.flatMap(
+      discardApiKey(own.value.apiKey),
+      (left) => left.length > 0 ? Effect.void : Ref.update(state, setOwn("deleted")),
+    )
   })

@@ -2,9 +2,10 @@
  * One list of a service account's keys for all rotations that wait for one.
  *
  * A list serves those who asked for it before it began, so that it begins after all that they must
- * see. It begins when one waits for each of its pages, by the list before, so that it costs a
- * rotation no more than a request however many keys there are; or when nobody else can come; or when
- * it has waited for others long enough. Meanwhile no turn is held, so that those others can work.
+ * see. It begins when as many rotations wait as the last list had pages. So it costs a rotation no
+ * more than a request, however many keys there are. It also begins when nobody else can come, or
+ * when it has waited for others long enough. Meanwhile no turn is held, so that those others can
+ * work.
  *
  * @module
  */
@@ -13,7 +14,8 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import type { ApiKeyError } from "../../ApiKeyError.ts"
 import { type Line, makeLine } from "../../waiting/line.ts"
-import type { Restore } from "../createMarked.ts"
+import type { Restore } from "../onUnseenEnd.ts"
+import type { Around } from "./Around.ts"
 import type { ListAccount, Listed } from "./listAccount.ts"
 
 /** Lists of several service accounts, each for many rotations. */
@@ -21,7 +23,7 @@ export interface SharedLists {
   /** Lists a service account's keys, once for all who ask before the list begins. */
   readonly list: ListAccount
   /** Surrounds a rotation, for which a list may wait from its beginning to its end. */
-  readonly expecting: (serviceAccountId: string) => Restore
+  readonly expecting: (serviceAccountId: string) => Around
   /** To be run when no rotation will begin any more. */
   readonly expectNoMore: Effect.Effect<void>
 }
@@ -48,7 +50,7 @@ interface Gathering {
 const patience = "1 minute"
 
 /** Shares lists between rotations; each list takes a turn of theirs. */
-export const makeSharedLists = (listAccount: ListAccount, inTurn: Restore): SharedLists => {
+export const makeSharedLists = (listAccount: ListAccount, inTurn: Around): SharedLists => {
   const accounts = new Map<string, Account>()
   let isMoreExpected = true
 

@@ -33,9 +33,11 @@ describe("when a fleet began, a key", () => {
     it.effect(`was there up to ${ahead} ms later, where the API's clock shows to be so far ahead`, () =>
       Effect.gen(function* () {
         const { noteMade, takesUp } = yield* beginning
-        yield* noteMade(key("first", 5 * minute + ahead), began + 5 * minute)
-        // Of a clock that is set forward meanwhile.
-        yield* noteMade(key("second", 6 * minute + ahead), began + 16 * minute)
+        yield* TestClock.setTime(began + 5 * minute)
+        yield* noteMade(key("first", 5 * minute + ahead))
+        // The clock is set forward meanwhile.
+        yield* TestClock.setTime(began + 16 * minute)
+        yield* noteMade(key("second", 6 * minute + ahead))
         expect(yield* takesUp(key("a", ahead))).toBe(true)
         expect(yield* takesUp(key("a", ahead + 1))).toBe(false)
       }))
@@ -45,7 +47,7 @@ describe("when a fleet began, a key", () => {
     Effect.gen(function* () {
       const { noteMade, takesUp } = yield* beginning
       const own = key("own", -2 * minute)
-      yield* noteMade(own, began)
+      yield* noteMade(own)
       expect(yield* takesUp(own)).toBe(false)
     }))
 
@@ -65,7 +67,7 @@ describe("when a fleet began, a key", () => {
   it.effect("was there a quarter of the lease earlier, wherever the API's clock is", () =>
     Effect.gen(function* () {
       const { noteMade, takesUp } = yield* beginning
-      yield* noteMade(key("from 1970", -began), began)
+      yield* noteMade(key("from 1970", -began))
       expect(yield* takesUp(key("a", -2.5 * minute))).toBe(true)
     }))
 })

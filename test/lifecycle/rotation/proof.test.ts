@@ -110,6 +110,7 @@ describe("a mark that no rotation makes", () => {
     ["names the present segment", () => "."],
     ["names what looks like a secret", (own) => `${own}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`],
     ["names an id that is none", () => "%2F"],
+    ["is longer than a server takes", () => "a".repeat(20_000)],
   ]
   for (const [what, nameOf] of strange) {
     test(`and that ${what} is taken off, and nothing is deleted`, () =>
@@ -178,12 +179,33 @@ describe("a store that holds the key that the caller names, which is deleted sin
     }))
 })
 
-test("a store whose read never ends fails the rotation, and holds up no fleet for ever", () =>
-  Effect.gen(function* () {
-    const organization = yield* makeOrganization()
-    const store = { ...organization.store(), read: Effect.never }
-    const before = yield* Clock.currentTimeMillis
-    expect(yield* Effect.flip(rotate(organization, { store })))
-      .toMatchObject({ reason: "Store", cause: undefined })
-    expect((yield* Clock.currentTimeMillis) - before).toBe(150_000)
-  }))
+describe("a store that hangs", () => {
+  const hangs = [
+    ["where it can be interrupted", Effect.never],
+    ["where it cannot", Effect.uninterruptible(Effect.never)],
+    [
+      "while it acquires",
+      Effect.acquireUseRelease(Effect.never, () => Effect.never, () => Effect.void),
+    ],
+  ] as const
+  for (const [how, hang] of hangs) {
+    test(`as it is read, ${how}, fails the rotation after a quarter of the lease`, () =>
+      Effect.gen(function* () {
+        const organization = yield* makeOrganization()
+        const store = { ...organization.store(), read: hang }
+        const before = yield* Clock.currentTimeMillis
+        expect(yield* Effect.flip(rotate(organization, { store })))
+          .toMatchObject({ reason: "Store", cause: undefined })
+        expect((yield* Clock.currentTimeMillis) - before).toBe(150_000)
+      }))
+
+    test(`as it is written, ${how}, fails the rotation, which tells the key`, () =>
+      Effect.gen(function* () {
+        const organization = yield* makeOrganization()
+        const store = { ...organization.store(), write: () => hang }
+        const failed = yield* Effect.flip(rotate(organization, { store }))
+        expect(failed).toMatchObject({ reason: "Store", cause: undefined })
+        expect(failed.leftBehind.length).toBe(1)
+      }))
+  }
+})

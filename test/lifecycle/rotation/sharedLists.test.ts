@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
-import type { Restore } from "../../../src/lifecycle/createMarked.ts"
+import type { Around } from "../../../src/lifecycle/rotation/Around.ts"
 import { indexKeys } from "../../../src/lifecycle/rotation/keyIndex.ts"
 import { makeSharedLists, type SharedLists } from "../../../src/lifecycle/rotation/sharedLists.ts"
 import { Credentials } from "../../../src/mod.ts"
@@ -25,7 +25,7 @@ const makeLists = (
   { fails = false, pages = 1, turn = makeLine(100).turn }: {
     readonly fails?: boolean
     readonly pages?: number
-    readonly turn?: Restore
+    readonly turn?: Around
   } = {},
 ) => {
   const begun: Array<string> = []

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as fc from "fast-check"
-import { durationProblem } from "../../src/transport/durationProblem.ts"
+import { durationProblem } from "../../src/waiting/durationProblem.ts"
 
 const any = { zero: true, infinite: true }
 const aboveZero = { zero: false, infinite: true }
