@@ -53,7 +53,7 @@ export interface Acting<E, R> {
   readonly store: SecretStore<E, R>
   readonly plan: Plan
   readonly following: Following
-  readonly noteMade: (apiKey: ApiKey) => Effect.Effect<void>
+  readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
   readonly state: Ref.Ref<State<E>>
 }
 
@@ -286,8 +286,8 @@ const make = <E, R>(
           Effect.fail<Failure<E>>(failedCall(cause)),
         )
       ),
-      Effect.tap(({ apiKey, doubtful }) =>
-        Effect.zipRight(noteMade(apiKey), Ref.update(state, noteDoubtful(doubtful)))
+      Effect.tap(({ apiKey, doubtful, sentAt }) =>
+        Effect.zipRight(noteMade(apiKey, sentAt), Ref.update(state, noteDoubtful(doubtful)))
       ),
       Effect.flatMap(({ apiKey, secret, sentAt }) =>
         Ref.update(state, (state) => ({

@@ -17,8 +17,8 @@ import { parseMarked } from "../mark.ts"
 
 /** What was there when a fleet began. */
 export interface FleetBeginning {
-  /** Notes a key that the fleet has just made. */
-  readonly noteMade: (apiKey: ApiKey) => Effect.Effect<void>
+  /** Notes a key that the fleet has just made, and when its create was sent by the local clock. */
+  readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
   /** Decides whether a key is to be rotated, and notes one that is. */
   readonly takesUp: (apiKey: ApiKey) => Effect.Effect<boolean>
 }
@@ -42,12 +42,13 @@ export const makeFleetBeginning = (
         (mark) => mark._tag === "Rotates" && takenUp.has(mark.predecessor),
       )
     return {
-      noteMade: ({ createdAt, id }) =>
+      noteMade: ({ createdAt, id }, sentAt) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
           made.add(id)
-          // The first is nearest to the beginning, since a clock can be set meanwhile. It was made by
-          // now: when its create was sent says less, which may have waited for long since.
-          ahead ??= clamp(DateTime.toEpochMillis(createdAt) - now, mostAhead)
+          // A create may have waited long, for the throttle or a retry, before its key was made.
+          const about = Math.max(sentAt, now - longestAnswer)
+          // The first is nearest to the beginning: a clock can be set meanwhile.
+          ahead ??= clamp(DateTime.toEpochMillis(createdAt) - about, mostAhead)
         }),
       takesUp: (apiKey) =>
         Effect.sync(() => {
@@ -59,5 +60,7 @@ export const makeFleetBeginning = (
         }),
     }
   })
+
+const longestAnswer = 5000
 
 const clamp = (value: number, most: number): number => Math.max(-most, Math.min(most, value))

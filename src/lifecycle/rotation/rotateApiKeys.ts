@@ -73,12 +73,12 @@ export interface RotationOutcome<E = never> {
  * One list of a service account's keys serves all rotations that wait for one. Where the last list
  * had several pages, the next waits for as many rotations, for a minute at most.
  *
- * A fleet never takes up a key that it made, nor, once it has made one, a key that was made after it
- * began. Before that it cannot tell the API's clock, which may be ahead by a quarter of the lease:
- * where the list behind the stream is walked while keys are rotated, successors come up on its later
- * pages, and are passed over. List first, as below, and what you rotate is what there was. Begin
- * another fleet for each round: one whose stream lists again and again passes over all later keys. A
- * marked key that its store does not hold is another rotation's successor, and is `"kept"`.
+ * A fleet never takes up a key that it made, nor, once it has made one, a key that was made 5 seconds
+ * or more after it began. Before that it cannot tell the API's clock, which may be ahead by a quarter
+ * of the lease. So where the list behind the stream is walked while keys are rotated, the successors
+ * on its later pages are passed over. List first, as below, and what you rotate is what there was.
+ * Begin another fleet for each round: one whose stream lists again and again passes over all later
+ * keys. A marked key that its store does not hold is another rotation's successor, and is `"kept"`.
  *
  * Needs the role ORG_ADMIN. Options that make no sense are refused for each key, with `InvalidRequest`
  * as the cause.

@@ -41,8 +41,8 @@ export interface Shared {
   readonly following: Following
   /** Lists the keys of a service account, between the work. */
   readonly list: ListAccount
-  /** Notes a key as soon as it is made. */
-  readonly noteMade: (apiKey: ApiKey) => Effect.Effect<void>
+  /** Notes a key as soon as it is made, and when its create was sent. */
+  readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
   /** Surrounds the work between the long waits. */
   readonly whileWorking: Around
   /** Surrounds each long wait. */

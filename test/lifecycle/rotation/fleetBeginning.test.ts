@@ -34,20 +34,29 @@ describe("when a fleet began, a key", () => {
       Effect.gen(function* () {
         const { noteMade, takesUp } = yield* beginning
         yield* TestClock.setTime(began + 5 * minute)
-        yield* noteMade(key("first", 5 * minute + ahead))
+        yield* noteMade(key("first", 5 * minute + ahead), began + 5 * minute)
         // The clock is set forward meanwhile.
         yield* TestClock.setTime(began + 16 * minute)
-        yield* noteMade(key("second", 6 * minute + ahead))
+        yield* noteMade(key("second", 6 * minute + ahead), began + 15 * minute)
         expect(yield* takesUp(key("a", ahead))).toBe(true)
         expect(yield* takesUp(key("a", ahead + 1))).toBe(false)
       }))
   }
 
+  it.effect("was not there 5 seconds later, however long the first create waited to be sent", () =>
+    Effect.gen(function* () {
+      const { noteMade, takesUp } = yield* beginning
+      yield* TestClock.setTime(began + 2 * minute)
+      yield* noteMade(key("first", 2 * minute), began)
+      expect(yield* takesUp(key("a", 5000))).toBe(true)
+      expect(yield* takesUp(key("a", 5001))).toBe(false)
+    }))
+
   it.effect("was not there that the fleet made, whatever the API's clock says", () =>
     Effect.gen(function* () {
       const { noteMade, takesUp } = yield* beginning
       const own = key("own", -2 * minute)
-      yield* noteMade(own)
+      yield* noteMade(own, began)
       expect(yield* takesUp(own)).toBe(false)
     }))
 
@@ -67,7 +76,7 @@ describe("when a fleet began, a key", () => {
   it.effect("was there a quarter of the lease earlier, wherever the API's clock is", () =>
     Effect.gen(function* () {
       const { noteMade, takesUp } = yield* beginning
-      yield* noteMade(key("from 1970", -began))
+      yield* noteMade(key("from 1970", -began), began)
       expect(yield* takesUp(key("a", -2.5 * minute))).toBe(true)
     }))
 })
