@@ -61,19 +61,20 @@ const filesOf = (folder: string): ReadonlyArray<string> =>
     ) => file.endsWith(".ts"))
     : []
 
-/** Points imports of Effect 3's modules to what Effect 4 has in their place. */
-const rename = (
-  text: string,
-  file: string,
-  names: ReadonlyArray<string>,
-): string =>
+/**
+ * Points imports of Effect 3's modules to what Effect 4 has in their place. Examples in docstrings are
+ * a user's, who has Effect 4's own names.
+ */
+const rename = (text: string, file: string, names: ReadonlyArray<string>): string =>
   text.replace(
-    /(from |import\()"(effect4|effect|@effect\/platform)\/([^"]+)"/g,
-    (_, before: string, packageName: string, module: string) => {
-      if (packageName === "effect4") return `${before}"effect/${module}"`
+    /^( \* )?(.*(?:from |import\())"(effect4|effect|@effect\/platform)\/([^"]+)"/gm,
+    (_, inDocs: string | undefined, before: string, packageName: string, module: string) => {
       const name = `${module}.ts`
-      if (names.includes(name)) return `${before}"${relative(file, `names/${name}`)}"`
-      return `${before}"effect/${packageName === "effect" ? module : `http/${module}`}"`
+      const isNamed = packageName !== "effect4" && inDocs === undefined && names.includes(name)
+      const target = isNamed
+        ? relative(file, `names/${name}`)
+        : `effect/${packageName === "@effect/platform" ? `http/${module}` : module}`
+      return `${inDocs ?? ""}${before}"${target}"`
     },
   )
 

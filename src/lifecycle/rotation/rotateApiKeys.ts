@@ -88,7 +88,6 @@ export interface RotationOutcome<E = never> {
  * import { listApiKeys, rotateApiKeys } from "@effect-crdb/api-keys"
  * import type { ApiKey, SecretStore } from "@effect-crdb/api-keys"
  * import * as Effect from "effect/Effect"
- * import * as Either from "effect/Either"
  * import * as Stream from "effect/Stream"
  *
  * const program = (storeOf: (apiKey: ApiKey) => SecretStore) =>
@@ -101,8 +100,7 @@ export interface RotationOutcome<E = never> {
  *       olderThan: "90 days",
  *       onStep: ({ _tag }, { name }) => Effect.log(`${name}: ${_tag}`), // Make, Prove, Write, …
  *     }),
- *     Stream.filter(({ result }) => Either.isLeft(result)),
- *     Stream.runForEach(({ apiKey, result }) => Effect.logError(apiKey.id, result)),
+ *     Stream.runForEach(({ apiKey, result }) => Effect.log(apiKey.id, result)),
  *   )
  * ```
  */
