@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest"
 import { type Bundle, bundle } from "./bench/bundle.ts"
 
 /** Bytes, minified and compressed. Sizes do not vary, so that a change of one is somebody's doing. */
-const today = { oneEndpoint: 14_000, wholeModule: 32_300 }
+const today = { oneEndpoint: 14_000, wholeModule: 32_400 }
 
 const inKilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`
 
