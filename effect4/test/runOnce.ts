@@ -9,5 +9,7 @@ const tool = "drives a tool, or looks at the project's files"
 /** By path. */
 export const runOnce: Readonly<Record<string, string>> = {
   "test/{bundle,docs,effect4,examples,house,imports,package,closingLine}.test.ts": tool,
+  "test/transport/tracerOver.test.ts":
+    "Effect 4 tells a tracer no attributes of a span that begins",
   "test/{nodes,redis,release,runtimes}/*.test.ts": tool,
 }

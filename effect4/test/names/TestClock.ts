@@ -4,20 +4,41 @@ import * as Context from "effect4/Context"
 import * as Duration from "effect4/Duration"
 import * as Effect from "effect4/Effect"
 import * as Layer from "effect4/Layer"
+import * as Scheduler from "effect4/Scheduler"
 import * as TestClock from "effect4/testing/TestClock"
 
 class Steps extends Context.Service<Steps, {
   readonly to: (timestamp: number) => Effect.Effect<void>
 }>()("test/Steps") {}
 
-const settled = Effect.promise(async () => {
-  for (let n = 0; n < 4; n += 1) await new Promise((resolve) => setImmediate(resolve))
-})
-
 export const layer: Layer.Layer<never> = Layer.effectContext(
   Effect.gen(function* () {
     const services = yield* Layer.build(TestClock.layer())
     const clock = Context.get(services, Clock.Clock) as TestClock.TestClock
+    const scheduler = Context.get(services, Scheduler.Scheduler)
+    let scheduled = 0
+    const counting: Scheduler.Scheduler = {
+      executionMode: scheduler.executionMode,
+      shouldYield: (fiber) => scheduler.shouldYield(fiber),
+      makeDispatcher: () => {
+        const dispatcher = scheduler.makeDispatcher()
+        return {
+          scheduleTask: (task, priority) => {
+            scheduled++
+            dispatcher.scheduleTask(task, priority)
+          },
+          flush: () => dispatcher.flush(),
+        }
+      },
+    }
+    const settled = Effect.promise(async () => {
+      // Enough for a body to be read, while no fiber has anything to do.
+      for (let idle = 0; idle < 4; idle++) {
+        const before = scheduled
+        await new Promise((resolve) => setImmediate(resolve))
+        if (scheduled > before) idle = -1
+      }
+    })
     const ends = new Set<{ readonly at: number }>()
     const sleep = (duration: Duration.Duration) =>
       Effect.suspend(() => {
@@ -34,6 +55,7 @@ export const layer: Layer.Layer<never> = Layer.effectContext(
       })
     return services.pipe(
       Context.add(Clock.Clock, { ...clock, sleep }),
+      Context.add(Scheduler.Scheduler, counting),
       Context.add(Steps, { to }),
     )
   }),
