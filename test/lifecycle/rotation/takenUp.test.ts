@@ -59,7 +59,7 @@ const rotateAll = (
       Effect.provide(access()),
     )
     const failed = [...outcomes].flatMap(({ result }) =>
-      Either.isLeft(result) ? [result.left.message] : []
+      Either.match(result, { onLeft: ({ message }) => [message], onRight: () => [] })
     )
     const keys = (yield* apiKeys).filter(({ name }) => name.startsWith("key "))
     return {
