@@ -77,14 +77,12 @@ describe("layerApiKey", () => {
       const credentials = Credentials.layerApiKey(Redacted.make(secret), { baseUrl })
       const { result, sent } = yield* sentUnder(credentials)
       expect(sent).toEqual([])
-      expect(Either.flip(result)).toMatchObject({
-        right: {
-          _tag: "InvalidRequest",
-          field: "baseUrl",
-          attempts: 0,
-          message: `getApiKey: baseUrl ${reason}`,
-        },
-      })
+      expect(result).toMatchObject(Either.left({
+        _tag: "InvalidRequest",
+        field: "baseUrl",
+        attempts: 0,
+        message: `getApiKey: baseUrl ${reason}`,
+      }))
     }))
 
   it.effect.each<readonly [string, string]>([
@@ -99,15 +97,13 @@ describe("layerApiKey", () => {
     Effect.gen(function* () {
       const { result, sent } = yield* sentUnder(Credentials.layerApiKey(Redacted.make(token)))
       expect(sent).toEqual([])
-      expect(Either.flip(result)).toMatchObject({
-        right: {
-          _tag: "InvalidRequest",
-          field: "token",
-          attempts: 0,
-          message: "getApiKey: token must be visible ASCII characters without spaces or line " +
-            "breaks: was it cut or quoted?",
-        },
-      })
+      expect(result).toMatchObject(Either.left({
+        _tag: "InvalidRequest",
+        field: "token",
+        attempts: 0,
+        message: "getApiKey: token must be visible ASCII characters without spaces or line " +
+          "breaks: was it cut or quoted?",
+      }))
       expect(JSON.stringify(result)).not.toContain("NkdXLI9d81Mn")
     }))
 })
@@ -150,9 +146,9 @@ describe("layerJwt", () => {
           Credentials.layerJwt({ token: Redacted.make(jwt), vanityName: "acme", ...options }),
         )
         expect(sent).toEqual([])
-        expect(Either.flip(result)).toMatchObject({
-          right: { _tag: "InvalidRequest", field, message: `getApiKey: ${field} ${reason}` },
-        })
+        expect(result).toMatchObject(
+          Either.left({ _tag: "InvalidRequest", field, message: `getApiKey: ${field} ${reason}` }),
+        )
       }),
   )
 })
@@ -332,9 +328,10 @@ describe("layerConfig", () => {
       Effect.gen(function* () {
         const result = yield* under(env)
         if (Either.isRight(result)) return expect.fail("it did not fail")
-        expect(String(result.left)).toContain(message)
-        expect(String(result.left)).not.toContain("NkdXLI9d81Mn")
-        expect(String(result.left)).not.toContain(jwt)
+        const error = String(Either.merge(result))
+        expect(error).toContain(message)
+        expect(error).not.toContain("NkdXLI9d81Mn")
+        expect(error).not.toContain(jwt)
       }),
   )
 

@@ -120,17 +120,15 @@ describe("the walk", () => {
             api_keys: [key(`${index}`)],
             pagination: { next_page: next[Math.min(index, next.length - 1)] },
           }))
-        expect(Either.flip(result)).toMatchObject({
-          right: {
-            _tag: "UnexpectedResponse",
-            operation: "listApiKeys",
-            status: 200,
-            attempts: 1,
-            mayHaveApplied: false,
-            message: "listApiKeys: the API answered 200, but its next page is one that this walk " +
-              "has seen: it would never end",
-          },
-        })
+        expect(result).toMatchObject(Either.left({
+          _tag: "UnexpectedResponse",
+          operation: "listApiKeys",
+          status: 200,
+          attempts: 1,
+          mayHaveApplied: false,
+          message: "listApiKeys: the API answered 200, but its next page is one that this walk " +
+            "has seen: it would never end",
+        }))
         expect(tokensOf(sent)).toEqual(asked)
         // Nothing that was found before is lost.
         expect(seen).toEqual(asked.map((_, index) => `${index}`))
@@ -149,7 +147,7 @@ describe("the walk", () => {
         (sent, index) => index === 1 ? json({ message: "no" }, { status: 403 }) : pages(3)(sent),
       )
       expect(seen).toEqual([ApiKeyId("0a"), ApiKeyId("0b")])
-      expect(Either.flip(result)).toMatchObject({ right: { _tag: "Forbidden" } })
+      expect(result).toMatchObject(Either.left({ _tag: "Forbidden" }))
     }))
 
   it.effect("can be run again, from the beginning", () =>

@@ -159,14 +159,16 @@ describe("decode", () => {
           const slow = bySchema(body)
           expect(Either.isRight(fast)).toBe(Either.isRight(slow))
           if (Either.isLeft(fast) && Either.isLeft(slow)) {
-            const [issue] = ParseResult.ArrayFormatter.formatErrorSync(slow.left)
+            const error = Either.getOrThrow(Either.flip(slow))
+            const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
             const path = issue?.path.map((key) =>
               typeof key === "number" ? `[${key}]` : `.${String(key)}`
             )
-            expect(`.${fast.left.path}`).toBe(path?.join("") || ".")
+            expect(`.${Either.getOrThrow(Either.flip(fast)).path}`).toBe(path?.join("") || ".")
           }
           if (Either.isRight(fast) && Either.isRight(slow)) {
-            expect(JSON.stringify(fast.right)).toBe(JSON.stringify(slow.right))
+            expect(JSON.stringify(Either.getOrThrow(fast)))
+              .toBe(JSON.stringify(Either.getOrThrow(slow)))
           }
         }),
         { numRuns: 2000 },

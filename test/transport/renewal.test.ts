@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -50,9 +51,9 @@ describe("a token that is an Effect", () => {
     it.effect(`is not asked for again when ${operation} is answered with 401 a second time`, () =>
       Effect.gen(function* () {
         const { outcome, tokens } = yield* play(calls[operation], renewing(), unauthorized)
-        expect(outcome).toMatchObject({
-          left: { _tag: "Unauthorized", attempts: 2, mayHaveApplied: false },
-        })
+        expect(outcome).toMatchObject(
+          Either.left({ _tag: "Unauthorized", attempts: 2, mayHaveApplied: false }),
+        )
         expect(tokens).toEqual(["token-1", "token-2"])
       }))
   }
@@ -66,7 +67,7 @@ describe("a token that is an Effect", () => {
         { status: 503 },
         unauthorized,
       )
-      expect(outcome).toMatchObject({ left: { _tag: "Unauthorized", attempts: 3 } })
+      expect(outcome).toMatchObject(Either.left({ _tag: "Unauthorized", attempts: 3 }))
       expect(tokens).toEqual(["token-1", "token-2", "token-3"])
     }))
 
@@ -128,7 +129,7 @@ describe("a token that is a value", () => {
       Effect.gen(function* () {
         const fixed = Credentials.layerApiKey(Redacted.make("token"))
         const { outcome, tokens } = yield* play(calls[operation], fixed, unauthorized, ok)
-        expect(outcome).toMatchObject({ left: { _tag: "Unauthorized", attempts: 1 } })
+        expect(outcome).toMatchObject(Either.left({ _tag: "Unauthorized", attempts: 1 }))
         expect(tokens).toEqual(["token"])
       }))
   }
