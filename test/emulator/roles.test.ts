@@ -2,7 +2,6 @@ import { describe, expect, it } from "@effect/vitest"
 import { Credentials, RetryPolicy, withRetryPolicy } from "@effect-crdb/api-keys"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Emulator from "../../src/emulator/mod.ts"
 import { operations } from "../../src/operation.ts"
 import { everyOperation } from "../everyOperation.ts"
@@ -41,18 +40,21 @@ describe("roles", () => {
             }),
         )
         const { apiKeyId, serviceAccountId } = emulator.withoutRole
-        const result = yield* callOn({ id: apiKeyId, serviceAccountId }).pipe(
+        const exit = yield* callOn({ id: apiKeyId, serviceAccountId }).pipe(
           withRetryPolicy(RetryPolicy.none),
-          Effect.either,
+          Effect.exit,
           Effect.provideService(HttpClient.HttpClient, client),
           Effect.provideService(Credentials, callerOf(emulator).credentials),
         )
         const said = `HTTP 403: ${operation} needs the role ${roles.join(" or ")} at`
-        expect(result).toMatchObject(
-          may
-            ? { _tag: "Right" }
-            : Either.left({ _tag: "Forbidden", code: 7, message: expect.stringContaining(said) }),
-        )
+        if (may) yield* exit
+        else {
+          expect(yield* Effect.flip(exit)).toMatchObject({
+            _tag: "Forbidden",
+            code: 7,
+            message: expect.stringContaining(said),
+          })
+        }
         expect((yield* emulator.history).length).toBe(may && mutates ? 1 : 0)
       }),
   )

@@ -6,7 +6,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HashMap from "effect/HashMap"
 import * as Logger from "effect/Logger"
-import * as LogLevel from "effect/LogLevel"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Emulator from "../../src/emulator/mod.ts"
@@ -89,7 +88,7 @@ const play = (how: Play): Effect.Effect<Played> =>
   Effect.gen(function* () {
     const warnings: Array<readonly [string, object]> = []
     const logger = Logger.make(({ annotations, logLevel, message }) => {
-      if (!LogLevel.greaterThanEqual(logLevel, LogLevel.Warning)) return
+      if (!["WARN", "ERROR", "FATAL"].includes(logLevel.label)) return
       warnings.push([String(message), Object.fromEntries(HashMap.toEntries(annotations))])
     })
     const organization = yield* makeOrganization({ faults: how.faults ?? faults })

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -41,7 +40,7 @@ const scenario = (
     const result = yield* createApiKeyOnce({ name: "reports", serviceAccountId }).pipe(
       withRetryPolicy(policy),
       Effect.provide(organization.access()),
-      Effect.either,
+      Effect.exit,
     )
     const keys = (yield* organization.keys).filter(({ id }) => id !== organization.old.id)
     return { emulator, keys, result, serviceAccountId }
@@ -51,7 +50,7 @@ describe("createApiKeyOnce", () => {
   test("makes a key of the wanted name with two requests", () =>
     Effect.gen(function* () {
       const { emulator, keys, result } = yield* scenario([])
-      expect(Either.map(result, ({ apiKey }) => apiKey)).toEqual(Either.right(keys[0]))
+      expect((yield* result).apiKey).toEqual(keys[0])
       expect(keys.map(({ name }) => name)).toEqual(["reports"])
       expect((yield* emulator.requests).map(({ method }) => method)).toEqual(["POST", "PATCH"])
     }))

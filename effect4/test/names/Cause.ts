@@ -2,6 +2,7 @@ export * from "../../names/Cause.ts"
 export {
   hasInterrupts as isInterrupted,
   isIllegalArgumentError as isIllegalArgumentException,
+  isNoSuchElementError as isNoSuchElementException,
 } from "effect4/Cause"
 import * as Cause from "effect4/Cause"
 

@@ -50,10 +50,13 @@ describe("rotateApiKeys", () => {
         Stream.runCollect,
         Effect.provide(organization.access()),
       )
-      const failed = [...outcomes].filter(({ result }) => Either.isLeft(result))
-      expect(failed.map(({ apiKey }) => apiKey.name)).toEqual(["k2"])
-      expect(failed.map(({ result }) => Either.isLeft(result) && result.left.cause))
-        .toEqual(["broken"])
+      const failed = [...outcomes].flatMap(({ apiKey, result }) =>
+        Either.match(result, {
+          onLeft: ({ cause }) => [{ name: apiKey.name, cause }],
+          onRight: () => [],
+        })
+      )
+      expect(failed).toEqual([{ name: "k2", cause: "broken" }])
       expect(outcomes.length).toBe(5)
       expect((yield* organization.keys).filter(({ id }) => keys.some((key) => key.id === id)))
         .toEqual([keys[2]])
@@ -257,7 +260,7 @@ describe("rotateApiKeys", () => {
         Stream.runCollect,
         Effect.provide(organization.access()),
       )
-      expect([...outcomes].map(({ result }) => Either.isRight(result) && result.right.did))
+      expect([...outcomes].map(({ result }) => Either.getOrThrow(result).did))
         .toEqual(all.map(() => "made"))
       expect((yield* organization.emulator.apiKeys).some(({ id }) => id === admin.apiKeyId))
         .toBe(false)
@@ -285,8 +288,11 @@ describe("rotateApiKeys", () => {
         Stream.runCollect,
         Effect.provide(organization.access()),
       )
-      expect([...outcomes].map(({ result }) => Either.isLeft(result) ? result.left.reason : "did"))
-        .toEqual(["SecretRefused", "did", "did"])
+      expect(
+        [...outcomes].map(({ result }) =>
+          Either.match(result, { onLeft: ({ reason }) => reason, onRight: () => "did" })
+        ),
+      ).toEqual(["SecretRefused", "did", "did"])
     }))
 
   test("yields what became of a key as soon as it is known, before that of one that came earlier", () =>

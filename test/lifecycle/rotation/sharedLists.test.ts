@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import type { Around } from "../../../src/lifecycle/rotation/Around.ts"
 import { indexKeys } from "../../../src/lifecycle/rotation/keyIndex.ts"
@@ -60,7 +61,7 @@ const ask = (lists: SharedLists, times = 1, account = "a") =>
     )))
 
 const isDone = (fiber: Fiber.RuntimeFiber<unknown, unknown>) =>
-  Effect.map(fiber.status, ({ _tag }) => _tag === "Done")
+  Effect.map(Fiber.poll(fiber), Option.isSome)
 
 describe("a shared list", () => {
   it.effect("begins at once for one that is alone", () =>

@@ -1,0 +1,2 @@
+export * from "../../names/Config.ts"
+export { Int as integer } from "effect4/Config"
