@@ -250,7 +250,8 @@ describe("layerConfig", () => {
       expect(sent[0]?.url.origin).toBe(origin ?? "https://cockroachlabs.cloud")
     }))
 
-  const missing = (name: string) => `(Missing data at ${name}: "Expected ${name} to exist`
+  const missing = (name: string, what: string) =>
+    `(Missing data at ${name}: "Set ${name} to ${what}`
   const empty = (name: string) =>
     `(Invalid data at ${name}: "${name} is empty: set it, or unset it")`
   const noHeader = (name: string) =>
@@ -260,8 +261,7 @@ describe("layerConfig", () => {
     [
       "nothing at all",
       {},
-      '(Missing data at COCKROACH_API_KEY: "Set COCKROACH_API_KEY to the secret of an API key, or ' +
-      'COCKROACH_API_JWT to a JWT")',
+      missing("COCKROACH_API_KEY", 'the secret of an API key, or COCKROACH_API_JWT to a JWT")'),
     ],
     ["an empty COCKROACH_API_KEY", { COCKROACH_API_KEY: "" }, empty("COCKROACH_API_KEY")],
     ["a blank COCKROACH_API_KEY", { COCKROACH_API_KEY: " \n" }, empty("COCKROACH_API_KEY")],
@@ -298,7 +298,7 @@ describe("layerConfig", () => {
     [
       "a JWT without COCKROACH_VANITY_NAME",
       { COCKROACH_API_JWT: jwt },
-      missing("COCKROACH_VANITY_NAME"),
+      missing("COCKROACH_VANITY_NAME", "the organization's vanity name, which goes with a JWT"),
     ],
     [
       "an empty COCKROACH_VANITY_NAME",

@@ -331,9 +331,10 @@ const reportRetry = (
     "http.request.resend_count": error.attempts,
     wait: Duration.format(wait),
   }
-  return Effect.all([
-    Effect.map(Clock.currentTimeNanos, (now) => span.event("retry", now, details)),
-    Effect.annotateLogs(Effect.logDebug(`${operation.name} is sent again`), details),
-    recordRetry(operation, error),
-  ], { discard: true })
+  return Effect.map(Clock.currentTimeNanos, (now) => span.event("retry", now, details)).pipe(
+    Effect.zipRight(
+      Effect.annotateLogs(Effect.logDebug(`${operation.name} is sent again`), details),
+    ),
+    Effect.zipRight(recordRetry(operation, error)),
+  )
 }

@@ -102,7 +102,7 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["durationProblem", "gate", "line", "monotonic", "wholeMillis"].map(waitingTest),
   },
   credentials: {
-    sources: ["Credentials.ts"],
+    sources: ["Credentials.ts", "settings.ts"],
     tests: ["Credentials.test.ts"],
   },
   endpoints: {
