@@ -171,20 +171,29 @@ const withSpanOf = <R>(
  * without a slash at its end.
  */
 export const parseBaseUrl = (input: unknown): Either.Either<string, string> => {
-  if (typeof input !== "string" || !URL.canParse(input)) {
+  const url = typeof input === "string" ? urlIn(input) : undefined
+  if (url === undefined) {
     return Either.left("is not a URL: give one like https://cockroachlabs.cloud")
   }
-  const url = new URL(input)
   if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url.hostname))) {
     return Either.left("must be https, or http on a loopback address, to carry a token")
   }
   if (url.username !== "" || url.password !== "") {
     return Either.left("must not hold a user name or a password: remove what is before @")
   }
-  if (input.includes("?") || input.includes("#")) {
+  if (/[?#]/.test(url.href)) {
     return Either.left("must not hold a query or a fragment: remove what follows ? or #")
   }
   return Either.right(url.origin + url.pathname.replace(/\/+$/, ""))
+}
+
+// To ask first whether it can be parsed would parse it twice.
+const urlIn = (text: string): URL | undefined => {
+  try {
+    return new URL(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** Decides whether so many requests a second can be a limit. */
