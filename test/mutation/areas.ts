@@ -36,7 +36,9 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("redact")],
   },
   shield: {
-    sources: ["shield", "surroundings", "tracerOver"].map(transport),
+    sources: ["ClientSurroundings", "shield", "SpanChanges", "surroundings", "tracerOver"].map(
+      transport,
+    ),
     tests: ["shield", "exchange"].map(transportTest),
   },
   request: {

@@ -3,23 +3,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
-import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
-import type * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
-
-export interface Surroundings {
-  readonly tracerDisabledWhen: (
-    own: Predicate.Predicate<HttpClientRequest.HttpClientRequest>,
-  ) => Predicate.Predicate<HttpClientRequest.HttpClientRequest>
-  readonly tracer: Tracer.Tracer
-  readonly span: ((own: Tracer.Span) => Tracer.Span) | undefined
-}
+import type { ClientSurroundings } from "./ClientSurroundings.ts"
 
 export const inSurroundings = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
-  surroundings: (tracer: Tracer.Tracer, isDefault: boolean) => Surroundings,
+  surroundings: (tracer: Tracer.Tracer, isDefault: boolean) => ClientSurroundings,
 ): Effect.Effect<A, E, R> =>
   Effect.withFiber((fiber) => {
     const { context } = fiber
