@@ -291,7 +291,7 @@ describe("layerConfig", () => {
     [
       "a JWT without COCKROACH_VANITY_NAME",
       { COCKROACH_API_JWT: jwt },
-      "COCKROACH_VANITY_NAME",
+      "Set COCKROACH_VANITY_NAME to the organization's vanity name, which goes with a JWT",
     ],
     [
       "an empty COCKROACH_VANITY_NAME",

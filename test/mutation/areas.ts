@@ -36,7 +36,9 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("redact")],
   },
   shield: {
-    sources: ["shield", "surroundings", "tracerOver"].map(transport),
+    sources: ["ClientSurroundings", "shield", "SpanChanges", "surroundings", "tracerOver"].map(
+      transport,
+    ),
     tests: ["shield", "beginnings", "exchange"].map(transportTest),
   },
   request: {
@@ -102,7 +104,7 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["durationProblem", "gate", "line", "monotonic", "wholeMillis"].map(waitingTest),
   },
   credentials: {
-    sources: ["Credentials.ts"],
+    sources: ["Credentials.ts", "settings.ts"],
     tests: ["Credentials.test.ts"],
   },
   endpoints: {

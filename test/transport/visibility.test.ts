@@ -433,6 +433,9 @@ describe("a URL names its server", () => {
     ["https://api.example:8443", "api.example", 8443],
     ["http://127.0.0.1:8080", "127.0.0.1", 8080],
   ])("%s: %s, %i", (url, address, port) => {
-    expect(serverAttributes(url)).toEqual({ "server.address": address, "server.port": port })
+    expect(serverAttributes(new URL(url))).toEqual({
+      "server.address": address,
+      "server.port": port,
+    })
   })
 })
