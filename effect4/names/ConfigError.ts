@@ -1,7 +1,7 @@
 import { ConfigError } from "effect4/Config"
 import { SourceError } from "effect4/ConfigProvider"
 
-export { ConfigError }
+export { ConfigError } from "effect4/Config"
 
 export const InvalidData = (
   _path: ReadonlyArray<string>,
