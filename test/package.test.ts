@@ -318,3 +318,52 @@ describe.each(installations)(
     })
   },
 )
+
+/** The lines that README shows of what tools print of the package beside the other Effect. */
+const shownFor = (line: 3 | 4): ReadonlyArray<string> => {
+  const readme = fs.readFileSync(join(root, "README.md"), "utf8")
+  const blocks = [...readme.matchAll(/^```text\n(.*?)^```/gms)].map(([, text = ""]) => text)
+  const ofLine = blocks.find((text) => text.includes(`from ${name}@${line}.`))
+  return ofLine?.trim().split("\n") ?? []
+}
+
+describe.each(lines)("the package for Effect %d beside the other Effect", (line, built) => {
+  const folder = emptyProject()
+  const options = { cwd: folder }
+  const [other, { effect }] = lines.find(([other]) => other !== line) ?? expect.fail("two lines")
+
+  it("is refused, does not compile and does not start, with what README shows", async () => {
+    const install = ["install", "--prefer-offline", "--dry-run", built.tarball, `effect@${other}`]
+    const refused = await runTool("npm", install, options)
+    const forced = await runTool("npm", [...install, "--force"], options)
+
+    const modules = join(folder, "node_modules")
+    fs.cpSync(join(root, built.npm), join(modules, name), {
+      recursive: true,
+      filter: (file) => !file.endsWith("node_modules"),
+    })
+    fs.symlinkSync(join(root, "node_modules", effect), join(modules, "effect"))
+    fs.writeFileSync(join(folder, "program.ts"), `export * from "${name}"\n`)
+    fs.writeFileSync(join(folder, "program.mjs"), `import "${name}"\n`)
+    const module = { module: "nodenext", moduleResolution: "nodenext" }
+    fs.writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({ compilerOptions: { ...compilerOptions, ...module }, files: ["program.ts"] }),
+    )
+    const compiled = await runTool("tsc", ["-p", "."], options)
+    const started = await runTool("node", ["program.mjs"], options)
+
+    expect([refused, forced, compiled, started].map(({ exitCode }) => exitCode === 0))
+      .toEqual([false, true, false, false])
+    const printed = [refused, forced, compiled, started]
+      .flatMap(({ stderr, stdout }) => `${stdout}\n${stderr}`.split("\n"))
+      .map((text) => text.replaceAll("effect4/", "effect/"))
+    const isPrinted = (shown: string) => {
+      const parts = shown.split("…")
+      return printed.some((text) => parts.every((part) => text.includes(part)))
+    }
+    const shown = shownFor(line)
+    expect(shown.length).toBeGreaterThan(4)
+    expect(shown.filter((text) => !isPrinted(text))).toEqual([])
+  })
+})
