@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Credentials, RetryPolicy, withRetryPolicy } from "@effect-crdb/api-keys"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Emulator from "../../src/emulator/mod.ts"
 import { operations } from "../../src/operation.ts"
 import { everyOperation } from "../everyOperation.ts"
@@ -50,7 +51,7 @@ describe("roles", () => {
         expect(result).toMatchObject(
           may
             ? { _tag: "Right" }
-            : { left: { _tag: "Forbidden", code: 7, message: expect.stringContaining(said) } },
+            : Either.left({ _tag: "Forbidden", code: 7, message: expect.stringContaining(said) }),
         )
         expect((yield* emulator.history).length).toBe(may && mutates ? 1 : 0)
       }),

@@ -145,18 +145,16 @@ describe("what cannot be right is refused before sending", () => {
       Effect.gen(function* () {
         const { result, sent } = yield* callOnce(call, () => json({}))
         expect(sent).toEqual([])
-        expect(Either.flip(result)).toMatchObject({
-          right: {
-            _tag: "InvalidRequest",
-            field,
-            status: undefined,
-            attempts: 0,
-            mayHaveApplied: false,
-            message: `${
-              name.startsWith("list") ? "listApiKeys" : name.split(" ")[0]
-            }: ${field} ${reason}`,
-          },
-        })
+        expect(result).toMatchObject(Either.left({
+          _tag: "InvalidRequest",
+          field,
+          status: undefined,
+          attempts: 0,
+          mayHaveApplied: false,
+          message: `${
+            name.startsWith("list") ? "listApiKeys" : name.split(" ")[0]
+          }: ${field} ${reason}`,
+        }))
       }),
   )
 

@@ -236,7 +236,9 @@ describe("a span", () => {
       const spanned = (name: string) => Effect.withSpan(Effect.void, name)
       const call = calls.getApiKey.pipe(
         withRetryPolicy(RetryPolicy.make({
-          schedule: Schedule.tapInput(Schedule.recurs(1), () => spanned("schedule")),
+          schedule: Schedule.recurs(1).pipe(
+            Schedule.modifyDelayEffect((_, delay) => Effect.as(spanned("schedule"), delay)),
+          ),
         })),
         Effect.provide(
           Credentials.layerApiKey(Effect.as(spanned("token"), Redacted.make(secret))),

@@ -1,1 +1,54 @@
-export * from "effect4/testing/TestClock"
+// Effect 3's lets everything come to rest before each step: also what only reads a body.
+import * as Clock from "effect4/Clock"
+import * as Context from "effect4/Context"
+import * as Duration from "effect4/Duration"
+import * as Effect from "effect4/Effect"
+import * as Layer from "effect4/Layer"
+import * as TestClock from "effect4/testing/TestClock"
+
+class Steps extends Context.Service<Steps, {
+  readonly to: (timestamp: number) => Effect.Effect<void>
+}>()("test/Steps") {}
+
+const settled = Effect.promise(async () => {
+  for (let n = 0; n < 4; n += 1) await new Promise((resolve) => setImmediate(resolve))
+})
+
+export const layer: Layer.Layer<never> = Layer.effectContext(
+  Effect.gen(function* () {
+    const services = yield* Layer.build(TestClock.layer())
+    const clock = Context.get(services, Clock.Clock) as TestClock.TestClock
+    const ends = new Set<{ readonly at: number }>()
+    const sleep = (duration: Duration.Duration) =>
+      Effect.suspend(() => {
+        const end = { at: clock.currentTimeMillisUnsafe() + Duration.toMillis(duration) }
+        ends.add(end)
+        return Effect.ensuring(clock.sleep(duration), Effect.sync(() => ends.delete(end)))
+      })
+    const to = (timestamp: number): Effect.Effect<void> =>
+      Effect.flatMap(settled, () => {
+        const next = Math.min(...[...ends].map(({ at }) => at))
+        return next > timestamp
+          ? clock.setTime(timestamp)
+          : Effect.flatMap(clock.setTime(next), () => to(timestamp))
+      })
+    return services.pipe(
+      Context.add(Clock.Clock, { ...clock, sleep }),
+      Context.add(Steps, { to }),
+    )
+  }),
+)
+
+// Each test runs with the layer.
+const steps = Steps as unknown as Effect.Effect<Steps["Service"]>
+
+export const setTime = (timestamp: number): Effect.Effect<void> =>
+  Effect.flatMap(steps, ({ to }) => to(timestamp))
+
+export const adjust = (duration: Duration.Input): Effect.Effect<void> =>
+  Effect.flatMap(
+    Effect.zipWith(steps, Clock.currentTimeMillis, ({ to }, now) =>
+      to(now + Duration.toMillis(duration))),
+    (step) =>
+      step,
+  )

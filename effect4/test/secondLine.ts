@@ -1,7 +1,7 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
-import { defineConfig, type Plugin } from "vitest/config"
+import type { Plugin } from "vitest/config"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const inRoot = (...parts: ReadonlyArray<string>) => path.join(root, ...parts)
@@ -12,8 +12,11 @@ const modules: Readonly<Record<string, string>> = {
   "@effect/vitest": "effect4/test/vitest.ts",
 }
 
+// Besides the names that its tree has, a test has those that tests alone use.
+const isTest = (file: string): boolean => file.startsWith(inRoot("test/"))
+
 /** Resolves the project's imports as the second line's tree does. */
-const secondLine: Plugin = {
+export const secondLine: Plugin = {
   name: "second-line",
   enforce: "pre",
   resolveId(source, importer) {
@@ -28,11 +31,11 @@ const secondLine: Plugin = {
     }
     const whole = modules[source]
     if (whole !== undefined) return replaced(whole)
-    const [, packageName, module] = /^(effect|@effect\/platform)\/(.+)$/.exec(source) ?? []
+    const [, packageName, module] = /^(effect|@effect\/[\w-]+)\/(.+)$/.exec(source) ?? []
     if (module !== undefined) {
-      const names = ["effect4/test/names", "effect4/names"]
+      const names = [...isTest(importer) ? ["effect4/test/names"] : [], "effect4/names"]
         .map((folder) => inRoot(folder, `${module}.ts`))
-        .find((file) => file !== importer && fs.existsSync(file))
+        .find((file) => fs.existsSync(file))
       return names ??
         this.resolve(
           `effect4/${packageName === "effect" ? module : `http/${module}`}`,
@@ -47,15 +50,3 @@ const secondLine: Plugin = {
     )
   },
 }
-
-export default defineConfig({
-  root,
-  plugins: [secondLine],
-  test: {
-    include: ["test/**/*.test.ts"],
-    maxWorkers: 3,
-    minWorkers: 1,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-  },
-})
