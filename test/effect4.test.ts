@@ -82,6 +82,17 @@ describe("the sources, with the names of Effect 4,", () => {
     expect(missing).toEqual([])
   })
 
+  it("say nothing in the words of Effect 3, in code or in docs", () => {
+    const ofEffect3 = /@effect\/platform|\bEither\b|Exception\b|DurationInput|FiberRef|TagClass/
+    const said = files.filter((file) => !file.startsWith("names/")).flatMap((file) =>
+      fs.readFileSync(join(tree, file), "utf8").split("\n")
+        // An import of `names/` says what it is there for.
+        .filter((line) => ofEffect3.test(line.replace(/"(?:\.+\/)+names\/.*"/, "")))
+        .map((line) => `${file}: ${line.trim()}`)
+    )
+    expect(said).toEqual([])
+  })
+
   it("compile, with every exported type stated", async () => {
     fs.writeFileSync(
       join(folder, "tsconfig.json"),

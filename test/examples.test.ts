@@ -131,7 +131,7 @@ describe("the first program", () => {
   })
 
   it("for Node answers with one key, or with what went wrong", async () => {
-    const options = { env: { ...env, PORT: "0" }, whenItSays: /Listening on http:\/\/\S+:(\d+)/ }
+    const options = { env: { ...env, PORT: "0" }, whenItSays: /Listening on [^]*port: (\d+)/ }
     await withTool("node", [bundled("first/node")], options, async ([, port]) => {
       const get = (id: string) => fetch(`http://127.0.0.1:${port}/keys/${id}`)
       const [, key] = await Effect.runPromise(emulator.apiKeys)
@@ -146,7 +146,7 @@ describe("the first program", () => {
   it("for Node keeps a wrong setting from its callers, and logs it", async () => {
     const options = {
       env: { ...env, ...unsendable, PORT: "0" },
-      whenItSays: /Listening on http:\/\/\S+:(\d+)/,
+      whenItSays: /Listening on [^]*port: (\d+)/,
     }
     await withTool("node", [bundled("first/node")], options, async ([, port], running) => {
       const response = await fetch(`http://127.0.0.1:${port}/keys/nowhere`)

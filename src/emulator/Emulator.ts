@@ -5,6 +5,8 @@
  */
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -63,8 +65,12 @@ export interface KeyEvent {
 export interface EmulatorService {
   /** The API without a socket: answers requests to whatever host. */
   readonly httpClient: HttpClient.HttpClient
-  /** The API for any `HttpServer` of `@effect/platform`. */
-  readonly httpApp: HttpApp.Default
+  /** The API for any `HttpServer` of Effect's. */
+  readonly httpApp: Effect.Effect<
+    HttpServerResponse.HttpServerResponse,
+    never,
+    HttpServerRequest.HttpServerRequest
+  >
   /**
    * The API for `Deno.serve` and `Bun.serve`. Neither lets a handler close its connection: a drop
    * is a body that fails, before which Deno has already sent the head of an answer.
@@ -93,8 +99,8 @@ export interface EmulatorService {
   readonly addApiKey: (options?: ApiKeyOptions) => Effect.Effect<CreatedApiKey>
   /**
    * Replaces the fault plan; calls are counted anew. A plan that is wrong is a mistake in the
-   * program: the Effect dies of an `IllegalArgumentException`, which names the rule, its field and
-   * what is allowed there, and the plan before it stays in force.
+   * program: the Effect dies, with a message that names the rule, its field and what is allowed
+   * there, and the plan before it stays in force.
    */
   readonly setFaults: (plan: FaultPlan.FaultPlan) => Effect.Effect<void>
 
@@ -127,8 +133,8 @@ export class Emulator extends EmulatorTag {}
  * Time is Effect's Clock: the in-memory client uses the caller's, servers that of the fiber that
  * serves, and the web handler that of the fiber that made the emulator.
  *
- * Options that are out of their bounds are a mistake in the program: the Effect dies of an
- * `IllegalArgumentException`, which names the option and what is allowed there.
+ * Options that are out of their bounds are a mistake in the program: the Effect dies,
+ * with a message that names the option and what is allowed there.
  *
  * @example
  * ```ts

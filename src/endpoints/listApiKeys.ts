@@ -112,7 +112,7 @@ export const listApiKeyPages = (
  * import * as Stream from "effect/Stream"
  *
  * const before2025 = listApiKeys({ pageSize: 500 }).pipe(
- *   Stream.takeWhile((apiKey) => DateTime.lessThan(apiKey.createdAt, DateTime.unsafeMake("2025-01-01"))),
+ *   Stream.takeWhile(({ createdAt }) => DateTime.toEpochMillis(createdAt) < Date.UTC(2025, 0)),
  *   Stream.runCount,
  * )
  * ```
