@@ -34,7 +34,7 @@
  *   holds, its predecessor, and the one that the caller names;
  * - other runs' keys have no ids yet that this run could know. So the mark comes off by a list that began
  *   {@link listLag} or more after this run first saw the store hold the key, or when the key is two leases
- *   old: by rule 2 it was then written less than a lease after it was made, every key that can follow it was
+ *   old, which is what a run goes by that comes back later and does not know what an earlier one saw: by rule 2 it was then written less than a lease after it was made, every key that can follow it was
  *   made before that, and none of those may be written any more.
  *
  * @module
