@@ -29,6 +29,7 @@ import type { Following } from "../followingCredentials.ts"
 import { defaultLeaseMillis } from "../lease.ts"
 import { type LeftBehind, redactInUse, warnOfLeftBehind } from "../LeftBehind.ts"
 import type { ListAccount } from "./listAccount.ts"
+import { parseMarked } from "../mark.ts"
 import { redactor } from "../../transport/redact.ts"
 import { wholeMillis } from "../../waiting/wholeMillis.ts"
 import type { RotateApiKeyOptions, Rotation } from "./Rotation.ts"
@@ -148,11 +149,12 @@ const planOf = <E, R>(options: RotateApiKeyOptions<E, R>): Plan => ({
   onWait: options.onWait ?? "sleep",
 })
 
-const stateAtFirst = <E, R>({ apiKey }: RotateApiKeyOptions<E, R>): State<E> => ({
+const stateAtFirst = <E, R>({ apiKey, onWait }: RotateApiKeyOptions<E, R>): State<E> => ({
   view: {
     held: Option.none(),
     heldSince: 0,
-    keys: apiKey === undefined ? [] : [apiKey],
+    // A run that comes back gets a successor anew, and with it what it replaces.
+    keys: apiKey === undefined || onWait === "return" && isMarked(apiKey) ? [] : [apiKey],
     listed: false,
   },
   run: {
@@ -169,6 +171,8 @@ const stateAtFirst = <E, R>({ apiKey }: RotateApiKeyOptions<E, R>): State<E> => 
   gone: new Set(),
   writeFailure: Option.none(),
 })
+
+const isMarked = ({ name }: ApiKey): boolean => Option.isSome(parseMarked(name).mark)
 
 const resultOf = <E>(
   { deleted, own, run }: State<E>,

@@ -235,6 +235,17 @@ describe("a rotation that returns instead of sleeping", () => {
       yield* expectGood(organization)
     }))
 
+  test("goes on alike where it is told the successor, as a fleet is that lists anew", () =>
+    Effect.gen(function* () {
+      const organization = yield* dueOrganization()
+      const first = yield* rotateBriefly(organization, { grace: "5 minutes" })
+      const options = { grace: "5 minutes", apiKey: first.apiKey } as const
+      expect(yield* rotateBriefly(organization, options)).toEqual({ ...first, deleted: [] })
+      yield* stay(first.until)
+      expect(yield* rotateBriefly(organization, options))
+        .toMatchObject({ did: "waiting", deleted: [organization.old.id] })
+    }))
+
   test("deletes the predecessor at once where there is no grace", () =>
     Effect.gen(function* () {
       const organization = yield* dueOrganization()
