@@ -4,7 +4,7 @@
  * @module
  */
 import type { PlatformError } from "@effect/platform/Error"
-import { FileSystem } from "@effect/platform/FileSystem"
+import { type File, FileSystem } from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -54,13 +54,7 @@ type Read = SecretStore<PlatformError>["read"]
 const read = (fileSystem: FileSystem, path: string): Read =>
   Effect.gen(function* () {
     const target = yield* followLinks(fileSystem, path)
-    const info = yield* infoOf(fileSystem, target)
-    if (info === undefined) return Option.none()
-    if (info.type !== "File") {
-      return yield* Effect.fail(
-        unusable(target, "it is not a file, so that no secret can be kept there"),
-      )
-    }
+    if ((yield* fileAt(fileSystem, target)) === undefined) return Option.none()
     const text = yield* fileSystem.readFileString(target)
     return Option.some(Redacted.make(text.trim()))
   }).pipe(
@@ -77,12 +71,7 @@ const write = (
     yield* fileSystem.makeDirectory(folderOf(path), { recursive: true, mode: 0o700 })
     // Were a link replaced, what it leads to would keep the old secret, and its readers too.
     const target = yield* followLinks(fileSystem, path)
-    const replaced = yield* infoOf(fileSystem, target)
-    if (replaced !== undefined && replaced.type !== "File") {
-      return yield* Effect.fail(
-        unusable(target, "it is not a file, so that no secret can be kept there"),
-      )
-    }
+    const replaced = yield* fileAt(fileSystem, target)
     const uuid = yield* Effect.sync(() => crypto.randomUUID())
     const half = `${folderOf(target)}/.${uuid}`
     yield* writeNew(fileSystem, half, text, replaced).pipe(
@@ -93,20 +82,29 @@ const write = (
     yield* syncFolder(fileSystem, folderOf(folderOf(path)))
   })
 
-type Info = Effect.Effect.Success<ReturnType<FileSystem["stat"]>>
-
 /** Undefined where there is nothing. */
 const infoOf = (
   fileSystem: FileSystem,
   path: string,
-): Effect.Effect<Info | undefined, PlatformError> =>
+): Effect.Effect<File.Info | undefined, PlatformError> =>
   Effect.catchIf(fileSystem.stat(path), isMissing, () => Effect.succeed(undefined))
+
+/** Undefined where there is nothing; nothing can be kept in what is no file. */
+const fileAt = (
+  fileSystem: FileSystem,
+  path: string,
+): Effect.Effect<File.Info | undefined, PlatformError> =>
+  Effect.filterOrFail(
+    infoOf(fileSystem, path),
+    (info) => info === undefined || info.type === "File",
+    () => unusable(path, "it is not a file, so that no secret can be kept there"),
+  )
 
 const writeNew = (
   fileSystem: FileSystem,
   path: string,
   text: string,
-  replaced: Info | undefined,
+  replaced: File.Info | undefined,
 ): Effect.Effect<void, PlatformError> =>
   Effect.scoped(Effect.gen(function* () {
     const file = yield* fileSystem.open(path, { flag: "wx", mode: 0o600 })
@@ -143,9 +141,8 @@ const followLinks = (
     const link = yield* Effect.option(fileSystem.readLink(path))
     if (Option.isNone(link)) {
       if (links > 0 && (yield* infoOf(fileSystem, folderOf(path))) === undefined) {
-        const description = `${
-          folderOf(path)
-        }, into which it leads, does not exist: make that first`
+        const folder = folderOf(path)
+        const description = `it leads into ${folder}, which does not exist: make that first`
         return yield* Effect.fail(unusable(path, description))
       }
       return path
