@@ -10,23 +10,31 @@
 // A file that was there keeps its owner, and its mode but for what all others may do. Where it is a
 // symbolic link, what it leads to is replaced, and the link stays.
 //
+// With --once it does not wait through the grace. It does what can be done, says when to run it again,
+// and ends with status 3: run it by a CronJob, at least once between the grace's end and 90 days.
+//
 // It can be broken off and run again at any time; with --adopt it may then name a new key without a
 // file, which is to be deleted first. The key that it calls with it leaves alone, since that one's
 // place is the environment. Its exit status is 0 where all went well, 1 where a key could not be
-// rotated, and 2 where it was called wrongly.
+// rotated, 2 where it was called wrongly, and 3 where all went well and, with --once, something waits.
 import {
   type ApiKey,
   Credentials,
+  fileSecretStore,
   listApiKeys,
   parseMarked,
   rotateApiKeys,
   type SecretStore,
   throttled,
 } from "@effect-crdb/api-keys"
+import type { PlatformError } from "@effect/platform/Error"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import type { FileSystem } from "@effect/platform/FileSystem"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as Console from "effect/Console"
+import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -36,28 +44,19 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import type { Stats } from "node:fs"
-import {
-  chown,
-  mkdir,
-  open,
-  readFile,
-  readlink,
-  realpath,
-  rename,
-  rm,
-  stat,
-} from "node:fs/promises"
+import { readlink, realpath } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import process from "node:process"
 import { parseArgs } from "node:util"
 
 const usage =
   `usage: rotate.ts <directory> [--older-than "90 days"] [--grace "15 minutes"] [--adopt]
-                 [--dry-run]
+                 [--once] [--dry-run]
 Makes a new key for each old one, writes its secret over the old one's in <directory>, and deletes
 the old key <grace> after the new one was made. An old key whose file does not exist is refused;
 with --adopt it is replaced and deleted too, and its file made.
+With --once it waits for nothing: it does what can be done, says when to run it again, and ends
+with status 3 where something waits.
 The key to call with is read from COCKROACH_API_KEY.`
 
 const parsed = Either.try(() =>
@@ -68,13 +67,14 @@ const parsed = Either.try(() =>
       "older-than": { type: "string", default: "90 days" },
       grace: { type: "string", default: "15 minutes" },
       adopt: { type: "boolean", default: false },
+      once: { type: "boolean", default: false },
       "dry-run": { type: "boolean", default: false },
     },
   })
 )
 const { positionals: [directory, ...rest], values } = Either.getOrElse(parsed, () => ({
   positionals: [],
-  values: { "older-than": "", grace: "", adopt: false, "dry-run": false },
+  values: { "older-than": "", grace: "", adopt: false, once: false, "dry-run": false },
 }))
 
 // Of a negative duration Effect makes zero: without a grace the old keys would be deleted at once.
@@ -98,121 +98,41 @@ const segment = (text: string): string => {
     : `${encoded.slice(0, 180)}%${createHash("sha256").update(text).digest("hex")}`
 }
 
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && "code" in error ? error.code : undefined
-
-const isMissing = (error: unknown): boolean => codeOf(error) === "ENOENT"
-
-/** What went wrong with a file; that it is missing can still be told from it. */
-const failureAt = (file: string, error: unknown): Error =>
-  isMissing(error) && error instanceof Error
-    ? error
-    : new Error(`${file}: ${error instanceof Error ? error.message : "cannot be used"}`)
-
-const statIfThere = (path: string): Promise<Stats | undefined> =>
-  stat(path).catch((error) => {
-    if (isMissing(error)) return undefined
-    throw error
-  })
-
-// What has been written is on the disk before the key that it replaces is deleted.
-const write = async (path: string, text: string, replaced: Stats | undefined): Promise<void> => {
-  const file = await open(path, "wx", 0o600)
-  try {
-    // Whoever could read the one before can read this one, but never everybody.
-    if (replaced !== undefined) await chown(path, replaced.uid, replaced.gid)
-    await file.chmod(replaced === undefined ? 0o600 : replaced.mode & 0o640)
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-const syncDirectory = async (path: string): Promise<void> => {
-  const directory = await open(path, "r")
-  await directory.sync().finally(() => directory.close())
-}
-
 // More links in a row no system follows.
 const mostLinks = 40
 
-/** Where a file is once all symbolic links are followed; it need not be there. */
-const followLinks = async (file: string, links = 0): Promise<string> => {
-  const link = await readlink(file).catch((error) => {
-    if (isMissing(error) || codeOf(error) === "EINVAL") return undefined // no link
-    throw error
-  })
-  if (link === undefined) {
-    if (links > 0 && await statIfThere(dirname(file)) === undefined) {
-      throw new Error(`it leads into ${dirname(file)}, which does not exist: make that first`)
-    }
-    return file
-  }
-  if (links === mostLinks) throw new Error("its links lead round and round: remove one of them")
-  return followLinks(resolve(await realpath(dirname(file)), link), links + 1)
+/** Where a file is, or would be, once all symbolic links are followed. */
+const targetOf = async (file: string, links = 0): Promise<string> => {
+  const link = links < mostLinks ? await readlink(file).catch(() => undefined) : undefined
+  if (link !== undefined) return targetOf(resolve(await realpath(dirname(file)), link), links + 1)
+  return join(await realpath(dirname(file)), basename(file))
 }
 
 /** Tells which keys are kept in one file: those with the same place. */
 const placeOf = async (apiKey: ApiKey): Promise<string> => {
   const file = fileOf(apiKey)
   // What cannot be followed is refused when its file is read.
-  const target = await followLinks(file).catch(() => file)
-  const folder = await realpath(dirname(target)).catch(() => dirname(target))
+  const target = await targetOf(file).catch(() => file)
   // Some file systems do not tell "Billing" from "billing".
-  return join(folder, basename(target)).toLowerCase()
+  return target.toLowerCase()
 }
 
-const checkFileType = async (file: string): Promise<void> => {
-  const target = await followLinks(file)
-  const stats = await statIfThere(target)
-  if (stats !== undefined && !stats.isFile()) {
-    throw new Error(`${target} is not a file, so that no secret can be kept there`)
-  }
-}
+const readSecret = (file: string) => Effect.flatMap(fileSecretStore(file), ({ read }) => read)
 
-const readSecret = (file: string): Effect.Effect<Option.Option<Redacted.Redacted<string>>, Error> =>
-  Effect.tryPromise({
-    try: async () => {
-      await checkFileType(file)
-      return await readFile(file, "utf8")
-    },
-    catch: (error) => failureAt(file, error),
-  }).pipe(
-    Effect.map((text) => Option.some(Redacted.make(text.trim()))),
-    Effect.catchIf(isMissing, () => Effect.succeedNone),
-  )
+class NoFile extends Data.TaggedError("NoFile")<{ readonly message: string }> {}
 
-const fileStore = (file: string): SecretStore<Error> => ({
+/** The store of a file; that it is missing is a mistake, but with --adopt. */
+const storeOf = (file: string): SecretStore<PlatformError | NoFile, FileSystem> => ({
   read: Effect.filterOrFail(
     readSecret(file),
     (secret) => Option.isSome(secret) || values.adopt,
     () =>
-      new Error(
-        `${file} does not exist: is this the right directory? --adopt makes it, with a new key`,
-      ),
+      new NoFile({
+        message:
+          `${file} does not exist: is this the right directory? --adopt makes it, with a new key`,
+      }),
   ),
-  // Whole or not at all: a reader never finds half of a secret.
-  write: (secret) =>
-    Effect.tryPromise({
-      try: async () => {
-        await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-        // Were a link replaced, what it leads to would keep the old secret, and its readers too.
-        const target = await followLinks(file)
-        const folder = dirname(target)
-        const half = join(folder, `.${crypto.randomUUID()}`)
-        try {
-          await write(half, `${Redacted.value(secret)}\n`, await statIfThere(target))
-          await rename(half, target)
-        } catch (error) {
-          await rm(half, { force: true })
-          throw error
-        }
-        await syncDirectory(folder)
-        await syncDirectory(dirname(dirname(file)))
-      },
-      catch: (error) => failureAt(file, error),
-    }),
+  write: (secret) => Effect.flatMap(fileSecretStore(file), ({ write }) => write(secret)),
 })
 
 /** Keys that are old enough, and those whose rotation was broken off. */
@@ -285,8 +205,9 @@ const checkFile = (apiKey: ApiKey, live: ReadonlyArray<ApiKey>) => {
   const file = fileOf(apiKey)
   const successors = successorsOf(apiKey, live)
   const refuse = (why: string) => Effect.fail(`${apiKey.id} failed: ${why}`)
-  return Effect.matchEffect(fileStore(file).read, {
-    onFailure: ({ message }) => refuse(message),
+  return Effect.matchEffect(storeOf(file).read, {
+    onFailure: (error) =>
+      refuse(error._tag === "NoFile" ? error.message : `${file}: ${error.message}`),
     onSuccess: Option.match({
       onNone: () =>
         successors.length === 0 ? Effect.void : refuse(
@@ -347,36 +268,51 @@ const rotateAll = (olderThan: Duration.Duration, grace: Duration.Duration) =>
         const bar = "#".repeat(Math.round(30 * done / Math.max(1, total))).padEnd(30, ".")
         process.stdout.write(`\r[${bar}] ${done}/${total}, ${waiting} in their grace `)
       })
+    const waiting: Array<DateTime.Utc> = []
     const failed = yield* Stream.fromIterable(due).pipe(
       rotateApiKeys({
-        store: (apiKey) => fileStore(fileOf(apiKey)),
+        store: (apiKey) => storeOf(fileOf(apiKey)),
         grace,
         olderThan,
+        onWait: values.once ? "return" : "sleep",
         onProgress: ({ failed, succeeded, waiting }) =>
           isTerminal ? draw(succeeded + failed, waiting) : Effect.void,
       }),
       Stream.filterEffect(({ apiKey, result }) =>
         Either.match(result, {
           onLeft: (error) => Effect.as(complain(`${apiKey.id} failed: ${error.message}`), true),
-          onRight: ({ apiKey: { id }, did, leftBehind }) =>
-            Effect.forEach(leftBehind, (left) =>
+          onRight: ({ apiKey: { id }, did, leftBehind, until }) => {
+            waiting.push(...Option.toArray(until))
+            const what = Option.match(until, {
+              onNone: () => did,
+              onSome: (until) => `waiting until ${DateTime.formatIso(until)}`,
+            })
+            return Effect.forEach(leftBehind, (left) =>
               complain(
                 `${apiKey.id} may have left a key behind, to be deleted if a later run does not: ${
                   Option.getOrElse(left.id, () => JSON.stringify(left.name))
                 }`,
               )).pipe(
-                Effect.zipRight(say(`${oldIdOf(apiKey)} -> ${id} in ${fileOf(apiKey)} (${did})`)),
+                Effect.zipRight(say(`${oldIdOf(apiKey)} -> ${id} in ${fileOf(apiKey)} (${what})`)),
                 Effect.as(false),
-              ),
+              )
+          },
         })
       ),
       Stream.runCount,
     )
-    yield* say(`${total - failed} of ${total} keys rotated`)
+    yield* say(`${total - failed - waiting.length} of ${total} keys rotated`)
+    if (Arr.isNonEmptyArray(waiting)) {
+      const next = DateTime.formatIso(Arr.min(waiting, DateTime.Order))
+      yield* say(`${waiting.length} of ${total} keys wait: run it again at ${next} or later`)
+      process.exitCode ??= 3
+    }
     if (failed > 0) process.exitCode = 1
   }).pipe(
     Effect.provide(throttled({ limit: 10, window: "1 second" })),
-    Effect.provide(Layer.merge(FetchHttpClient.layer, Credentials.layerConfig)),
+    Effect.provide(
+      Layer.mergeAll(FetchHttpClient.layer, NodeFileSystem.layer, Credentials.layerConfig),
+    ),
     Effect.catchAll((error) =>
       Effect.sync(() => {
         console.error("message" in error ? error.message : String(error))

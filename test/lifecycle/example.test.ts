@@ -154,6 +154,26 @@ describe.concurrent("examples/rotate.ts", () => {
       expect(await Effect.runPromise(emulator.history)).toEqual([])
     }))
 
+  it("waits for nothing with --once, says when to come back, and goes on then", () =>
+    withExample([], async ({ addKept, emulator, folder, rotate }) => {
+      const kept = await addKept("billing")
+      const first = await rotate(folder, "--grace", "3 seconds", "--once")
+      expect([first.exitCode, first.stderr]).toEqual([3, ""])
+      expect(first.stdout).toMatch(/ -> CCDB1_\w+ in .*billing \(waiting until 20[^)]+Z\)\n/)
+      expect(first.stdout).toContain("0 of 1 keys rotated\n")
+      expect(first.stdout).toMatch(/1 of 1 keys wait: run it again at 20\S+Z or later\n$/)
+      const ids = async () => (await Effect.runPromise(emulator.apiKeys)).map(({ id }) => id)
+      expect(await ids()).toContain(kept.id)
+
+      await new Promise((resolve) => setTimeout(resolve, 3000))
+      const second = await rotate(folder, "--grace", "3 seconds", "--once")
+      expect(second.exitCode).toBe(3)
+      expect(await ids()).not.toContain(kept.id)
+      // Its mark comes off when it is two leases old.
+      const successor = (await Effect.runPromise(emulator.apiKeys)).at(-1)
+      expect(successor?.name).toBe(`billing [rotates ${kept.id} ${successor?.name.slice(-9)}`)
+    }))
+
   it("goes on where one key fails, names it, and ends with status 1", () =>
     withExample([], async ({ addKept, emulator, rotate, folder }) => {
       await addKept("billing")

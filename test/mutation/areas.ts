@@ -162,12 +162,15 @@ export const areas: Readonly<Record<string, Area>> = {
       ),
     tests: [
       ...["messages", "logs"].map(lifecycleTest),
-      ...["checkRotation", "rotationOutcome", "rotateApiKey", "onStep"].map(rotationTest),
+      ...["checkRotation", "rotationOutcome", "rotateApiKey", "shortRuns", "onStep"].map(
+        rotationTest,
+      ),
     ],
   },
   following: {
-    sources: ["followingCredentials", "SecretStore"].map(lifecycle),
-    tests: ["followingCredentials", "SecretStore", "logs"].map(lifecycleTest),
+    sources: ["fileProblem", "fileSecretStore", "followingCredentials", "SecretStore"]
+      .map(lifecycle),
+    tests: ["fileSecretStore", "followingCredentials", "SecretStore", "logs"].map(lifecycleTest),
   },
   fleet: {
     sources: ["listAccount", "rotateApiKeys", "sharedLists"].map(rotation),

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import type { ApiKey, ApiKeyId } from "../../ApiKey.ts"
 import type { CreateApiKeyInput } from "../../endpoints/createApiKey.ts"
 import type { LeftBehind } from "../LeftBehind.ts"
@@ -27,6 +29,13 @@ export interface RotationOptions {
   readonly lease?: Duration.DurationInput | undefined
   /** Leaves a younger key as it is, not negative; by default a key is replaced whatever its age. */
   readonly olderThan?: Duration.DurationInput | undefined
+  /**
+   * What to do where the rotation has to wait, for the end of the grace or for another run's key to
+   * age. `"sleep"`, by default: wait, and go on. `"return"`: end with `did: "waiting"`, and say in
+   * `until` when to run again. Any run goes on, in any process, at any time from then on. One that
+   * comes too early costs a read of the store and two requests.
+   */
+  readonly onWait?: "sleep" | "return" | undefined
 }
 
 /** What `rotateApiKey` rotates, and how. */
@@ -55,9 +64,12 @@ export interface Rotation {
   /**
    * `"made"`: made the key that the store now holds. `"resumed"`: brought to its end what an earlier
    * run or one at the same time had begun. `"cleanedUp"`: deleted what a broken run had left.
-   * `"kept"`: there was nothing to do.
+   * `"kept"`: there was nothing to do. `"waiting"`: done what could be done before `until`, with
+   * `onWait: "return"` alone.
    */
-  readonly did: "made" | "resumed" | "cleanedUp" | "kept"
+  readonly did: "made" | "resumed" | "cleanedUp" | "kept" | "waiting"
+  /** The earliest time at which a run has something to do; Some where `did` is `"waiting"`. */
+  readonly until: Option.Option<DateTime.Utc>
   /** The key whose secret the store holds; where it holds none and nothing was made, `apiKey`. */
   readonly apiKey: ApiKey
   /** The keys that were deleted: the predecessor, and what broken runs had left. */

@@ -95,7 +95,7 @@ const describe = (
     case "Wait":
       return {
         _tag: "Wait",
-        until: DateTime.unsafeMake(Math.min(step.until, latest)),
+        until: dateOf(step.until),
         reason: step.reason,
       }
     case "Prove":
@@ -105,6 +105,10 @@ const describe = (
       return { _tag: "Unmark", id: show(step.id), name: redact(step.name) }
   }
 }
+
+/** The first whole millisecond from then on. */
+export const dateOf = (millis: number): DateTime.Utc =>
+  DateTime.unsafeMake(Math.ceil(Math.min(millis, latest)))
 
 // No date is later.
 const latest = 8.64e15

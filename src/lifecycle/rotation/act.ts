@@ -22,7 +22,7 @@ import { mismatched } from "../../transport/failure.ts"
 import { apiKeyIdOf } from "../apiKeyIdOf.ts"
 import { createMarked } from "../createMarked.ts"
 import type { Following } from "../followingCredentials.ts"
-import { keysAbout, unseenBy } from "./keyIndex.ts"
+import { indexKeys, type KeyIndex, keysAbout, unseenBy, type Viewpoint } from "./keyIndex.ts"
 import type { LeftBehind } from "../LeftBehind.ts"
 import type { Listed } from "./listAccount.ts"
 import { wholeMillis } from "../../waiting/wholeMillis.ts"
@@ -188,16 +188,23 @@ const isUnauthorized = ({ cause, reason }: Failure<unknown>): boolean =>
 const isInvalid = ({ cause }: Failure<unknown>): boolean =>
   Predicate.isTagged(cause, "InvalidRequest")
 
-/** Gets the key that the store holds. */
-const getHeld = <E, R>({ state }: Acting<E, R>): Act<E, R> =>
+/** Gets the key that the store holds, and its predecessor where the run may end before it lists. */
+const getHeld = <E, R>({ plan, state }: Acting<E, R>): Act<E, R> =>
   Effect.gen(function* () {
     const { view } = yield* Ref.get(state)
     const found = yield* getIfThere(state, Option.getOrThrow(view.held))
+    const beside = Option.isSome(found) && plan.onWait === "return"
+      ? yield* getUnseen(state, indexKeys([found.value]), {
+        held: found.value,
+        target: Option.none(),
+        doubtful: [],
+      })
+      : []
     yield* Ref.update(state, (state) => ({
       ...state,
       view: {
         ...state.view,
-        keys: Option.toArray(found),
+        keys: [...Option.toArray(found), ...beside],
         // Gone: which account it was of, and so which others there are, nobody can say.
         listed: Option.isNone(found),
       },
@@ -222,25 +229,38 @@ export const noteListed = <E, R>(
     Effect.gen(function* () {
       const { plan: { target }, state } = acting
       const { index } = yield* api(listed)
-      const { gone, run: { doubtful } } = yield* Ref.get(state)
+      const { run: { doubtful } } = yield* Ref.get(state)
       const viewpoint = { held, target, doubtful }
-      const unseen = unseenBy(index, viewpoint).filter((id) => !gone.has(id))
-      const mark = Option.getOrUndefined(parseMarked(held.name).mark)
-      const got = yield* Effect.forEach(unseen, (id) =>
-        mark?._tag === "Rotates" && mark.predecessor === id
-          ? Effect.catchIf(getIfThere(state, id), isInvalid, () =>
-            Effect.succeedNone)
-          : getIfThere(state, id))
-      const shown = keysAbout(index, viewpoint).filter(({ id }) =>
-        !gone.has(id)
-      )
-      const keys = [...shown, ...got.flatMap(Option.toArray)]
+      const got = yield* getUnseen(state, index, viewpoint)
+      const { gone } = yield* Ref.get(state)
+      const shown = keysAbout(index, viewpoint).filter(({ id }) => !gone.has(id))
+      const keys = [...shown, ...got]
       yield* Ref.update(state, (state) => ({
         ...state,
         view: { ...state.view, keys, listed: true },
       }))
     }),
   )
+
+/** Gets the keys that the rotation decides by and that a list does not show. */
+const getUnseen = <E>(
+  state: Ref.Ref<State<E>>,
+  index: KeyIndex,
+  viewpoint: Viewpoint,
+): Effect.Effect<ReadonlyArray<ApiKey>, Failure<never>, HttpClient | Credentials> =>
+  Effect.gen(function* () {
+    const { gone } = yield* Ref.get(state)
+    const unseen = unseenBy(index, viewpoint).filter((id) => !gone.has(id))
+    const mark = Option.getOrUndefined(parseMarked(viewpoint.held.name).mark)
+    const got = yield* Effect.forEach(
+      unseen,
+      (id) =>
+        mark?._tag === "Rotates" && mark.predecessor === id
+          ? Effect.catchIf(getIfThere(state, id), isInvalid, () => Effect.succeedNone)
+          : getIfThere(state, id),
+    )
+    return got.flatMap(Option.toArray)
+  })
 
 const getIfThere = <E>(
   state: Ref.Ref<State<E>>,

@@ -15,7 +15,7 @@ import { type RotationFailed, rotationFailed } from "./RotationFailed.ts"
 
 /** What is looked at. */
 export interface CheckedOptions
-  extends Pick<RotateApiKeyOptions, "first" | "grace" | "lease" | "olderThan"> {
+  extends Pick<RotateApiKeyOptions, "first" | "grace" | "lease" | "olderThan" | "onWait"> {
   readonly concurrency?: number | undefined
 }
 
@@ -43,7 +43,9 @@ export const checkRotation = <E>(
 
 type Problem = readonly [field: string, reason: string]
 
-const problemsOf = ({ concurrency, ...options }: CheckedOptions): ReadonlyArray<Problem> => [
+const problemsOf = (
+  { concurrency, onWait, ...options }: CheckedOptions,
+): ReadonlyArray<Problem> => [
   ...durations.flatMap(([field, isOptional, allowed]) =>
     isOptional && options[field] === undefined
       ? []
@@ -54,6 +56,9 @@ const problemsOf = ({ concurrency, ...options }: CheckedOptions): ReadonlyArray<
   ...concurrency === undefined || Number.isInteger(concurrency) && concurrency >= 1
     ? []
     : [["concurrency", "must be a whole number from 1 on"] satisfies Problem],
+  ...onWait === undefined || onWait === "sleep" || onWait === "return"
+    ? []
+    : [["onWait", 'must be "sleep" or "return"'] satisfies Problem],
 ]
 
 // By a lease without an end no key would ever be nobody's.

@@ -34,7 +34,7 @@
  *   holds, its predecessor, and the one that the caller names;
  * - other runs' keys have no ids yet that this run could know. So the mark comes off by a list that began
  *   {@link listLag} or more after this run first saw the store hold the key, or when the key is two leases
- *   old: by rule 2 it was then written less than a lease after it was made, every key that can follow it was
+ *   old, which is what a run goes by that comes back later and does not know what an earlier one saw: by rule 2 it was then written less than a lease after it was made, every key that can follow it was
  *   made before that, and none of those may be written any more.
  *
  * @module
@@ -55,7 +55,11 @@ export interface Plan {
   readonly lease: number
   /** How old a key must be to be replaced; undefined replaces it whatever its age. */
   readonly olderThan: number | undefined
+  readonly onWait: OnWait
 }
+
+/** What a run does where it has to wait: it sleeps, or it ends, and a later one goes on. */
+export type OnWait = "sleep" | "return"
 
 /** What the run sees; times in milliseconds since 1970. */
 export interface View {
@@ -131,6 +135,8 @@ export type Step =
     readonly until: number
     /** For the readers of the predecessor's secret, or for a run that may be at work. */
     readonly reason: "Grace" | "OtherRun"
+    /** The key that the store holds. */
+    readonly apiKey: ApiKey
   }
   | { readonly _tag: "Delete"; readonly id: ApiKeyId }
   | { readonly _tag: "Unmark"; readonly id: ApiKeyId; readonly name: string }
@@ -195,7 +201,9 @@ const withSuccessorHeld = (
   held: { readonly key: ApiKey; readonly mark: SuccessorMark; readonly name: string },
 ): Step => {
   const { key } = held
-  if (!isProven(run, key.id)) return prove(run, key.id)
+  const comesBack = plan.onWait === "return"
+  // One that comes back too early is to cost little, so it proves the secret before it deletes by it.
+  if (!comesBack && !isProven(run, key.id)) return prove(run, key.id)
 
   const predecessor = predecessorOf(view, held)
   const graceEnd = plan.grace + Option.match(run.made, {
@@ -204,12 +212,16 @@ const withSuccessorHeld = (
     onSome: ({ id, sentAt }) => id === key.id ? Math.max(createdAt(key), sentAt) : createdAt(key),
   })
   if (predecessor !== undefined && view.now < graceEnd) {
-    return { _tag: "Wait", until: graceEnd, reason: "Grace" }
+    return { _tag: "Wait", until: graceEnd, reason: "Grace", apiKey: key }
   }
-  const shownFrom = view.heldSince + listLag(plan)
-  if (view.now < shownFrom && age(view, key) < 2 * plan.lease) {
-    return { _tag: "Wait", until: shownFrom, reason: "OtherRun" }
+  if (comesBack && predecessor !== undefined) {
+    return isProven(run, key.id) ? { _tag: "Delete", id: predecessor.id } : prove(run, key.id)
   }
+  const shownFrom = shownFromBy(plan, view, key)
+  if (view.now < shownFrom) {
+    return { _tag: "Wait", until: shownFrom, reason: "OtherRun", apiKey: key }
+  }
+  if (!isProven(run, key.id)) return prove(run, key.id)
   if (!view.listed) return { _tag: "Look" }
   if (predecessor !== undefined) return { _tag: "Delete", id: predecessor.id }
 
@@ -220,9 +232,20 @@ const withSuccessorHeld = (
   if (orphan !== undefined) return { _tag: "Delete", id: orphan.id }
   const young = siblings.filter((sibling) => age(view, sibling) < plan.lease)
   if (young.length > 0) {
-    return { _tag: "Wait", until: lookAgainAt(plan, view, young), reason: "OtherRun" }
+    return {
+      _tag: "Wait",
+      until: lookAgainAt(plan, view, young),
+      reason: "OtherRun",
+      apiKey: key,
+    }
   }
   return { _tag: "Unmark", id: key.id, name: held.name }
+}
+
+// The run that comes back later does not know since when the store has held the key.
+const shownFromBy = (plan: Plan, view: View, key: ApiKey): number => {
+  const always = createdAt(key) + 2 * plan.lease
+  return plan.onWait === "return" ? always : Math.min(always, view.heldSince + listLag(plan))
 }
 
 // A name can be anybody's work: no rotation makes a successor in another account, or of itself.
@@ -330,7 +353,9 @@ const isDue = (plan: Plan, view: View, run: Run, held: ApiKey): boolean => {
 // As long again as the youngest is old: a run that is at work ends soon, a dead one never.
 const lookAgainAt = (plan: Plan, view: View, young: ReadonlyArray<ApiKey>): number => {
   const ages = young.map((key) => age(view, key))
-  const patience = Math.min(30_000, Math.max(1000, Math.min(...ages)))
+  const patience = plan.onWait === "return"
+    ? Infinity
+    : Math.min(30_000, Math.max(1000, Math.min(...ages)))
   return view.now + Math.min(patience, plan.lease - Math.max(...ages))
 }
 

@@ -26,6 +26,10 @@ import type { RotationFailed } from "./RotationFailed.ts"
  * the lease, and never what the store holds. Where it finds a younger one, which may be of a run at
  * work, it waits for its end or its age, up to the lease.
  *
+ * With `onWait: "return"` it never sleeps through a grace. It does what can be done, ends with
+ * `"waiting"`, and says in `until` when to run again: for cron jobs, edge workers and durable
+ * workflows. Such runs take the mark off when the new key is two leases old, 20 minutes by default.
+ *
  * Clocks of runs and API must not differ by more than a quarter of the lease. Lists must be no more
  * than 1/120 of it behind, 5 seconds by default: for so long it waits, without a grace too, before
  * it looks for other runs' keys and takes the mark off.

@@ -26,7 +26,7 @@ import { makeSharedLists } from "./sharedLists.ts"
 export interface RotationProgress {
   /** Taken from the stream so far. */
   readonly started: number
-  /** Of these, waiting out a grace or another run. */
+  /** Of these, waiting out a grace or another run, or left for a later run to go on with. */
   readonly waiting: number
   /** Rotations that have come to their end. */
   readonly succeeded: number
@@ -111,7 +111,7 @@ export const rotateApiKeys = <E = never, R = never>(
 ) => Stream.Stream<RotationOutcome<E>, E2, HttpClient | Credentials | R | R2> =>
 (apiKeys) =>
   Stream.unwrapScoped(Effect.gen(function* () {
-    const { concurrency = 4, grace, lease = defaultLeaseMillis, olderThan } = options
+    const { concurrency = 4, grace, lease = defaultLeaseMillis, olderThan, onWait } = options
     // What makes no sense as a concurrency, each rotation refuses.
     const working = makeLine(concurrency >= 1 ? concurrency : 1)
     const lists = makeSharedLists(makeListAccount(), working.turn)
@@ -148,6 +148,7 @@ export const rotateApiKeys = <E = never, R = never>(
         grace,
         lease,
         olderThan,
+        onWait,
         apiKey,
         store: options.store(apiKey),
         onStep: onStep && ((step: RotationStep) => onStep(step, apiKey)),
@@ -172,13 +173,7 @@ export const rotateApiKeys = <E = never, R = never>(
         Effect.zipRight(lists.expecting(apiKey.serviceAccountId)(Effect.either(rotation))),
         // One that is refused before it begins must not keep the next key from being taken.
         Effect.ensuring(begin),
-        Effect.tap((result) =>
-          report((now) =>
-            Either.isRight(result)
-              ? { ...now, succeeded: now.succeeded + 1 }
-              : { ...now, failed: now.failed + 1 }
-          )
-        ),
+        Effect.tap((result) => report((now) => ended(now, result))),
         Effect.zipLeft(toRead.take(1)),
         Effect.map((result) => ({ apiKey, result })),
       )
@@ -194,6 +189,18 @@ export const rotateApiKeys = <E = never, R = never>(
 const mostUnread = 16
 
 const nothingYet: RotationProgress = { started: 0, waiting: 0, succeeded: 0, failed: 0 }
+
+const ended = (
+  now: RotationProgress,
+  result: RotationOutcome<unknown>["result"],
+): RotationProgress =>
+  Either.match(result, {
+    onLeft: () => ({ ...now, failed: now.failed + 1 }),
+    onRight: ({ did }) =>
+      did === "waiting"
+        ? { ...now, waiting: now.waiting + 1 }
+        : { ...now, succeeded: now.succeeded + 1 },
+  })
 
 const waitingChangedBy = (change: number) => (progress: RotationProgress): RotationProgress => ({
   ...progress,

@@ -29,12 +29,13 @@ import type { Following } from "../followingCredentials.ts"
 import { defaultLeaseMillis } from "../lease.ts"
 import { type LeftBehind, redactInUse, warnOfLeftBehind } from "../LeftBehind.ts"
 import type { ListAccount } from "./listAccount.ts"
+import { parseMarked } from "../mark.ts"
 import { redactor } from "../../transport/redact.ts"
 import { wholeMillis } from "../../waiting/wholeMillis.ts"
 import type { RotateApiKeyOptions, Rotation } from "./Rotation.ts"
 import { nextStep, type Plan, type Step } from "./decide.ts"
 import { type RotationFailed, rotationFailed } from "./RotationFailed.ts"
-import { isSameStep, tellStep } from "./RotationStep.ts"
+import { dateOf, isSameStep, tellStep } from "./RotationStep.ts"
 
 /** What the rotations of one program have in common. */
 export interface Shared {
@@ -94,6 +95,7 @@ export const rotate = <E, R>(
         const step = yield* whileWorking(next)
         next = work
         if (step._tag === "Done") return step
+        if (step._tag === "Wait" && plan.onWait === "return") return step
         if (step._tag === "List") {
           // No work: it may wait for other rotations, which must work to come to it.
           const listed = yield* Effect.exit(list(step.held.serviceAccountId))
@@ -107,12 +109,12 @@ export const rotate = <E, R>(
     })
 
     return yield* untilDone.pipe(
-      Effect.flatMap((done) =>
+      Effect.flatMap((end) =>
         Effect.flatMap(Ref.get(state), (state) => {
-          const isOwn = Option.exists(state.own, ({ apiKey }) => apiKey.id === done.apiKey.id)
+          const isOwn = Option.exists(state.own, ({ apiKey }) => apiKey.id === end.apiKey.id)
           return Option.isSome(state.writeFailure) && !isOwn
             ? Effect.fail<Failure<E>>({ reason: "Store", cause: state.writeFailure.value })
-            : Effect.succeed(resultOf(state, done))
+            : Effect.succeed(resultOf(state, end))
         })
       ),
       Effect.catchAll((failure) => fail(acting, failure)),
@@ -144,13 +146,15 @@ const planOf = <E, R>(options: RotateApiKeyOptions<E, R>): Plan => ({
   grace: Duration.toMillis(options.grace),
   lease: Duration.toMillis(options.lease ?? defaultLeaseMillis),
   olderThan: options.olderThan === undefined ? undefined : Duration.toMillis(options.olderThan),
+  onWait: options.onWait ?? "sleep",
 })
 
-const stateAtFirst = <E, R>({ apiKey }: RotateApiKeyOptions<E, R>): State<E> => ({
+const stateAtFirst = <E, R>({ apiKey, onWait }: RotateApiKeyOptions<E, R>): State<E> => ({
   view: {
     held: Option.none(),
     heldSince: 0,
-    keys: apiKey === undefined ? [] : [apiKey],
+    // A run that comes back gets a successor anew, and with it what it replaces.
+    keys: apiKey === undefined || onWait === "return" && isMarked(apiKey) ? [] : [apiKey],
     listed: false,
   },
   run: {
@@ -168,21 +172,29 @@ const stateAtFirst = <E, R>({ apiKey }: RotateApiKeyOptions<E, R>): State<E> => 
   writeFailure: Option.none(),
 })
 
+const isMarked = ({ name }: ApiKey): boolean => Option.isSome(parseMarked(name).mark)
+
 const resultOf = <E>(
   { deleted, own, run }: State<E>,
-  { apiKey, leftBehind }: Extract<Step, { _tag: "Done" }>,
+  end: Extract<Step, { _tag: "Done" | "Wait" }>,
 ): Rotation => ({
-  did: Option.exists(own, (own) => own.apiKey.id === apiKey.id)
+  did: end._tag === "Wait"
+    ? "waiting"
+    : Option.exists(own, (own) => own.apiKey.id === end.apiKey.id)
     ? "made"
     : run.finished || Option.isSome(own)
     ? "resumed"
     : deleted.length > 0
     ? "cleanedUp"
     : "kept",
-  apiKey,
+  until: end._tag === "Wait" ? Option.some(dateOf(end.until)) : Option.none(),
+  apiKey: end.apiKey,
   deleted,
   leftBehind: [
-    ...leftBehind.map(({ id, name }) => ({ id: Option.some(id), name })),
+    ...(end._tag === "Wait" ? [] : end.leftBehind).map(({ id, name }) => ({
+      id: Option.some(id),
+      name,
+    })),
     ...run.doubtful,
   ],
 })

@@ -39,6 +39,7 @@ const refused: ReadonlyArray<readonly [field: string, says: string, values: Arra
     {},
   ]],
   ["olderThan", "must be a duration of zero or more", [-1, "-90 days", NaN, "soon", {}]],
+  ["onWait", 'must be "sleep" or "return"', ["Return", "", 0, null, true]],
 ]
 
 const concurrencies = [0, -1, 1.5, NaN, Infinity, "4"]
