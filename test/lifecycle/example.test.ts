@@ -312,8 +312,8 @@ describe.concurrent("examples/rotate.ts", () => {
   const badLinks: ReadonlyArray<
     readonly [string, string, (file: string, folder: string) => void]
   > = [
-    ["to itself", "lead round and round", (file) => fs.symlinkSync("billing", file)],
-    ["in a loop", "lead round and round", (file, folder) => {
+    ["to itself", "lead in a circle", (file) => fs.symlinkSync("billing", file)],
+    ["in a loop", "lead in a circle", (file, folder) => {
       fs.symlinkSync(path.join(folder, "two"), path.join(folder, "one"))
       fs.symlinkSync("one", path.join(folder, "two"))
       fs.symlinkSync("../two", file)

@@ -124,10 +124,10 @@ describe("where the file is a symbolic link, a secret", () => {
     }))
 
   it.live.each<[string, string, (file: string) => void]>([
-    ["to itself", "lead round and round", (file) => fs.symlinkSync("billing", file)],
+    ["to itself", "lead in a circle", (file) => fs.symlinkSync("billing", file)],
     [
       "into a folder that does not exist",
-      "make that first",
+      "make that folder first",
       (file) => fs.symlinkSync("nowhere/billing", file),
     ],
   ])("is refused where it leads %s", ([, why, link]) =>

@@ -43,7 +43,7 @@ describe("an error says what may be left behind", () => {
       { id: Option.some("<redacted>"), name: "n" },
     ])
     expect(error.message).toContain(
-      `to be deleted: "…${" x".repeat(36)}  <redacted> [once 1a2b3c4d]", <redacted>`,
+      `for you to delete: "…${" x".repeat(36)}  <redacted> [once 1a2b3c4d]", <redacted>`,
     )
   })
 
@@ -53,22 +53,22 @@ describe("an error says what may be left behind", () => {
       message: "no key was handed out: createApiKey: name is taken. Nothing is left behind",
     })
     expect(notCreated(cause, [found, unseen], redact).message).toBe(
-      "no key was handed out: createApiKey: name is taken. May be left behind, to be deleted: " +
-        'CCDB1_a, "billing [once 2a2b3c4d]"',
+      "no key was handed out: createApiKey: name is taken. " +
+        'Keys that may be left behind, for you to delete: CCDB1_a, "billing [once 2a2b3c4d]"',
     )
   })
 
   it.each<readonly [RotationFailedReason, string]>([
     ["Api", "a call failed. Run it again to go on"],
     ["Store", "the secret store failed. Run it again to go on"],
-    ["UnreadableSecret", "what the secret store holds is not the secret of an API key"],
+    ["UnreadableSecret", "the secret store holds something that is not the secret of an API key"],
     [
       "NothingHeld",
       "the secret store is empty: say with apiKey which key to replace, or with first what to make",
     ],
     [
       "HeldKeyGone",
-      "the key in the secret store is deleted, and no key that may be replaced is named: say with apiKey or first what to make in its place",
+      "the key in the secret store is deleted, and you name no key that can be replaced: say with apiKey or first what to make in its place",
     ],
     [
       "StoreHoldsAnother",
@@ -79,12 +79,12 @@ describe("an error says what may be left behind", () => {
       "NotStored",
       "the secret store does not show what was written. Check it before running this again",
     ],
-    ["LeaseOver", "the run was held up for half the lease, so that it may not write any more"],
+    ["LeaseOver", "the run was held up for half the lease, so it may not write any more"],
   ])("where a rotation fails with %s", (reason, what) => {
     const fields = { reason, cause: undefined, held: Option.none() }
     expect(rotationFailed({ ...fields, leftBehind: [found] }, redact)).toMatchObject({
       _tag: "RotationFailed",
-      message: `rotation: ${what}. May be left behind, to be deleted: CCDB1_a`,
+      message: `rotation: ${what}. Keys that may be left behind, for you to delete: CCDB1_a`,
     })
     expect(rotationFailed({ ...fields, leftBehind: [] }, redact, "no such luck").message)
       .toBe("rotation: no such luck. Nothing is left behind")
@@ -101,7 +101,7 @@ describe("an input that is refused before anything is sent says why", () => {
   it.effect.each<readonly [string, string]>([
     ["", "name must be a string that is not empty"],
     [noName, "name must be a string that is not empty"],
-    ["x [once 1a2b3c4d]", "name ends like a mark of the lifecycle's: choose another end"],
+    ["x [once 1a2b3c4d]", "name ends like a mark of this module: choose another end"],
   ])("where the name is %j", ([name, reason]) =>
     Effect.gen(function* () {
       const error = yield* createApiKeyOnce({ name, serviceAccountId }).pipe(

@@ -58,14 +58,14 @@ export const rotationFailed = <E>(
 const explanations: Readonly<Record<RotationFailedReason, string>> = {
   Api: "a call failed. Run it again to go on",
   Store: "the secret store failed. Run it again to go on",
-  UnreadableSecret: "what the secret store holds is not the secret of an API key",
+  UnreadableSecret: "the secret store holds something that is not the secret of an API key",
   NothingHeld:
     "the secret store is empty: say with apiKey which key to replace, or with first what to make",
   HeldKeyGone:
-    "the key in the secret store is deleted, and no key that may be replaced is named: say with apiKey or first what to make in its place",
+    "the key in the secret store is deleted, and you name no key that can be replaced: say with apiKey or first what to make in its place",
   StoreHoldsAnother:
     "the secret store holds neither the key to be replaced nor its successor: check which it is",
   SecretRefused: "the API refuses the secret although its key exists",
   NotStored: "the secret store does not show what was written. Check it before running this again",
-  LeaseOver: "the run was held up for half the lease, so that it may not write any more",
+  LeaseOver: "the run was held up for half the lease, so it may not write any more",
 }
