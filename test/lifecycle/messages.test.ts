@@ -72,7 +72,7 @@ describe("an error says what may be left behind", () => {
     ],
     [
       "StoreHoldsAnother",
-      "the secret store holds neither the key to be replaced nor its successor: check which it is",
+      "the secret store holds neither the key to replace nor its successor: check which key it holds",
     ],
     ["SecretRefused", "the API refuses the secret although its key exists"],
     [

@@ -99,7 +99,7 @@ describe("rotateApiKeys refuses for each key", () => {
           lease: undefined,
         })
         expect(many).toEqual(
-          Array(3).fill(failure("concurrency", "must be a whole number from 1 on")),
+          Array(3).fill(failure("concurrency", "must be a whole number of at least 1")),
         )
       }))
   }
