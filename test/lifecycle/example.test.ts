@@ -491,7 +491,7 @@ describe.concurrent("examples/rotate.ts", () => {
       const { exitCode, stderr } = await rotate(folder, "--adopt", "--grace", "1 millis")
       expect(exitCode).toBe(0)
       expect(stderr).toMatch(
-        /may have left a key behind, .*: "of 100\/days \[rotates CCDB1_\w+ \w+\]"/,
+        /may have left a key behind\. .*: "of 100\/days \[rotates CCDB1_\w+ \w+\]"/,
       )
     }))
 

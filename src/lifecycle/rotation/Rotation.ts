@@ -16,9 +16,9 @@ import type { RotationStep } from "./RotationStep.ts"
 /** Options that `rotateApiKey` and `rotateApiKeys` share. */
 export interface RotationOptions {
   /**
-   * How long the old key goes on working after the new one is made. Take as long as any reader of
-   * the store may go on with a secret that it read before. Zero is right only if every reader reads
-   * the store for every call. Finite, and not negative.
+   * How long the old key goes on working after the new one is made. Make it as long as any reader
+   * of the store may go on with a secret that it read before. Zero is right only if every reader
+   * reads the store for every call. Finite, and not negative.
    */
   readonly grace: Duration.DurationInput
   /**

@@ -42,7 +42,7 @@ export interface State<E> {
     { readonly apiKey: ApiKey; readonly secret: Redacted.Redacted<string> }
   >
   readonly deleted: ReadonlyArray<ApiKeyId>
-  /** Keys that are gone as the API says, whoever deleted them. */
+  /** Keys that the API says are gone, whoever deleted them. */
   readonly gone: ReadonlySet<ApiKeyId>
   /**
    * Some if the write failed. It holds the store's error, or undefined if the write took too long.
