@@ -34,7 +34,7 @@ const unseen = { id: Option.none(), name: "billing [once 2a2b3c4d]" }
 const redact = redactor(["the-token-in-use"])
 
 describe("an error says what may be left behind", () => {
-  it("without a secret that a server put into it, and of a long name its end", () => {
+  it("without a secret that a server put there, and with the end of a long name", () => {
     const name = `${"x ".repeat(100)} the-token-in-use [once 1a2b3c4d]`
     const id = Option.some(ApiKeyId("CCDB1_a_bCCDB1_c_d"))
     const error = notCreated(cause, [{ id: Option.none(), name }, { id, name: "n" }], redact)
@@ -47,7 +47,7 @@ describe("an error says what may be left behind", () => {
     )
   })
 
-  it("where no key is handed out", () => {
+  it("if no key is handed out", () => {
     expect(notCreated(cause, [], redact)).toMatchObject({
       _tag: "ApiKeyNotCreated",
       message: "no key was handed out: createApiKey: name is taken. Nothing is left behind",
@@ -80,7 +80,7 @@ describe("an error says what may be left behind", () => {
       "the secret store does not show what was written. Check it before running this again",
     ],
     ["LeaseOver", "the run was held up for half the lease, so it may not write any more"],
-  ])("where a rotation fails with %s", (reason, what) => {
+  ])("if a rotation fails with %s", (reason, what) => {
     const fields = { reason, cause: undefined, held: Option.none() }
     expect(rotationFailed({ ...fields, leftBehind: [found] }, redact)).toMatchObject({
       _tag: "RotationFailed",
@@ -95,7 +95,7 @@ describe("an input that is refused before anything is sent says why", () => {
   const { client, sent } = scripted()
   const services = Layer.merge(client, Credentials.layerApiKey(Redacted.make("token")))
   const serviceAccountId = "1234abcd-1234-1234-abcd-12345678abcd"
-  // What a program that is not type-checked may give for a name.
+  // A program that is not type-checked may pass this as a name.
   const noName = undefined as unknown as string
 
   it.effect.each<readonly [string, string]>([
@@ -123,7 +123,7 @@ describe("an input that is refused before anything is sent says why", () => {
   ]
   it.effect.each(inputs)("where the %s is that of %j", ([field, input]) =>
     Effect.gen(function* () {
-      // What a program that is not type-checked may give.
+      // A program that is not type-checked may pass this.
       const given = { ...input, expiresIn: "1 hour" } as unknown as TemporaryApiKeyInput
       for (const create of [createApiKeyOnce(given), temporaryApiKey(given)]) {
         const error = yield* create.pipe(Effect.scoped, Effect.provide(services), Effect.flip)

@@ -106,7 +106,7 @@ describe("rotateApiKeys refuses for each key", () => {
 })
 
 describe("rotateApiKeys", () => {
-  test("takes no notice of a first key, which is one store's alone", () =>
+  test("ignores a first key, which is for one store alone", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const first = {
