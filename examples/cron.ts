@@ -1,15 +1,15 @@
-// Cloudflare Workers: rotates keys from a cron trigger, none of which lives through a grace.
+// Cloudflare Workers: rotates keys from a cron trigger. No run lasts as long as the grace.
 //
-// The R2 bucket SECRETS holds one object for each key that is to be rotated: put the secret of each
-// there once, under any name. Every reader takes it from there too, at least once a day, since the old
-// key is DELETED a day after the new one is made. In wrangler.toml:
+// The R2 bucket SECRETS holds one object for each key to rotate. Put each secret there once, under
+// any name. Every reader must read it from there too, at least once a day, since the old key is
+// DELETED a day after the new one is made. In wrangler.toml:
 //
 //   compatibility_flags = ["nodejs_compat"]
 //   triggers = { crons = ["7 * * * *"] }
 //   r2_buckets = [{ binding = "SECRETS", bucket_name = "api-key-secrets" }]
 //
-// The secret COCKROACH_API_KEY is that of a key with the role ORG_ADMIN. A KV namespace does not do in
-// place of the bucket: its reads may be a minute behind, and a store must show the latest write.
+// COCKROACH_API_KEY holds the secret of a key with the role ORG_ADMIN. Do not use a KV namespace
+// instead of the bucket: its reads may be a minute behind, and a store must show the latest write.
 import {
   Credentials,
   rotateApiKey,
@@ -27,7 +27,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 
-/** What is used of Cloudflare's R2Bucket. */
+/** The part of Cloudflare's R2Bucket that this uses. */
 interface Bucket {
   readonly get: (name: string) => Promise<{ readonly text: () => Promise<string> } | null>
   readonly put: (name: string, text: string) => Promise<unknown>
@@ -96,7 +96,7 @@ const rotateAll = (bucket: Bucket) =>
   )
 
 export default {
-  // One that fails shows as failed among the past events of the trigger.
+  // If a run fails, it shows as failed among the trigger's past events.
   scheduled: (_: unknown, { SECRETS }: { readonly SECRETS: Bucket }): Promise<number> =>
     Effect.runPromise(rotateAll(SECRETS)),
 }

@@ -3,20 +3,21 @@
 //   deno run --allow-net=cockroachlabs.cloud --allow-env=COCKROACH_API_KEY,… \
 //     --allow-read=secrets --allow-write=secrets rotate.ts secrets --grace "15 minutes" --dry-run
 //
-// The old key is DELETED when the grace is over, counted from the making of the new one. So a key is
-// rotated only where its file holds its secret, and one without a file is refused: its secret is
-// kept elsewhere, or this is not the right directory. With --adopt such keys are rotated too, which
-// is for the first time: those who use them must read the new secrets here before the grace is over.
-// A file that was there keeps its owner, and its mode but for what all others may do. Where it is a
-// symbolic link, what it leads to is replaced, and the link stays.
+// The old key is DELETED when the grace is over, counted from the making of the new one. So the
+// script rotates a key only if its file holds its secret. It refuses a key without a file: its
+// secret is kept elsewhere, or this is not the right directory. With --adopt it rotates such keys
+// too. Use --adopt the first time, and make all users of these keys read the new secrets here
+// before the grace is over. An existing file keeps its owner and its mode, except that others lose
+// all access. If it is a symbolic link, the file behind it is replaced, and the link stays.
 //
-// With --once it does not wait through the grace. It does what can be done, says when to run it again,
-// and ends with status 3: run it by a CronJob, at least once between the grace's end and 90 days.
+// With --once it does not wait through the grace. It does what can be done, says when to run it
+// again, and ends with status 3. Run it by a CronJob, at least once between the grace's end and 90
+// days.
 //
-// It can be broken off and run again at any time; with --adopt it may then name a new key without a
-// file, which is to be deleted first. The key that it calls with it leaves alone, since that one's
-// place is the environment. Its exit status is 0 where all went well, 1 where a key could not be
-// rotated, 2 where it was called wrongly, and 3 where all went well and, with --once, something waits.
+// You can break it off and run it again at any time. With --adopt it may then name a new key
+// without a file: delete that key first. It leaves the key alone that it calls with, since the
+// environment holds that secret. Its exit status is 0 if all went well, 1 if it could not rotate a
+// key, 2 if it was called wrongly, and 3 if all went well but, with --once, something waits.
 import {
   type ApiKey,
   Credentials,
@@ -52,12 +53,12 @@ import { parseArgs } from "node:util"
 const usage =
   `usage: rotate.ts <directory> [--older-than "90 days"] [--grace "15 minutes"] [--adopt]
                  [--once] [--dry-run]
-Makes a new key for each old one, writes its secret over the old one's in <directory>, and deletes
-the old key <grace> after the new one was made. An old key whose file does not exist is refused;
-with --adopt it is replaced and deleted too, and its file made.
-With --once it waits for nothing: it does what can be done, says when to run it again, and ends
-with status 3 where something waits.
-The key to call with is read from COCKROACH_API_KEY.`
+Makes a new key for each old one, writes its secret over the old one in <directory>, and deletes the
+old key <grace> after it made the new one. It refuses an old key that has no file there. With --adopt
+it replaces and deletes such a key too, and makes its file.
+With --once it waits for nothing. It does what can be done, says when to run it again, and ends with
+status 3 if something waits.
+It calls with the key in COCKROACH_API_KEY.`
 
 const parsed = Either.try(() =>
   parseArgs({
@@ -77,20 +78,21 @@ const { positionals: [directory, ...rest], values } = Either.getOrElse(parsed, (
   values: { "older-than": "", grace: "", adopt: false, once: false, "dry-run": false },
 }))
 
-// Of a negative duration Effect makes zero: without a grace the old keys would be deleted at once.
+// Effect reads a negative duration as zero. Without a grace it would delete the old keys at once.
 const durationIn = (text: string): Option.Option<Duration.Duration> =>
   text.startsWith("-") ? Option.none() : Duration.decodeUnknown(text)
 
 const olderThan = durationIn(values["older-than"])
 const grace = durationIn(values.grace)
 
-// Where a key and its successors are kept: what stands in the name beside the mark stays the same.
+// The file of a key and its successors: their names are the same without the mark.
 const fileOf = ({ name, serviceAccountId }: ApiKey): string =>
   join(directory ?? "", segment(serviceAccountId), segment(parseMarked(name).name))
 
-// Both come from the API: neither may lead out of the directory, or be too long for a file's name.
+// The text comes from the API. It must not lead out of the directory, or be too long for a file
+// name.
 const segment = (text: string): string => {
-  // A lone half of a character cannot be encoded.
+  // Half of a surrogate pair cannot be encoded.
   const encoded = encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"))
     .replace(/^\.*$/, (dots) => `%${dots}`)
   return encoded.length <= 255
@@ -98,22 +100,22 @@ const segment = (text: string): string => {
     : `${encoded.slice(0, 180)}%${createHash("sha256").update(text).digest("hex")}`
 }
 
-// More links in a row no system follows.
+// No system follows more links in a row.
 const mostLinks = 40
 
-/** Where a file is, or would be, once all symbolic links are followed. */
+/** Follows all symbolic links to where the file is, or would be. */
 const targetOf = async (file: string, links = 0): Promise<string> => {
   const link = links < mostLinks ? await readlink(file).catch(() => undefined) : undefined
   if (link !== undefined) return targetOf(resolve(await realpath(dirname(file)), link), links + 1)
   return join(await realpath(dirname(file)), basename(file))
 }
 
-/** Tells which keys are kept in one file: those with the same place. */
+/** Keys with the same place are kept in one file. */
 const placeOf = async (apiKey: ApiKey): Promise<string> => {
   const file = fileOf(apiKey)
-  // What cannot be followed is refused when its file is read.
+  // If it cannot be followed, reading the file fails later.
   const target = await targetOf(file).catch(() => file)
-  // Some file systems do not tell "Billing" from "billing".
+  // For some file systems "Billing" and "billing" are the same.
   return target.toLowerCase()
 }
 
@@ -121,7 +123,7 @@ const readSecret = (file: string) => Effect.flatMap(fileSecretStore(file), ({ re
 
 class NoFile extends Data.TaggedError("NoFile")<{ readonly message: string }> {}
 
-/** The store of a file; that it is missing is a mistake, but with --adopt. */
+/** The store in a file. Without --adopt, a missing file is a mistake. */
 const storeOf = (file: string): SecretStore<PlatformError | NoFile, FileSystem> => ({
   read: Effect.filterOrFail(
     readSecret(file),
@@ -135,7 +137,7 @@ const storeOf = (file: string): SecretStore<PlatformError | NoFile, FileSystem> 
   write: (secret) => Effect.flatMap(fileSecretStore(file), ({ write }) => write(secret)),
 })
 
-/** Keys that are old enough, and those whose rotation was broken off. */
+/** Whether a key is old enough, or its rotation was broken off. */
 const isToRotate = (apiKey: ApiKey, limit: DateTime.Utc) =>
   Option.match(parseMarked(apiKey.name).mark, {
     onNone: () => Effect.succeed(DateTime.lessThanOrEqualTo(apiKey.createdAt, limit)),
@@ -145,7 +147,7 @@ const isToRotate = (apiKey: ApiKey, limit: DateTime.Utc) =>
       ),
   })
 
-/** A rotation that was broken off is found by the new key. */
+/** If a rotation was broken off, the script finds the new key, whose mark names the old one. */
 const oldIdOf = ({ id, name }: ApiKey): string => {
   const mark = Option.getOrUndefined(parseMarked(name).mark)
   return mark?._tag === "Rotates" ? mark.predecessor : id
@@ -153,19 +155,20 @@ const oldIdOf = ({ id, name }: ApiKey): string => {
 
 interface Plan {
   readonly due: ReadonlyArray<ApiKey>
-  /** Why a key that is due is not rotated. */
+  /** Lines that say why keys that are due are not rotated. */
   readonly refused: ReadonlyArray<string>
   readonly skipped: ReadonlyArray<string>
 }
 
-/** Takes out what has no file of its own, and the key that the script calls with. */
+/** Takes out keys that share a file, and the key that the script calls with. */
 const planFor = (
   found: ReadonlyArray<ApiKey>,
   places: ReadonlyMap<string, string>,
   token: string,
 ): Plan => {
   const own = found.filter(({ id }) => token.startsWith(`${id}_`))
-  // Of these the successor is in the file already, and among those found: it is the same rotation.
+  // The files hold the successors of these keys already, and the successors are due too: each pair
+  // is one rotation.
   const replaced = new Set(found.flatMap(({ name }) => {
     const mark = Option.getOrUndefined(parseMarked(name).mark)
     return mark?._tag === "Rotates" ? [mark.predecessor] : []
@@ -198,8 +201,8 @@ const successorsOf = ({ id }: ApiKey, live: ReadonlyArray<ApiKey>): ReadonlyArra
   )
 
 /**
- * Fails with what speaks against it that a key's place is its file. To rotate it all the same would
- * take it away from those who read its secret elsewhere.
+ * Fails if the file may not be the place where a key's secret is kept. A rotation would then take
+ * the key away from those who read its secret elsewhere.
  */
 const checkFile = (apiKey: ApiKey, live: ReadonlyArray<ApiKey>) => {
   const file = fileOf(apiKey)
@@ -289,7 +292,7 @@ const rotateAll = (olderThan: Duration.Duration, grace: Duration.Duration) =>
             })
             return Effect.forEach(leftBehind, (left) =>
               complain(
-                `${apiKey.id} may have left a key behind, to be deleted if a later run does not: ${
+                `${apiKey.id} may have left a key behind. Delete it if a later run does not: ${
                   Option.getOrElse(left.id, () => JSON.stringify(left.name))
                 }`,
               )).pipe(
@@ -327,7 +330,7 @@ if (
   Option.isNone(olderThan) || Option.isNone(grace)
 ) {
   console.error(usage)
-  // Where the arguments cannot be told apart, none of them is at fault.
+  // If the arguments cannot be parsed at all, these values say nothing.
   const wrong = Object.entries(flags).filter(([, value]) => Option.isNone(value))
   for (const [flag] of Either.isRight(parsed) ? wrong : []) {
     console.error(`${flag} must be a duration of zero or more, like "15 minutes"`)

@@ -1,15 +1,15 @@
 /**
- * What can be wrong with a file.
+ * The errors of files.
  *
  * @module
  */
 import { type PlatformError, SystemError } from "@effect/platform/Error"
 
-/** Whether it is not there. */
+/** Whether the file does not exist. */
 export const isMissing = (error: PlatformError): boolean =>
   error._tag === "SystemError" && error.reason === "NotFound"
 
-/** It is there, and nothing that can be used. */
+/** The error for a path that exists, but cannot be used. */
 export const unusable = (path: string, description: string): PlatformError =>
   new SystemError({
     reason: "BadResource",

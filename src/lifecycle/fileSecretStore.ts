@@ -1,5 +1,5 @@
 /**
- * Keep a secret in a file.
+ * Keeps a secret in a file.
  *
  * @module
  */
@@ -14,20 +14,20 @@ import type { SecretStore } from "./SecretStore.ts"
 /**
  * Keeps a key's secret in a file, for `rotateApiKey`, `rotateApiKeys` and `credentialsFromStore`.
  *
- * A write is whole or not at all: it writes another file beside it, named `.` and a UUID, and renames
- * that. When it returns the secret is on the disk. A process that is killed while it writes leaves the
- * old secret or the new one, and it may leave the other file. Folders that are missing are made, with
- * mode 0700. Separate them by `/`, on Windows too.
+ * A write happens whole or not at all. It writes a second file beside the first, named `.` and a
+ * UUID, and renames it. When the write returns, the secret is on the disk. A process that is killed
+ * while it writes leaves the old secret or the new one, and perhaps the second file. Missing
+ * folders are made, with mode 0700. Separate folders by `/`, on Windows too.
  *
- * A new file has mode 0600. One that is there keeps its owner and its mode, but for what all others,
- * and the group beyond reading, may do. Where it is a symbolic link, what it leads to is replaced, and
- * the link stays.
+ * A new file has mode 0600. An existing file keeps its owner and its mode, except that others lose
+ * all access and the group loses all but reading. If the path is a symbolic link, the file behind
+ * it is replaced, and the link stays.
  *
- * A read is `None` where the file is missing, and fails where it is no file, like a folder or a pipe.
- * White space around the secret is left out. Fails with the platform's `PlatformError`, which holds no
- * secret.
+ * A read is `None` if the file is missing. It fails if the path is not a file, but a folder or a
+ * pipe for instance. White space around the secret is left out. Reads and writes fail with the
+ * platform's `PlatformError`, which holds no secret.
  *
- * The layer of your platform provides the `FileSystem`: `NodeFileSystem.layer`, on Deno too, or
+ * Your platform's layer provides the `FileSystem`: `NodeFileSystem.layer`, on Deno too, or
  * `BunFileSystem.layer`.
  *
  * @example
@@ -58,7 +58,7 @@ const read = (fileSystem: FileSystem, path: string): Read =>
     const text = yield* fileSystem.readFileString(target)
     return Option.some(Redacted.make(text.trim()))
   }).pipe(
-    // Somebody may have removed it meanwhile.
+    // Somebody may have removed the file in between.
     Effect.catchIf(isMissing, () => Effect.succeed(Option.none())),
   )
 
@@ -69,7 +69,7 @@ const write = (
 ): Effect.Effect<void, PlatformError> =>
   Effect.gen(function* () {
     yield* fileSystem.makeDirectory(folderOf(path), { recursive: true, mode: 0o700 })
-    // Were a link replaced, what it leads to would keep the old secret, and its readers too.
+    // If the link itself were replaced, the file behind it would keep the old secret.
     const target = yield* followLinks(fileSystem, path)
     const replaced = yield* fileAt(fileSystem, target)
     const uuid = yield* Effect.sync(() => crypto.randomUUID())
@@ -82,14 +82,14 @@ const write = (
     yield* syncFolder(fileSystem, folderOf(folderOf(path)))
   })
 
-/** Undefined where there is nothing. */
+/** Undefined if nothing is there. */
 const infoOf = (
   fileSystem: FileSystem,
   path: string,
 ): Effect.Effect<File.Info | undefined, PlatformError> =>
   Effect.catchIf(fileSystem.stat(path), isMissing, () => Effect.succeed(undefined))
 
-/** Undefined where there is nothing; nothing can be kept in what is no file. */
+/** Undefined if nothing is there. Fails if something is that cannot hold a secret. */
 const fileAt = (
   fileSystem: FileSystem,
   path: string,
@@ -97,7 +97,7 @@ const fileAt = (
   Effect.filterOrFail(
     infoOf(fileSystem, path),
     (info) => info === undefined || info.type === "File",
-    () => unusable(path, "it is not a file, so that no secret can be kept there"),
+    () => unusable(path, "it is not a file, so no secret can be kept there"),
   )
 
 const writeNew = (
@@ -110,7 +110,7 @@ const writeNew = (
     const file = yield* fileSystem.open(path, { flag: "wx", mode: 0o600 })
     if (replaced !== undefined) {
       const { gid, mode, uid } = replaced
-      // Whoever could read the one before can read this one, but never everybody.
+      // Whoever could read the old file can read the new one, but never everybody.
       if (Option.isSome(uid) && Option.isSome(gid)) {
         yield* fileSystem.chown(path, uid.value, gid.value)
       }
@@ -120,36 +120,36 @@ const writeNew = (
     yield* file.sync
   }))
 
-// A rename is on the disk when its folder is.
+// A rename is on the disk only when its folder is.
 const syncFolder = (fileSystem: FileSystem, path: string): Effect.Effect<void, PlatformError> =>
   Effect.scoped(
     Effect.matchEffect(fileSystem.open(path, { flag: "r" }), {
-      // Windows opens no folder, and one that may not be read cannot be opened either.
+      // Windows cannot open a folder, and nobody can open one without the right to read it.
       onFailure: () => Effect.void,
       onSuccess: ({ sync }) => sync,
     }),
   )
 
-/** Where a file is once all symbolic links are followed; it need not be there. */
+/** Follows all symbolic links. The file at their end need not exist. */
 const followLinks = (
   fileSystem: FileSystem,
   path: string,
   links = 0,
 ): Effect.Effect<string, PlatformError> =>
   Effect.gen(function* () {
-    // What is there and no link has another error than what is missing.
+    // A path that is no link, and a missing one, fail with different errors: take either.
     const link = yield* Effect.option(fileSystem.readLink(path))
     if (Option.isNone(link)) {
       if (links > 0 && (yield* infoOf(fileSystem, folderOf(path))) === undefined) {
         const folder = folderOf(path)
-        const description = `it leads into ${folder}, which does not exist: make that first`
+        const description = `it leads into ${folder}, which does not exist: make that folder first`
         return yield* Effect.fail(unusable(path, description))
       }
       return path
     }
     if (links === mostLinks) {
       return yield* Effect.fail(
-        unusable(path, "its links lead round and round: remove one of them"),
+        unusable(path, "its links lead in a circle: remove one of them"),
       )
     }
     const folder = yield* fileSystem.realPath(folderOf(path))
@@ -157,7 +157,7 @@ const followLinks = (
     return yield* followLinks(fileSystem, next, links + 1)
   })
 
-// More links in a row no system follows.
+// No system follows more links in a row.
 const mostLinks = 40
 
 const isAbsolute = (path: string): boolean => /^(?:\/|[a-z]:)/i.test(path)

@@ -65,7 +65,7 @@ describe("an id reaches the server as one path segment", () => {
   )
 })
 
-describe("what cannot be right is refused before sending", () => {
+describe("wrong input is refused before sending", () => {
   const isSecret = "is a secret, not an id: the id is its part before the second underscore"
   const badIds: ReadonlyArray<readonly [id: string, reason: string]> = [
     ["", "is empty: an empty id would address the whole list"],
@@ -158,7 +158,7 @@ describe("what cannot be right is refused before sending", () => {
       }),
   )
 
-  it.effect("and a secret in the place of an id is not in the message", () =>
+  it.effect("a secret in the place of an id does not appear in the message", () =>
     Effect.gen(function* () {
       const { result } = yield* callOnce(getApiKey(secret), () => json({}))
       expect(JSON.stringify(result)).not.toContain("NkdXLI9d81Mn")

@@ -41,7 +41,7 @@ const tokensOf = (sent: ReadonlyArray<{ readonly url: URL }>) =>
   sent.map((one) => one.url.searchParams.get("pagination.page"))
 
 describe("the walk", () => {
-  it.effect("sends what was asked for with each page", () =>
+  it.effect("sends the options with each page", () =>
     Effect.gen(function* () {
       const options = {
         serviceAccountId: "account",
@@ -134,7 +134,7 @@ describe("the walk", () => {
       }),
   )
 
-  it.effect("hands out what came before an error", () =>
+  it.effect("yields the keys that came before an error", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
       const walk = Stream.runForEach(
@@ -157,7 +157,7 @@ describe("the walk", () => {
       expect(sent.length).toBe(4)
     }))
 
-  it.effect("page by page, tells each page's neighbours", () =>
+  it.effect("page by page, yields the tokens of each page's neighbours", () =>
     Effect.gen(function* () {
       const { result } = yield* callOnce(Stream.runCollect(listApiKeyPages()), pages(3))
       const next = [...Either.getOrThrow(result)].map((page) => Option.getOrNull(page.nextPage))

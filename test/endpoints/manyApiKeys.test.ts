@@ -91,7 +91,7 @@ describe("1,234 keys in pages of 100, from the emulator", () => {
       }).pipe(Effect.provide(organization)),
   )
 
-  it.effect("taken up again in the middle, from a page's token", () =>
+  it.effect("resumed in the middle, from a page's token", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.Emulator
       const first = yield* listApiKeysPage({ pageSize: 100 })

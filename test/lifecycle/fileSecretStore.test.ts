@@ -77,7 +77,7 @@ describe("a secret in a file", () => {
     }))
 
   it.live.each([["600", "600"], ["640", "640"], ["644", "640"], ["777", "640"], ["400", "400"]])(
-    "keeps of the mode %s what is %s",
+    "turns the mode %s into %s",
     ([before = "", after = ""]) =>
       Effect.gen(function* () {
         fs.writeFileSync(at("billing"), Redacted.value(old))
@@ -114,7 +114,7 @@ describe("where the file is a symbolic link, a secret", () => {
       expect(fs.readdirSync(at("vault"))).toEqual(["secret"])
     }))
 
-  it.live("is made where a dangling one leads to", () =>
+  it.live("is made behind a dangling one", () =>
     Effect.gen(function* () {
       fs.mkdirSync(at("vault"))
       fs.symlinkSync("vault/secret", at("billing"))
@@ -124,10 +124,10 @@ describe("where the file is a symbolic link, a secret", () => {
     }))
 
   it.live.each<[string, string, (file: string) => void]>([
-    ["to itself", "lead round and round", (file) => fs.symlinkSync("billing", file)],
+    ["to itself", "lead in a circle", (file) => fs.symlinkSync("billing", file)],
     [
       "into a folder that does not exist",
-      "make that first",
+      "make that folder first",
       (file) => fs.symlinkSync("nowhere/billing", file),
     ],
   ])("is refused where it leads %s", ([, why, link]) =>
@@ -215,7 +215,7 @@ describe("a process that is killed while it writes", () => {
       child.once("close", (code, signal) => resolve(signal ?? String(code)))
     })
 
-  it.live("has as many points to be killed at", () =>
+  it.live("does as many things as the tests below kill it at", () =>
     Effect.gen(function* () {
       yield* write(at("billing"), old)
       let count = 0

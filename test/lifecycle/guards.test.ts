@@ -69,7 +69,7 @@ describe("a sweep", () => {
       expect((yield* getApiKey(unfinished.id)).name).toBe("billing")
     }).pipe(Effect.provide(Emulator.layer(unlimited))))
 
-  it.effect("tells of a key whose deletion was carried out although its answer was lost", () =>
+  it.effect("yields a key that it deleted although the answer was lost", () =>
     Effect.gen(function* () {
       yield* now
       const expired = yield* named("lent [once 1a2b3c4d]", 1)
@@ -84,7 +84,7 @@ describe("a sweep", () => {
 })
 
 describe("a create once", () => {
-  it.effect("hands no key out that a sweep may take for left behind", () =>
+  it.effect("hands out no key that a sweep may take for left behind", () =>
     Effect.gen(function* () {
       yield* now
       const emulator = yield* Emulator.Emulator
@@ -127,7 +127,7 @@ describe("a rotation", () => {
       expect(yield* ids).toEqual(before)
     }).pipe(Effect.provide(Emulator.layer(unlimited))))
 
-  it.effect("comes to its end where the API takes no large pages", () =>
+  it.effect("comes to its end if the API refuses large pages", () =>
     Effect.gen(function* () {
       yield* now
       const key = yield* named("billing", 200)

@@ -1,15 +1,15 @@
 // Differs: a PlatformError is one class here, and its reason has the tag.
 /**
- * What can be wrong with a file.
+ * The errors of files.
  *
  * @module
  */
 import { type PlatformError, systemError } from "effect4/PlatformError"
 
-/** Whether it is not there. */
+/** Whether the file does not exist. */
 export const isMissing = (error: PlatformError): boolean => error.reason._tag === "NotFound"
 
-/** It is there, and nothing that can be used. */
+/** The error for a path that exists, but cannot be used. */
 export const unusable = (path: string, description: string): PlatformError =>
   systemError({
     _tag: "BadResource",

@@ -99,14 +99,14 @@ describe("rotateApiKeys refuses for each key", () => {
           lease: undefined,
         })
         expect(many).toEqual(
-          Array(3).fill(failure("concurrency", "must be a whole number from 1 on")),
+          Array(3).fill(failure("concurrency", "must be a whole number of at least 1")),
         )
       }))
   }
 })
 
 describe("rotateApiKeys", () => {
-  test("takes no notice of a first key, which is one store's alone", () =>
+  test("ignores a first key, which is for one store alone", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const first = {

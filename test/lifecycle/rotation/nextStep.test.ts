@@ -74,39 +74,39 @@ const withSuccessor = (others: ReadonlyArray<ApiKey>, run: Partial<Run> = {}) =>
 const withFirstborn = (others: ReadonlyArray<ApiKey>) =>
   decide({ held: "new", keys: [firstborn, ...others] }, proven("new"))
 
-describe("of a key whose create got no answer a run", () => {
+describe("after a create without an answer, a run", () => {
   const doubt = (id: string | undefined, name: string): Partial<Run> => ({
     doubtful: [{ id: Option.map(Option.fromNullable(id), (id) => ApiKeyId(id)), name }],
   })
   const name = "billing [rotates old 00000002]"
 
-  it("deletes the one of that name at once, however young", () => {
+  it("deletes the key of that name at once, however young", () => {
     expect(withSuccessor([key("late", name, 0)], doubt(undefined, name))).toEqual(remove("late"))
   })
-  it("deletes the one of that id, whatever its name", () => {
+  it("deletes the key of that id, whatever its name", () => {
     expect(withSuccessor([key("late", "bil", 0)], doubt("late", name))).toEqual(remove("late"))
   })
-  it("takes no other for it", () => {
+  it("deletes no other key", () => {
     expect(withSuccessor([key("other", "bil", 0)], doubt("late", name))).toEqual(unmark("new"))
   })
 })
 
 describe("while its own key is not in the store a run", () => {
   it.each([[0, 250], [3, 2000], [5, 8000]])(
-    "reads again where the store has lost what it held: the %i. time after %i ms",
+    "reads again if the store has lost what it held: the %i. time after %i ms",
     (rereads, after) => {
       const step = decide({}, { ...made("unwritten"), ...proven("own"), rereads })
       expect(step).toEqual({ _tag: "Reread", after })
     },
   )
-  it("reads again where the store does not show what was written", () => {
+  it("reads again if the store does not show what was written", () => {
     expect(decide({ held: "old", keys: [key("old")] }, { ...made("written"), ...proven("own") }))
       .toEqual({ _tag: "Reread", after: 250 })
   })
   it("gives up after six times", () => {
     expect(decide({}, { ...made("written"), rereads: 6 })).toEqual(fail("NotStored"))
   })
-  it("deletes its own where another's is there", () => {
+  it("deletes its own key if the store holds another run's", () => {
     expect(decide({ held: "other" }, made("unwritten"))).toEqual(remove("own"))
   })
 
@@ -129,7 +129,7 @@ describe("while its own key is not in the store a run", () => {
     expect(unwritten({ ...proven("own"), ...made("unwritten", { sentAt }) }))
       .toEqual(fail("LeaseOver"))
   })
-  it("makes no second one", () => {
+  it("makes no second key", () => {
     expect(decide({}, made("abandoned"), { first })).toEqual(fail("NothingHeld"))
     expect(decide({ held: "gone" }, made("deleted"), { first })).toEqual(fail("HeldKeyGone"))
   })
@@ -171,11 +171,11 @@ describe("the key to be replaced", () => {
     ["is too young", key("old", "billing", 60 * minute - 1)],
     ["is another rotation's successor", key("old", "billing [first 00000001]")],
     ["is lent", key("old", "billing [expires 2027-01-01T00:00:00Z 00000001]")],
-  ])("leaves no store with a key that is gone unsaid, although it %s", (_, apiKey) => {
+  ])("does not hide that the store holds a dead key, although it %s", (_, apiKey) => {
     const wanted = { target: Option.some(apiKey), olderThan: 60 * minute }
     expect(decide({ held: "gone" }, {}, wanted)).toEqual(fail("HeldKeyGone"))
   })
-  it("has a successor of its name", () => {
+  it("gets a successor of the same name", () => {
     expect(target(key("old", " [first]"))).toEqual(make(" [first]", "old"))
   })
   it("is looked for in a whole list before the store is said to hold another", () => {
@@ -215,7 +215,7 @@ describe("the grace", () => {
     expect(withGrace(young("new", 5), made("deleted", { sentAt: now - minute })))
       .toEqual(wait(young("new", 5), 15))
   })
-  it("is over at its very end, and all is looked at anew", () => {
+  it("is over at its very end, after another look", () => {
     expect(withGrace(young("new", 20), {}, false)).toEqual({ _tag: "Look" })
     expect(withGrace(young("new", 20), {})).toEqual(remove("old"))
   })

@@ -57,7 +57,7 @@ describe("rotateApiKey", () => {
       ])
     }))
 
-  test("needs five where it is told which key that is", () =>
+  test("needs five if it is given that key", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { old } = organization
@@ -154,7 +154,7 @@ describe("rotateApiKey", () => {
       expect((yield* emulator.requests).length).toBeLessThan(40)
     }))
 
-  test("makes a first key where the store is empty and it is told which", () =>
+  test("makes a first key if the store is empty and it is given `first`", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       yield* organization.emulator.clear
@@ -183,7 +183,7 @@ describe("rotateApiKey", () => {
       yield* expectGood(organization)
     }))
 
-  test("replaces a key that is gone where it is told what to make", () =>
+  test("replaces a key that is gone if it is given `first`", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { emulator } = organization
@@ -336,7 +336,7 @@ describe("rotateApiKey", () => {
 
   // get, create (lost), list, create, list, prove, list, delete, rename
   for (let nth = 5; nth <= 7; nth += 1) {
-    test(`deletes its own key that comes about late, before request ${nth}, without waiting`, () =>
+    test(`deletes its own key that appears late, before request ${nth}, without waiting`, () =>
       Effect.gen(function* () {
         const organization = yield* losingFirstCreate
         const before = yield* Clock.currentTimeMillis
@@ -350,7 +350,7 @@ describe("rotateApiKey", () => {
       }))
   }
 
-  test("tells the name of its own key that comes about only when it has looked for the last time", () =>
+  test("names its own key that appears only after the last search", () =>
     Effect.gen(function* () {
       const organization = yield* losingFirstCreate
       const { apiKey, leftBehind } = yield* rotateApiKey({
@@ -362,7 +362,7 @@ describe("rotateApiKey", () => {
       expect(late.length).toBe(1)
     }))
 
-  test("tells the name of its own key that has not come about where it fails", () =>
+  test("names its own key that has not appeared if it fails", () =>
     Effect.gen(function* () {
       const organization = yield* losingFirstCreate
       const failed = yield* rotateApiKey({ store: failing(organization, false), grace: 0 }).pipe(
@@ -377,7 +377,7 @@ describe("rotateApiKey", () => {
       expect(failed.leftBehind[1]?.name).toContain(`[rotates ${organization.old.id} `)
     }))
 
-  test("looks for a key that may have been made among those made since, not among all", () =>
+  test("looks for a lost key among the keys made since, not among all", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({
         maxPageSize: 1,
@@ -447,7 +447,7 @@ describe("rotateApiKey", () => {
       yield* expectGood(organization)
     }))
 
-  test("deletes nothing where the store does not show what was written", () =>
+  test("deletes nothing if the store does not show what was written", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const store: SecretStore = { ...organization.store(), write: () => Effect.void }
@@ -460,7 +460,7 @@ describe("rotateApiKey", () => {
       expect((yield* organization.keys).length).toBe(2)
     }))
 
-  test("does not delete the predecessor where the store mangles what is written", () =>
+  test("does not delete the predecessor if the store mangles what is written", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const store: SecretStore = {
@@ -489,7 +489,7 @@ describe("rotateApiKey", () => {
       expect((yield* Clock.currentTimeMillis) - before).toBe(2 * 60_000)
     }))
 
-  test("does not write a key that half of the lease has gone by since it was made", () =>
+  test("does not write a key half a lease after it was made", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({
         faults: [{ operation: "getApiKey", calls: 2, delay: "25 seconds" }],
@@ -513,7 +513,7 @@ describe("rotation of the key that the program calls with", () => {
     return organization
   })
 
-  test("goes on with the new secret where Credentials hold the old one for good", () =>
+  test("goes on with the new secret although Credentials always hold the old one", () =>
     Effect.gen(function* () {
       const organization = yield* adminStore
       const { admin } = organization.emulator

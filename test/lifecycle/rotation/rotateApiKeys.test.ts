@@ -211,7 +211,7 @@ describe("rotateApiKeys", () => {
       expect(yield* Ref.get(taken)).toBe(3)
     }))
 
-  test("takes no more keys while what became of others is not read", () =>
+  test("takes no more keys while the outcomes of others are not read", () =>
     Effect.gen(function* () {
       const broken: SecretStore<"broken"> = {
         read: Effect.fail("broken"),
@@ -223,7 +223,7 @@ describe("rotateApiKeys", () => {
       expect(yield* Ref.get(taken)).toBeLessThan(25)
     }))
 
-  test("brings those that it has taken to their end although nobody reads what became of them", () =>
+  test("finishes the keys that it has taken although nobody reads their outcomes", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(30)
       yield* Stream.fromIterable(keys).pipe(
@@ -266,7 +266,7 @@ describe("rotateApiKeys", () => {
         .toBe(false)
     }))
 
-  test("goes on with the old secret where the store of the program's own key mangles what is written", () =>
+  test("goes on with the old secret if the store of the program's own key mangles the new one", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(2)
       const { admin } = organization.emulator
@@ -295,7 +295,7 @@ describe("rotateApiKeys", () => {
       ).toEqual(["SecretRefused", "did", "did"])
     }))
 
-  test("yields what became of a key as soon as it is known, before that of one that came earlier", () =>
+  test("yields an outcome as soon as it is known, before that of an earlier key", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(2)
       const storeOf = yield* stores(keys)

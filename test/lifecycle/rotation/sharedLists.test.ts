@@ -64,7 +64,7 @@ const isDone = (fiber: Fiber.RuntimeFiber<unknown, unknown>) =>
   Effect.map(Fiber.poll(fiber), Option.isSome)
 
 describe("a shared list", () => {
-  it.effect("begins at once for one that is alone", () =>
+  it.effect("begins at once for a rotation that is alone", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists()
       const one = yield* ask(lists)
@@ -74,7 +74,7 @@ describe("a shared list", () => {
       expect(yield* isDone(one)).toBe(true)
     }))
 
-  it.effect("serves nobody who asks after it began, and all of those together by the next one", () =>
+  it.effect("serves nobody who asks after it began: the next one serves all of them", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists()
       yield* ask(lists)
@@ -176,7 +176,7 @@ describe("a shared list", () => {
       expect(begun.length).toBe(1)
     }))
 
-  it.effect("that fails fails for all who wait for it, and the next one is made", () =>
+  it.effect("fails for all who wait for it, and the next one is made", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists({ fails: true })
       const waiting = yield* Effect.forEach([1, 2, 3], () => ask(lists))
@@ -189,7 +189,7 @@ describe("a shared list", () => {
       expect(begun.length).toBe(before + 1)
     }))
 
-  it.effect("whose maker is interrupted before it begins leaves none behind who waits for ever", () =>
+  it.effect("leaves nobody waiting for ever if its maker is interrupted before it begins", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists({ pages: 20 })
       yield* ask(lists)

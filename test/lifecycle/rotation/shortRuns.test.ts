@@ -199,7 +199,7 @@ describe("a rotation that returns instead of sleeping", () => {
       expect(third).toMatchObject({ did: "kept", until: Option.none() })
     }))
 
-  test("costs one read of the store and two requests where it comes too early", () =>
+  test("costs one read of the store and two requests if it comes too early", () =>
     Effect.gen(function* () {
       const { jump } = yield* VirtualTime
       const organization = yield* dueOrganization()
@@ -235,7 +235,7 @@ describe("a rotation that returns instead of sleeping", () => {
       yield* expectGood(organization)
     }))
 
-  test("goes on alike where it is told the successor, as a fleet is that lists anew", () =>
+  test("goes on the same if it is given the successor, like a fleet that lists again", () =>
     Effect.gen(function* () {
       const organization = yield* dueOrganization()
       const first = yield* rotateBriefly(organization, { grace: "5 minutes" })
@@ -436,7 +436,7 @@ describe(`short runs of several processes, in ${seeds} orders`, {
 })
 
 describe("a fleet that returns instead of sleeping", () => {
-  test("yields what waits, and counts it as waiting", () =>
+  test("yields rotations that wait, and counts them as waiting", () =>
     Effect.gen(function* () {
       const organization = yield* dueOrganization()
       const progress: Array<RotationProgress> = []
