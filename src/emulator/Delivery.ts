@@ -17,7 +17,7 @@ const ConnectionDroppedBase: new (fields: void) => Cause.YieldableError & {
   readonly _tag: "ConnectionDropped"
 } = Data.TaggedError("ConnectionDropped")
 
-/** The connection is to break. Whatever carries the request knows how to do that. */
+/** The connection must break. The code that carries the request knows how to break it. */
 export class ConnectionDropped extends ConnectionDroppedBase {}
 
 /** An answer and how it travels. */
@@ -32,11 +32,11 @@ export type Delivery =
     readonly every: Duration.Duration
   }
 
-/** Whether the server carries the operation out under a fault. */
+/** Tells whether the server carries out the operation under a fault. */
 export const acts = (fault: Fault | undefined): boolean =>
   fault?._tag === "Respond" ? fault.acted === true : fault?._tag !== "DropBefore"
 
-/** What a fault does to an answer. */
+/** Applies a fault to an answer. */
 export const deliver = (
   reply: Reply,
   fault: Fault | undefined,
@@ -64,7 +64,7 @@ export const deliver = (
   }
 }
 
-/** The answer that a plan orders in place of the true one. */
+/** Makes the answer that a fault plan orders instead of the real one. */
 const ordered = (fault: Extract<Fault, { _tag: "Respond" }>, nowMillis: number): Reply => {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(fault.headers ?? {})) {
@@ -86,10 +86,10 @@ const ordered = (fault: Extract<Fault, { _tag: "Respond" }>, nowMillis: number):
   }
 }
 
-// Responses of these statuses have no body, and the platforms refuse to make one.
+// Responses with these statuses have no body, and the platforms refuse to give them one.
 const bodiless: ReadonlyArray<number> = [204, 205, 304]
 
-/** Puts an answer into a response. A stream in it fails where the connection is to break. */
+/** Makes a response of an answer. Its stream fails where the connection must break. */
 export const toResponse = (
   delivery: Delivery,
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, ConnectionDropped> => {

@@ -1,5 +1,5 @@
 /**
- * The emulator: an organization in memory, the ways to reach it, and a look inside.
+ * The emulator: an organization in memory, the ways to call it, and the ways to inspect it.
  *
  * @module
  */
@@ -35,35 +35,35 @@ import { seed } from "./seed.ts"
 export interface Identity {
   /** The service account. */
   readonly serviceAccountId: ServiceAccountId
-  /** What it may do. */
+  /** The role of the service account. */
   readonly role: Organization.Role
-  /** The id of the key that it calls with. */
+  /** The id of the key. */
   readonly apiKeyId: ApiKeyId
-  /** The bearer token. */
+  /** The secret of the key: the bearer token. */
   readonly secret: Redacted.Redacted<string>
-  /** What {@link Credentials} holds for this caller; its base URL leads nowhere. */
+  /** The {@link Credentials} of this caller. Their base URL leads nowhere. */
   readonly credentials: CredentialsService
 }
 
 /** Something that happened to a key. */
 export interface KeyEvent {
-  /** What happened to the key. */
+  /** What happened. */
   readonly _tag: "Created" | "Renamed" | "Deleted"
-  /** When, by the emulator's clock. */
+  /** When it happened, by the emulator's clock. */
   readonly at: DateTime.Utc
-  /** The key that it happened to. */
+  /** The id of the key. */
   readonly apiKeyId: ApiKeyId
-  /** The name after the event. */
+  /** The name of the key after the event. */
   readonly name: string
-  /** The service account that the key is of. */
+  /** The service account of the key. */
   readonly serviceAccountId: ServiceAccountId
-  /** The service account or user that asked for it. */
+  /** The service account or user that made the request. */
   readonly by: string
 }
 
-/** What {@link Emulator} holds. Clients cannot reach any of it through the API. */
+/** A test's side of an emulator. Clients cannot reach any of it through the API. */
 export interface EmulatorService {
-  /** The API without a socket: answers requests to whatever host. */
+  /** Calls the API without a socket, whatever host a request names. */
   readonly httpClient: HttpClient.HttpClient
   /** The API for any `HttpServer` of Effect's. */
   readonly httpApp: Effect.Effect<
@@ -72,8 +72,8 @@ export interface EmulatorService {
     HttpServerRequest.HttpServerRequest
   >
   /**
-   * The API for `Deno.serve` and `Bun.serve`. Neither lets a handler close its connection: a drop
-   * is a body that fails, before which Deno has already sent the head of an answer.
+   * The API for `Deno.serve` and `Bun.serve`. Neither lets a handler close its connection, so a
+   * drop is a body that fails. By then Deno has already sent the head of an answer.
    */
   readonly webHandler: (request: Request) => Promise<Response>
 
@@ -83,38 +83,41 @@ export interface EmulatorService {
   readonly clusterAdmin: Identity
   /** A service account without a role. */
   readonly withoutRole: Identity
-  /** A service account as a caller, with its oldest key, or a new one if it has none. */
+  /**
+   * Gives a service account as a caller, with its oldest key, or with a new one if it has none.
+   * Fails if there is no such account.
+   */
   readonly identityOf: (
     serviceAccountId: string,
   ) => Effect.Effect<Identity, Cause.NoSuchElementException>
 
   /**
-   * Adds a service account; one whose id is taken, it replaces. Options that are wrong are a mistake
-   * in the program, here and below: the Effect dies as {@link make} says.
+   * Adds a service account, or replaces the one that has its id. A wrong option is a mistake in the
+   * program, here and below: the Effect dies as {@link make} says.
    */
   readonly addServiceAccount: (
     options?: ServiceAccountOptions,
   ) => Effect.Effect<Organization.ServiceAccount>
-  /** Adds a key, which by default is of the account without a role. Not part of `history`. */
+  /** Adds a key, by default to the account without a role. `history` does not show it. */
   readonly addApiKey: (options?: ApiKeyOptions) => Effect.Effect<CreatedApiKey>
   /**
-   * Replaces the fault plan; calls are counted anew. A plan that is wrong is a mistake in the
-   * program: the Effect dies, with a message that names the rule, its field and what is allowed
-   * there, and the plan before it stays in force.
+   * Replaces the fault plan and counts calls anew. A wrong plan is a mistake in the program: the
+   * Effect dies, and the earlier plan stays in force. The message names the rule and its field, and
+   * says what is allowed there.
    */
   readonly setFaults: (plan: FaultPlan.FaultPlan) => Effect.Effect<void>
 
-  /** The service accounts, those of the emulator's own callers among them. */
+  /** The service accounts, including those of the emulator's own callers. */
   readonly serviceAccounts: Effect.Effect<ReadonlyArray<Organization.ServiceAccount>>
-  /** The keys that exist, the oldest first. */
+  /** The keys that exist, oldest first. */
   readonly apiKeys: Effect.Effect<ReadonlyArray<ApiKey>>
-  /** What has happened to keys through the API, as far as it is kept, the oldest first. */
+  /** What happened to keys through the API, oldest first, as far back as it is kept. */
   readonly history: Effect.Effect<ReadonlyArray<KeyEvent>>
-  /** The requests that came, as far as they are kept, the oldest first. */
+  /** The requests that came, oldest first, as far back as they are kept. */
   readonly requests: Effect.Effect<ReadonlyArray<RequestLog.SeenRequest>>
   /** How many requests the rate limit refused. */
   readonly refused: Effect.Effect<number>
-  /** Forgets `history`, `requests` and `refused`; keys and limits stay. */
+  /** Forgets `history`, `requests` and `refused`. Keys and limits stay. */
   readonly clear: Effect.Effect<void>
 }
 
@@ -124,17 +127,18 @@ const EmulatorTag: Context.TagClass<
   EmulatorService
 > = Context.Tag("@effect-crdb/Emulator")<Emulator, EmulatorService>()
 
-/** The emulator that a test runs against: its inspection side. */
+/** The service through which a test calls, changes and inspects its emulator. */
 export class Emulator extends EmulatorTag {}
 
 /**
  * Makes an emulator with an organization of its own.
  *
- * Time is Effect's Clock: the in-memory client uses the caller's, servers that of the fiber that
- * serves, and the web handler that of the fiber that made the emulator.
+ * It runs on Effect's `Clock`, so tests can use `TestClock`. The in-memory client uses the clock of
+ * its caller, a server that of the fiber that serves, and the web handler that of the fiber that
+ * made the emulator.
  *
- * Options that are out of their bounds are a mistake in the program: the Effect dies,
- * with a message that names the option and what is allowed there.
+ * A wrong option is a mistake in the program: the Effect dies. The message names the option and
+ * says what is allowed there.
  *
  * @example
  * ```ts
@@ -147,9 +151,9 @@ export class Emulator extends EmulatorTag {}
  */
 export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService> =>
   Effect.gen(function* () {
-    // A copy: what is done to the options later changes nothing.
+    // A copy: later changes to the caller's options have no effect.
     const settings = yield* orDie(() => Options.check(options))
-    // A list that lags shows what has ended since.
+    // A lagging list still shows keys and names that have ended since.
     const kept = Duration.max(
       Duration.decode(settings.history ?? Duration.infinity),
       Duration.decode(settings.listLag ?? 0),
@@ -271,8 +275,8 @@ const describe = (key: Organization.StoredKey): ApiKey => ({
 })
 
 /**
- * A fresh organization, an HttpClient that reaches it without a socket, and the Credentials of its
- * admin.
+ * Makes a fresh organization. Provides its {@link Emulator}, an HttpClient that reaches it without
+ * a socket, and the Credentials of its admin.
  *
  * @example
  * ```ts

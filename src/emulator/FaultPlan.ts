@@ -1,5 +1,5 @@
 /**
- * Faults to order: a plan as plain data, and the decision which of its rules a request meets.
+ * Fault plans: faults as plain data, and the choice of the rule that applies to a request.
  *
  * @module
  */
@@ -12,72 +12,75 @@ import * as Check from "./check.ts"
 import type { Random } from "./random.ts"
 import { exact } from "./validate.ts"
 
-/** A time to wait: milliseconds, or a text like `"250 millis"` or `"5 seconds"`. */
+/** A time to wait: milliseconds, or a string like `"250 millis"` or `"5 seconds"`. */
 export type Delay = number | `${number} ${Duration.Unit}`
 
-/** What goes wrong. */
+/** What goes wrong with a request. */
 export type Fault =
-  /** The answer is another one; the server does not act unless `acted` says so. */
+  /** The server sends this answer instead of its own. It acts only if `acted` is true. */
   | {
     readonly _tag: "Respond"
     /** From 200 to 599. */
     readonly status: number
     readonly headers?: Readonly<Record<string, string>> | undefined
-    /** Sent as it is; empty by default. Its type is `application/json` unless `headers` differ. */
+    /** Sent as it is; empty by default. Its type is `application/json` unless `headers` set one. */
     readonly body?: string | undefined
-    /** Adds a `Retry-After` so many seconds (up to 1e9) from now, as a number or an HTTP-date. */
+    /** Adds a `Retry-After` this many seconds (up to 1e9) from now, as a number or an HTTP-date. */
     readonly retryAfter?:
       | { readonly seconds: number; readonly form?: "seconds" | "http-date" | undefined }
       | undefined
-    /** Whether the operation is carried out all the same; false by default. */
+    /** Whether the server still carries out the operation; false by default. */
     readonly acted?: boolean | undefined
   }
   /** The connection breaks before the server acts. */
   | { readonly _tag: "DropBefore" }
-  /** The connection breaks after the server acted and before it answers. */
+  /** The connection breaks after the server acts and before it answers. */
   | { readonly _tag: "DropAfter" }
-  /** The connection breaks within the body, after so many bytes; half of them by default. */
+  /** The connection breaks within the body, after this many bytes; after half by default. */
   | { readonly _tag: "TruncateBody"; readonly bytes?: number | undefined }
-  /** The body comes whole, and is not JSON: its last character is missing. */
+  /** The body ends normally but is not JSON: its last character is missing. */
   | { readonly _tag: "MalformedJson" }
-  /** The body comes in pieces of so many bytes (16), with a pause (100 ms) before each. */
+  /**
+   * The body comes in pieces of `bytes` (16 by default), with a pause of `every` (100 ms by
+   * default) before each.
+   */
   | {
     readonly _tag: "DripBody"
     readonly bytes?: number | undefined
     readonly every?: Delay | undefined
   }
-  /** A list's `next_page` leads to the page that it came with. */
+  /** A list's `next_page` leads back to the same page. */
   | { readonly _tag: "RepeatPageToken" }
-  /** A list answers no keys and a `next_page` that leads to those it should have answered. */
+  /** A list answers no keys. Its `next_page` leads to the keys that it left out. */
   | { readonly _tag: "EmptyPage" }
 
-/** Which requests meet a fault, and which fault. What is left out does not restrict. */
+/** A fault, and the requests it applies to. A field that you leave out restricts nothing. */
 export interface FaultRule {
-  /** The operations that it is about; by default all. */
+  /** The operations it applies to; all by default. */
   readonly operation?: Operation | ReadonlyArray<Operation> | undefined
   /**
-   * Which of the calls of those operations, counted from 1 for this rule; by default all. Both
-   * `from` and `to` are among them, and `to` is not below `from`.
+   * Which calls of those operations it applies to; all by default. Each rule counts its own calls
+   * from 1. `from` and `to` are included, and `to` must not be below `from`.
    */
   readonly calls?:
     | number
     | ReadonlyArray<number>
     | { readonly from: number; readonly to?: number | undefined }
     | undefined
-  /** The chance of each such call, from 0 to 1, drawn from the emulator's seed; by default 1. */
+  /** The chance of each such call, from 0 to 1; 1 by default. The emulator's seed decides it. */
   readonly chance?: number | undefined
   /** A wait before the server acts. */
   readonly delay?: Delay | undefined
-  /** A wait between acting and answering. */
+  /** A wait after the server acts and before it answers. */
   readonly answerDelay?: Delay | undefined
-  /** By default nothing goes wrong: the rule is about its delays. */
+  /** What goes wrong. By default nothing does, and the rule only adds its delays. */
   readonly fault?: Fault | undefined
 }
 
 /**
- * What goes wrong, as plain data that prints in a failure report and reads from a JSON file.
+ * What goes wrong, as plain data. A failure report can print it, and a JSON file can hold it.
  *
- * Of the rules, in order, the first that a request meets applies to it.
+ * The first rule that matches a request applies to it.
  *
  * @example
  * ```ts
@@ -96,10 +99,10 @@ const DelaySchema: Schema.Schema<Delay> = Schema.declare(
   (value): value is Delay =>
     (typeof value === "number" || typeof value === "string") &&
     Option.isSome(Check.durationOf(value)),
-  { description: 'milliseconds from 0 or a text like "250 millis" or "5 seconds"' },
+  { description: 'milliseconds from 0 or a string like "250 millis" or "5 seconds"' },
 )
 
-const Text = Schema.String.pipe(Schema.annotations({ title: "a text" }))
+const Text = Schema.String.pipe(Schema.annotations({ title: "a string" }))
 
 const OperationSchema = Schema.Literal(...Object.values(operations).map(({ name }) => name))
 
@@ -107,14 +110,14 @@ const Count = Check.wholeNumber(1)
 
 const Calls = Schema.Struct({ from: Count, to: Schema.optional(Count) }).pipe(
   Schema.filter(({ from, to = from }) => from <= to, {
-    description: 'an object with "from" and, if need be, a "to" that is not below it',
+    description: 'an object with "from" and an optional "to" that is not below it',
   }),
 )
 
-// How long a body is and how it is cut, the server says itself: otherwise an answer would never end.
+// The server sets these itself. Any other value could leave an answer without an end.
 const framing = ["content-length", "trailer", "transfer-encoding"]
 
-// What else is in a header breaks the server's answer, or comes to be another header.
+// Any other character breaks the server's answer or starts another header.
 const isHeader = ([name, value]: readonly [string, string]): boolean =>
   !framing.includes(name.toLowerCase()) &&
   /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
@@ -124,16 +127,16 @@ const HeaderFields = Schema.Record({ key: Schema.String, value: Text }).pipe(
     const wrong = Object.entries(headers).find((header) => !isHeader(header))
     return wrong && {
       path: [wrong[0]],
-      message: "a name and a value that HTTP permits in a header, and none of its framing",
+      message: "a name and a value that HTTP allows in a header, but not one that frames the body",
     }
   }),
 ).pipe(Schema.annotations({ description: "an object of names and values" }))
 
 const RetryAfter = Schema.Struct({
-  // A date so many seconds ahead still has a year of four digits.
+  // A date this far ahead still has a four-digit year.
   seconds: Check.numberBetween(0, 1_000_000_000),
   form: Schema.optional(Schema.Literal("seconds", "http-date")),
-}).pipe(Schema.annotations({ description: 'an object with "seconds" and, if need be, "form"' }))
+}).pipe(Schema.annotations({ description: 'an object with "seconds" and an optional "form"' }))
 
 const FaultSchema = Schema.Union(
   Schema.TaggedStruct("Respond", {
@@ -172,14 +175,14 @@ const FaultRuleSchema = Schema.Struct({
 }).pipe(Schema.annotations({ description: "an object" }))
 
 /**
- * Checks a plan from elsewhere, such as a JSON file. A field that is not known is refused: a rule
- * without what was meant by it would be about other calls.
+ * Checks a plan from outside, such as a JSON file. It refuses unknown fields: a rule without its
+ * misspelt field would apply to other calls.
  */
 export const FaultPlan: Schema.Schema<FaultPlan> = exact(
   Schema.Array(FaultRuleSchema).pipe(Schema.annotations({ description: "a list of rules" })),
 )
 
-/** Checks a plan, or says which rule is wrong, in which field, and what is allowed there. */
+/** Checks a plan. A failure names the rule and the field, and says what is allowed there. */
 export const check = (plan: unknown): Either.Either<FaultPlan, string> =>
   Check.check(FaultPlan, "faults", plan)
 
@@ -194,7 +197,7 @@ const isDue = (calls: FaultRule["calls"], call: number): boolean => {
   return calls.includes(call)
 }
 
-/** Counts the calls that a plan is about, and says which rule, if any, applies to the next one. */
+/** Counts the calls of a plan's rules, and gives the rule, if any, that applies to each call. */
 export const follow = (
   plan: FaultPlan,
   random: Random,
@@ -207,7 +210,7 @@ export const follow = (
       if (!concerns(rule, operation)) continue
       counted.calls += 1
       if (!isDue(rule.calls, counted.calls)) continue
-      // Drawn even if an earlier rule applies: a rule's luck does not depend on its neighbours.
+      // Draws even if an earlier rule applies: a rule's luck must not depend on its neighbours.
       const lucky = rule.chance === undefined || random.number() < rule.chance
       if (lucky) met ??= rule
     }

@@ -1,17 +1,17 @@
 /**
- * What may be found wrong with a value.
+ * The problems that a check can find in a value.
  *
  * @module
  */
 
-/** The fields that lead to a place, the outermost first. */
+/** The fields that lead to a place, outermost first. */
 export type Path = ReadonlyArray<PropertyKey>
 
-/** Something that is wrong. */
+/** A problem in a value. */
 export interface Finding {
   readonly path: Path
-  /** What is allowed, one or another: `a UUID | a list`. */
+  /** What is allowed, with ` | ` between alternatives: `a UUID | a list`. */
   readonly allowed: string
-  /** Where the field itself is not allowed, the names of those that are. */
+  /** The names that are allowed, if it is the field itself that is not. */
   readonly names?: ReadonlyArray<string>
 }

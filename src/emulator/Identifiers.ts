@@ -1,23 +1,23 @@
 /**
- * The ids and secrets that an organization gives out: of the API's form, and repeatable by a seed.
+ * The ids and secrets of an organization. They have the API's form, and a seed repeats them.
  *
  * @module
  */
 import * as Hash from "effect/Hash"
 import * as Random from "./random.ts"
 
-/** Gives out ids, secrets and chances, the same ones in the same order for the same seed. */
+/** Makes ids, secrets and numbers. The same seed makes the same ones in the same order. */
 export interface Identifiers {
   /** `CCDB1_` and 22 letters or digits. */
   readonly apiKeyId: () => string
   /** A version 4 UUID. */
   readonly uuid: () => string
   /**
-   * The secret of a key: its id and 40 letters or digits. It follows from the seed and the id, so
-   * that it needs no storing.
+   * The secret of a key: its id, `_`, and 40 letters or digits. The seed and the id determine it,
+   * so nothing needs to store it.
    */
   readonly secretOf: (apiKeyId: string) => string
-  /** A whole number from 0 up to, and without, the bound. */
+  /** A whole number from 0 to below the bound. */
   readonly below: (bound: number) => number
   /** A short proof that this organization made the text. */
   readonly seal: (text: string) => string
@@ -27,7 +27,7 @@ const lettersAndDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 
 const hexDigits = "0123456789abcdef"
 
-/** Draws a string of a length from an alphabet. */
+/** Draws a string of the given length from an alphabet. */
 const draw = (random: Random.Random, alphabet: string, length: number): string => {
   let text = ""
   while (text.length < length) text += alphabet[random.integer(alphabet.length)]

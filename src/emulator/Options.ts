@@ -1,5 +1,5 @@
 /**
- * How an emulator is made, and what it does where the service's behaviour is not documented.
+ * The options of an emulator. Some choose what it does where the service is not documented.
  *
  * @module
  */
@@ -18,31 +18,31 @@ import type { ErrorBodies } from "./Reply.ts"
 import type { SeenRequest } from "./RequestLog.ts"
 import { exact } from "./validate.ts"
 
-/** A service account to begin with. */
+/** A service account to add. */
 export interface ServiceAccountOptions {
-  /** A UUID, which is shown in lower case; a new one by default. */
+  /** A UUID, a new one by default. The emulator shows it in lower case. */
   readonly id?: string | undefined
-  /** By default numbered, as in `service account 1`. */
+  /** The name. By default it is numbered, like `service account 1`. */
   readonly name?: string | undefined
-  /** `NONE` by default. */
+  /** The role; `NONE` by default. */
   readonly role?: Role | undefined
 }
 
-/** A key to begin with. */
+/** A key to add. */
 export interface ApiKeyOptions {
-  /** By default numbered, as in `key 1`. */
+  /** The name. By default it is numbered, like `key 1`. */
   readonly name?: string | undefined
-  /** The service account that it is of; spread over those of the options by default. */
+  /** The key's service account. By default keys are spread over the accounts in the options. */
   readonly serviceAccountId?: string | undefined
-  /** For a key from the past; by default a second after the one before it. */
+  /** When the key was made. By default it is made a second after the key before it. */
   readonly createdAt?: DateTime.Utc | undefined
 }
 
-/** A JWT that the organization accepts, and whom it may act as. */
+/** A JWT that the organization accepts, and the users it may act as. */
 export interface JwtOptions {
   /** The bearer token. */
   readonly token: string
-  /** Which of them a request means, `Cc-Username` says; where there is one, it need not. */
+  /** The users it may act as. `Cc-Username` picks one. With a single user you can leave it out. */
   readonly users: ReadonlyArray<{
     /** An email address or a service account id. */
     readonly username: string
@@ -51,109 +51,114 @@ export interface JwtOptions {
 }
 
 /**
- * How an emulator is made.
+ * The options of an emulator.
  *
- * The last group is about what the service's documentation leaves open: each default there is a
- * guess, and a program that must work with the service should be tested with the others too.
+ * The service's documentation leaves some behaviour open. The options marked "Unknown" choose it.
+ * Each of their defaults is a guess: test a program that must work with the service with the other
+ * choices too.
  */
 export interface EmulatorOptions {
   /**
-   * Service accounts, listed or so many without a role. Besides them there are always three: an
-   * `ORG_ADMIN`, a `CLUSTER_ADMIN` and one without a role, each with a key of its own.
+   * Service accounts: a list, or a number of accounts without a role. Three more always exist: an
+   * `ORG_ADMIN`, a `CLUSTER_ADMIN` and one without a role, each with its own key.
    */
   readonly serviceAccounts?: number | ReadonlyArray<ServiceAccountOptions> | undefined
   /**
-   * Keys, listed or so many, spread in turn over `serviceAccounts`, or else of the account without
-   * a role. They come besides the three that the accounts just named call with; lists show all.
+   * Keys: a list, or a number of keys. They are spread in turn over `serviceAccounts`. If there are
+   * none, they belong to the account without a role. The keys of the three accounts above come on
+   * top, and lists show them too.
    */
   readonly keys?: number | ReadonlyArray<ApiKeyOptions> | undefined
   /**
-   * The age of the oldest key, from a second to 36,500 days, like `"400 days"`: the ages of all are
-   * spread evenly from there to now, in the order of `keys`; the keys of the three accounts are the
-   * youngest. By default keys are of the last seconds.
+   * The age of the oldest key, from a second to 36,500 days, like `"400 days"`. The ages of all
+   * keys are spread evenly from there to now, in the order of `keys`. The keys of the three
+   * accounts are the youngest. By default keys are a second apart, up to now.
    */
   readonly oldest?: Duration.DurationInput | undefined
-  /** JWTs to accept besides the keys' secrets; by default none. */
+  /** JWTs to accept as well as keys' secrets; none by default. */
   readonly jwts?: ReadonlyArray<JwtOptions> | undefined
-  /** The organization's name, which a JWT must come with; `emulator` by default. */
+  /** The organization's name, which a request with a JWT must send; `emulator` by default. */
   readonly vanityName?: string | undefined
-  /** Repeats ids, secrets, page tokens and chances; `"emulator"` by default. */
+  /** The same seed repeats ids, secrets, page tokens and chances; `"emulator"` by default. */
   readonly seed?: string | undefined
-  /** By default 10 requests a second for each identity, as documented. */
+  /** The rate limit. By default 10 requests a second for each identity, as documented. */
   readonly rateLimit?: RateLimitOptions | "none" | undefined
-  /** A wait before every answer; by default none. */
+  /** A wait before every answer; none by default. */
   readonly latency?: Duration.DurationInput | undefined
-  /** What goes wrong; by default nothing. */
+  /** What goes wrong; nothing by default. */
   readonly faults?: FaultPlan | undefined
   /**
-   * How long deleted keys, former names and events are kept, like `"1 hour"`, but never shorter
-   * than `listLag`; by default for ever. A list as of an earlier time is then refused with a 400, as
-   * CockroachDB refuses to read what it has collected.
+   * How long the emulator keeps deleted keys, former names and events, like `"1 hour"`; for ever by
+   * default. It keeps them for at least `listLag`. It refuses lists as of a time before that with a
+   * 400, as CockroachDB refuses to read what its garbage collection may have removed.
    */
   readonly history?: Duration.DurationInput | undefined
-  /** How many of the newest requests, and events of the history, are kept; by default all. */
+  /** How many of the newest requests, and of the newest events, to keep; all by default. */
   readonly logSize?: number | undefined
   /** Runs after each request, for instance to log it. */
   readonly onRequest?: ((request: SeenRequest) => Effect.Effect<void>) | undefined
 
-  /** Unknown: keys on a page when none are asked for; 100 by default. */
+  /** Unknown: how many keys a page has if the request does not say; 100 by default. */
   readonly defaultPageSize?: number | undefined
-  /** Unknown: the most keys on a page; 500 by default. */
+  /** Unknown: how many keys a page has at most; 500 by default. */
   readonly maxPageSize?: number | undefined
-  /** Unknown: what becomes of a larger `pagination.limit`; `clamp` by default. */
+  /** Unknown: whether a larger `pagination.limit` is lowered (`clamp`, the default) or refused. */
   readonly overMaxPageSize?: "clamp" | "refuse" | undefined
-  /** Unknown: how the last page says that it is the last; `omit-next-page` by default. */
+  /** Unknown: how a page shows that it is the last; `omit-next-page` by default. */
   readonly lastPage?: "omit-pagination" | "omit-next-page" | "empty-next-page" | undefined
   /**
-   * Unknown: how far lists are behind, like `"2 seconds"`; by default not at all. Each page of a
-   * list without an `as_of_time` then shows the keys, and their names, of so long ago, but never
-   * less than the organization began with. All else sees the present: get, update, delete, tokens,
-   * and lists as of a time.
+   * Unknown: how far lists lag behind, like `"2 seconds"`; not at all by default. Each page of a
+   * list without an `as_of_time` shows the keys and their names as they were that long ago, but
+   * never from before the organization began. Everything else sees the present: get, update,
+   * delete, authentication, and lists as of a time.
    */
   readonly listLag?: Duration.DurationInput | undefined
-  /** Unknown: what filtering by an unknown service account gives; `empty` by default. */
+  /** Unknown: what a list of an unknown service account's keys gives; `empty` by default. */
   readonly unknownServiceAccountFilter?: "empty" | "not-found" | undefined
-  /** Unknown: the bodies of errors, undocumented for most statuses; `status` by default. */
+  /** Unknown: the body of an error. Most statuses document none; `status` by default. */
   readonly errorBodies?: ErrorBodies | undefined
-  /** Unknown: which `Cc-Version` is accepted: any or none (the default), any, or these. */
+  /**
+   * Unknown: which `Cc-Version` is accepted. `any` (the default) accepts every version and none at
+   * all. `required` accepts every version. A list accepts only the versions in it.
+   */
   readonly ccVersion?: "any" | "required" | ReadonlyArray<string> | undefined
 }
 
 /** How many service accounts, or keys, an organization can begin with. */
 export const InitialCount: Schema.Schema<number> = Check.wholeNumber(0, 1_000_000)
 
-/** What {@link EmulatorOptions.oldest} can be: a key of that age has a year of four digits. */
+/** The bounds of {@link EmulatorOptions.oldest}. Even the oldest key has a four-digit year. */
 export const Oldest: Schema.Schema<Duration.DurationInput> = Check.durationBetween(
   "1 second",
   "36500 days",
 )
 
-/** A Schema of each field of a type, so that none goes unchecked. */
+/** A Schema for each field of a type: the compiler finds a field that has none. */
 type Fields<A> = Readonly<Record<keyof A, Schema.Struct.Fields[string]>>
 
-const Text = Schema.String.pipe(Schema.annotations({ title: "a text" }))
+const Text = Schema.String.pipe(Schema.annotations({ title: "a string" }))
 
 const Uuid = Schema.String.pipe(
   Schema.filter((text) => uuid.test(text), { description: "a UUID" }),
 )
 
-// What else is in a header, no request can match.
+// A header carries nothing else, so no request could match any other text.
 const HeaderText = Schema.String.pipe(
   Schema.filter((text) => /^[!-~](?:[ -~]*[!-~])?$/.test(text), {
-    description: "a text of ASCII, not empty",
+    description: "non-empty ASCII text",
   }),
 )
 
 const Token = Schema.String.pipe(
   Schema.filter((text) => /^[!-~]+$/.test(text), {
-    description: "a text of ASCII without spaces, not empty",
+    description: "non-empty ASCII text without spaces",
   }),
 )
 
-// The compiler holds it to the type: none is missing, and no other is there.
+// The type lets the compiler find a missing or an unknown role.
 const RoleSchema: Schema.Schema<Role> = Schema.Literal("ORG_ADMIN", "CLUSTER_ADMIN", "NONE")
 
-// What is created then is shown with a year of four digits.
+// The API writes years with four digits.
 const CreatedAt = Schema.declare(
   (value): value is DateTime.Utc =>
     DateTime.isDateTime(value) && DateTime.isUtc(value) &&
@@ -168,7 +173,7 @@ const OnRequest = Schema.declare(
 
 const anObject = { description: "an object" }
 
-/** What a {@link ServiceAccountOptions} must be. */
+/** The schema of {@link ServiceAccountOptions}. */
 const ServiceAccount: Schema.Schema<ServiceAccountOptions> = Schema.Struct(
   {
     id: Schema.optional(Uuid),
@@ -177,7 +182,7 @@ const ServiceAccount: Schema.Schema<ServiceAccountOptions> = Schema.Struct(
   } satisfies Fields<ServiceAccountOptions>,
 ).pipe(Schema.annotations(anObject))
 
-/** What an {@link ApiKeyOptions} must be. */
+/** The schema of {@link ApiKeyOptions}. */
 const ApiKey: Schema.Schema<ApiKeyOptions> = Schema.Struct(
   {
     name: Schema.optional(Text),
@@ -186,7 +191,7 @@ const ApiKey: Schema.Schema<ApiKeyOptions> = Schema.Struct(
   } satisfies Fields<ApiKeyOptions>,
 ).pipe(Schema.annotations(anObject))
 
-/** What a {@link JwtOptions} must be. */
+/** The schema of {@link JwtOptions}. */
 const Jwt: Schema.Schema<JwtOptions> = Schema.Struct(
   {
     token: Token,
@@ -199,7 +204,7 @@ const Jwt: Schema.Schema<JwtOptions> = Schema.Struct(
 const listOf = <A>(item: Schema.Schema<A>) =>
   Schema.Array(item).pipe(Schema.annotations({ description: "a list" }))
 
-/** What {@link EmulatorOptions} must be. */
+/** The schema of {@link EmulatorOptions}. */
 const Options: Schema.Schema<EmulatorOptions> = Schema.Struct(
   {
     serviceAccounts: Schema.optional(Schema.Union(InitialCount, listOf(ServiceAccount))),
@@ -229,20 +234,20 @@ const Options: Schema.Schema<EmulatorOptions> = Schema.Struct(
   } satisfies Fields<EmulatorOptions>,
 ).pipe(Schema.annotations(anObject))
 
-/** Checks options, or says which of them is wrong and what is allowed there. */
+/** Checks options. A failure says which option is wrong and what is allowed there. */
 export const check = (options: unknown): Either.Either<EmulatorOptions, string> =>
   Check.check(exact(Options), "options", options)
 
-/** Checks the options of one service account so. */
+/** Checks the options of one service account in the same way. */
 export const checkServiceAccount = (
   options: unknown,
 ): Either.Either<ServiceAccountOptions, string> =>
   Check.check(exact(ServiceAccount), "serviceAccount", options)
 
-/** Checks the options of one key so. */
+/** Checks the options of one key in the same way. */
 export const checkApiKey = (options: unknown): Either.Either<ApiKeyOptions, string> =>
   Check.check(exact(ApiKey), "apiKey", options)
 
-/** Checks a service account's id so. */
+/** Checks a service account's id in the same way. */
 export const checkId = (id: unknown): Either.Either<string, string> =>
   Check.check(Text, "serviceAccountId", id)

@@ -1,5 +1,5 @@
 /**
- * An organization's service accounts and keys, and all that has happened to the keys.
+ * An organization: its service accounts, its keys, and the history of its keys.
  *
  * @module
  */
@@ -11,28 +11,28 @@ import * as Microseconds from "./microseconds.ts"
 import type { BoundQuery, Cursor } from "./PageToken.ts"
 import * as Timeline from "./timeline.ts"
 
-/** What a caller may do: `ORG_ADMIN` all, `CLUSTER_ADMIN` list and get, `NONE` nothing. */
+/** What a caller may do: `ORG_ADMIN` everything, `CLUSTER_ADMIN` list and get, `NONE` nothing. */
 export type Role = AdminRole | "NONE"
 
 /** A service account. */
 export interface ServiceAccount {
   /** A UUID. */
   readonly id: string
-  /** What it is called. */
+  /** Its name. */
   readonly name: string
-  /** What it may do. */
+  /** Its role. */
   readonly role: Role
 }
 
-/** A key as it is now, was, or was until it was deleted. */
+/** A key, live or deleted, with its former names. */
 export interface StoredKey {
   readonly id: string
   readonly serviceAccountId: string
   readonly createdAt: Microseconds.Microseconds
-  /** `createdAt` as it goes over the wire, written once because lists need it often. */
+  /** `createdAt` as the API writes it. It is formatted once, because lists need it often. */
   readonly createdAtText: string
   readonly name: string
-  /** Earlier names, the oldest first, each with the instant at which it ended. */
+  /** Former names, oldest first, each with the instant at which it ended. */
   readonly formerNames: ReadonlyArray<
     { readonly name: string; readonly until: Microseconds.Microseconds }
   >
@@ -47,27 +47,27 @@ export interface StoredEvent {
   /** The name after the event. */
   readonly name: string
   readonly serviceAccountId: string
-  /** The service account or user that asked for it. */
+  /** The service account or user that made the request. */
   readonly by: string
 }
 
-/** How much of the past an organization keeps; by default all. */
+/** How much of the past an organization keeps; all by default. */
 export interface Memory {
-  /** For how many microseconds what has ended is kept: deleted keys, former names and events. */
+  /** For how many microseconds it keeps deleted keys, former names and events. */
   readonly history?: number | undefined
-  /** How many of the newest events are kept. */
+  /** How many of the newest events it keeps. */
   readonly events?: number | undefined
 }
 
 /**
- * Changes happen at once and in full: nothing in here waits. The ids of service accounts are UUIDs:
- * in whatever case they are given, they are kept and shown in lower case.
+ * The state of an organization. Each change is atomic, because nothing in here waits. The ids of
+ * service accounts are UUIDs. It accepts them in any case, and keeps and shows them in lower case.
  */
 export interface Organization {
   readonly serviceAccounts: () => ReadonlyArray<ServiceAccount>
   readonly serviceAccount: (id: string) => Option.Option<ServiceAccount>
   readonly addServiceAccount: (account: ServiceAccount) => ServiceAccount
-  /** The live keys, by (created_at, id). */
+  /** The live keys, sorted by (created_at, id). */
   readonly keys: () => ReadonlyArray<StoredKey>
   readonly keysOf: (serviceAccountId: string) => ReadonlyArray<StoredKey>
   readonly find: (id: string) => Option.Option<StoredKey>
@@ -75,7 +75,7 @@ export interface Organization {
     readonly name: string
     readonly serviceAccountId: string
     readonly now: Microseconds.Microseconds
-    /** For a key from the past; now, or just after the newest event, by default. */
+    /** When the key was made. By default now, or just after the newest event if that is later. */
     readonly createdAt?: Microseconds.Microseconds | undefined
     readonly by: Option.Option<string>
   }) => StoredKey
@@ -95,32 +95,32 @@ export interface Organization {
     cursor: Cursor,
     limit: number,
   ) => Keyset.Page<StoredKey>
-  /** The earliest instant of which a list is known; forgets what has ended by then. */
+  /** The earliest instant that a list can show. Forgets what ended up to then. */
   readonly historyFrom: (now: Microseconds.Microseconds) => Microseconds.Microseconds
   readonly events: (now: Microseconds.Microseconds) => ReadonlyArray<StoredEvent>
   readonly clearEvents: () => void
-  /** How many things it holds in all: what its memory grows with. */
+  /** How many items it holds in all: its memory grows with this number. */
   readonly size: () => number
 }
 
-// The entry of an index: the place in it never changes, the key at that place does.
+// An entry never changes its place in an index. Its key does change.
 interface Entry {
   readonly id: string
   readonly createdAt: Microseconds.Microseconds
   key: StoredKey
 }
 
-/** Keys in order: the live ones, and all that ever were, for lists as of an earlier time. */
+/** Keys in order: the live keys, and all keys there ever were, for lists as of an earlier time. */
 interface Index {
   readonly live: Array<Entry>
   ever: Array<Entry>
-  /** How many in `ever` no list shows any more. */
+  /** How many entries of `ever` no list can show any more. */
   forgotten: number
 }
 
 const emptyIndex = (): Index => ({ live: [], ever: [], forgotten: 0 })
 
-/** The end of a key, or of a name that it had. */
+/** The end of a key or of one of its names. */
 interface Ended {
   readonly at: Microseconds.Microseconds
   readonly entry: Entry
@@ -141,7 +141,7 @@ export const make = (
   let begin = -Infinity
   let latest = Number.MIN_SAFE_INTEGER
 
-  // No two events share an instant, so that every instant has one answer to what existed.
+  // No two events share an instant: at every instant it is clear what existed.
   const tick = (now: Microseconds.Microseconds) => {
     latest = Math.max(latest + 1, now)
     return latest
@@ -163,7 +163,7 @@ export const make = (
       }
     }
     for (const index of touched) {
-      // Rarely, since each time moves all that are kept.
+      // Filters rarely, because each time copies all entries that stay.
       if (2 * index.forgotten <= index.ever.length) continue
       index.ever = index.ever.filter(({ key }) => (key.deletedAt ?? Infinity) > begin)
       index.forgotten = 0

@@ -1,5 +1,5 @@
 /**
- * The opaque tokens of keyset pagination: where a page begins, bound to the query that it is of.
+ * The opaque tokens of keyset pagination. A token says where a page begins, and fits one query.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export type Cursor =
   /** The keys that precede a position, in the order of the walk. */
   | { readonly _tag: "Before"; readonly position: Position }
 
-/** What a token is bound to: a token used with another query is refused. */
+/** The query that a token is bound to. With another query the token is refused. */
 export interface BoundQuery {
   readonly serviceAccountId: string | undefined
   readonly asOfTime: Microseconds | undefined
@@ -35,7 +35,7 @@ export interface BoundQuery {
 const boundTo = (query: BoundQuery): string =>
   JSON.stringify([query.serviceAccountId ?? null, query.asOfTime ?? null, query.sortOrder])
 
-/** Writes a token. The seal proves its query and that this organization made it. */
+/** Writes a token. Its seal proves which query it is for, and that this organization made it. */
 export const encode = (identifiers: Identifiers, query: BoundQuery, cursor: Cursor): string => {
   const text = JSON.stringify(
     cursor._tag === "Start"
@@ -54,7 +54,7 @@ const Parts = Schema.parseJson(Schema.Union(
 
 const decodeParts = Schema.decodeUnknownOption(Parts)
 
-/** Reads a token; nothing for one of another query, of another organization, or of nobody's. */
+/** Reads a token. Gives none if it is for another query or if this organization did not make it. */
 export const decode = (
   identifiers: Identifiers,
   query: BoundQuery,

@@ -1,5 +1,5 @@
 /**
- * How many requests an identity may send: decided from the times of its earlier ones.
+ * The rate limit. The times of an identity's earlier requests decide whether the next one passes.
  *
  * @module
  */
@@ -14,24 +14,25 @@ export interface RateLimitOptions {
   /** The length of a window; one second by default. */
   readonly window?: Duration.DurationInput | undefined
   /**
-   * How the window moves, which the service does not document. `sliding` (the default): no stretch
-   * of one window's length ever holds more than the limit. `fixed`: windows follow one another
-   * from 1970 on. `token-bucket`: a full bucket of the limit, refilled evenly over a window.
+   * How the window moves; the service does not document it. `sliding` (the default): no period of
+   * one window's length has more requests than the limit. `fixed`: windows follow one another from
+   * 1970 on. `token-bucket`: a bucket that starts full, with `limit` requests, and refills evenly
+   * over one window.
    */
   readonly algorithm?: "sliding" | "fixed" | "token-bucket" | undefined
   /**
-   * The status of a refusal, from 400 to 599, which the service's documentation leaves open; 429 by
-   * default. `Retry-After`, code 8 and the message "rate limit exceeded" come with each.
+   * The status of a refusal, from 400 to 599; 429 by default. The service's documentation leaves it
+   * open. Each refusal has a `Retry-After`, the code 8 and the message "rate limit exceeded".
    */
   readonly status?: number | undefined
-  /** The form of `Retry-After`; `seconds`, rounded up, by default. */
+  /** The form of `Retry-After`. By default `seconds`, rounded up. */
   readonly retryAfter?: "seconds" | "http-date" | "none" | undefined
 }
 
-/** What the status of a refusal can be. */
+/** The statuses that a refusal can have. */
 export const RefusalStatus: Schema.Schema<number> = Check.wholeNumber(400, 599)
 
-/** What a {@link RateLimitOptions} must be. */
+/** The schema of {@link RateLimitOptions}. */
 export const RateLimitOptionsSchema: Schema.Schema<RateLimitOptions> = Schema.Struct({
   limit: Schema.optional(Check.unbounded(0)),
   window: Schema.optional(Check.durationBetween("1 millis", "36500 days")),
@@ -40,7 +41,7 @@ export const RateLimitOptionsSchema: Schema.Schema<RateLimitOptions> = Schema.St
   retryAfter: Schema.optional(Schema.Literal("seconds", "http-date", "none")),
 }).pipe(Schema.annotations({ description: "an object" }))
 
-/** A {@link RateLimitOptions} with nothing left open. */
+/** {@link RateLimitOptions} with the defaults filled in. */
 export interface RateLimit {
   readonly limit: number
   readonly window: Duration.Duration
@@ -58,17 +59,17 @@ export const make = (options: RateLimitOptions = {}): RateLimit => ({
   retryAfter: options.retryAfter ?? "seconds",
 })
 
-/** When an identity's requests were let through, in milliseconds, the oldest first. */
+/** When an identity's requests passed, in milliseconds, oldest first. */
 export type Admitted = ReadonlyArray<number>
 
-/** What becomes of a request, and what to remember for the next one. */
+/** Whether a request passes, and what to remember for the next one or how long to wait. */
 export type Verdict =
   | { readonly _tag: "Admitted"; readonly admitted: Admitted }
   | { readonly _tag: "Refused"; readonly waitMillis: number }
 
 const refused = (waitMillis: number): Verdict => ({ _tag: "Refused", waitMillis })
 
-/** Decides whether a request at an instant may pass. Refused requests do not count. */
+/** Decides whether a request may pass now. Refused requests do not count. */
 export const check = (rateLimit: RateLimit, admitted: Admitted, nowMillis: number): Verdict => {
   const window = Duration.toMillis(rateLimit.window)
   const { limit } = rateLimit
@@ -89,17 +90,17 @@ export const check = (rateLimit: RateLimit, admitted: Admitted, nowMillis: numbe
         : refused(start + window - nowMillis)
     }
     case "token-bucket": {
-      // The one number kept is when the bucket will be full again.
+      // Here `admitted` is one number: the time at which the bucket is full again.
       const interval = window / limit
       const full = Math.max(admitted[0] ?? 0, nowMillis)
       const wait = full + interval - window - nowMillis
-      // A thousandth of a millisecond for what adding fractions loses.
+      // Adding fractions loses a little, so this allows a thousandth of a millisecond.
       return wait <= 0.001 ? { _tag: "Admitted", admitted: [full + interval] } : refused(wait)
     }
   }
 }
 
-/** The `Retry-After` of a refusal, if there is to be one. */
+/** The `Retry-After` header of a refusal, unless the form is `none`. */
 export const retryAfter = (
   form: RateLimit["retryAfter"],
   waitMillis: number,
@@ -110,7 +111,7 @@ export const retryAfter = (
     case "seconds":
       return { "retry-after": String(seconds) }
     case "http-date":
-      // A date holds no fraction of a second: rounding down would come too early.
+      // A date has no fraction of a second. Rounded down, it would be too early.
       return {
         "retry-after": new Date(Math.ceil((nowMillis + waitMillis) / 1000) * 1000).toUTCString(),
       }

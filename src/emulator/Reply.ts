@@ -1,5 +1,5 @@
 /**
- * What the API answers, before it is put on a wire: a status, headers and a JSON value or a text.
+ * The answers of the API as plain data, before they are sent: a status, headers and a body.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface Reply {
   readonly body: string
 }
 
-/** How an answer other than 200 says what went wrong. */
+/** The form of the body of every answer other than 200. */
 export type ErrorBodies = "status" | "empty-object" | "html" | "none"
 
 /** Answers 200 with a JSON value. */
@@ -23,7 +23,7 @@ export const json = (value: unknown): Reply => ({
   body: JSON.stringify(value),
 })
 
-// The codes of google.rpc.Code, by the statuses that carry them.
+// The codes of google.rpc.Code, by HTTP status.
 const code: Readonly<Record<number, number>> = {
   400: 3,
   401: 16,
@@ -50,13 +50,13 @@ const rpcStatus = (status: number, code: number, message: string): Reply => ({
 export const failure = (status: number, message: string): Reply =>
   rpcStatus(status, code[status] ?? 2, message)
 
-/** Refuses for the rate limit: under whatever HTTP status, the code and the message are its own. */
+/** Refuses a request over the rate limit. Code and message are the same under every status. */
 export const rateLimited = (
   status: number,
   headers: Readonly<Record<string, string>>,
 ): Reply => ({ ...rpcStatus(status, resourceExhausted, "rate limit exceeded"), headers })
 
-/** Says the same failure in another of the forms that the API's description leaves open. */
+/** Gives a failure a body in one of the forms that the API's description leaves open. */
 export const withErrorBody = (reply: Reply, form: ErrorBodies): Reply => {
   if (reply.status === 200 || form === "status") return reply
   if (form === "empty-object") return { ...reply, body: "{}" }

@@ -1,5 +1,5 @@
 /**
- * Every request that an emulator has seen, with no secret in it.
+ * The log of the requests that an emulator has seen. It holds no secret.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type * as DateTime from "effect/DateTime"
 import type { Operation } from "../operation.ts"
 import type { FaultRule } from "./FaultPlan.ts"
 
-/** What became of a request. */
+/** What happened to a request. */
 export type Outcome =
   /** Not answered yet. */
   | "Pending"
@@ -19,43 +19,44 @@ export type Outcome =
 
 /** A request, as the server saw it. */
 export interface SeenRequest {
-  /** Counted from 1. */
+  /** Its number, counted from 1. */
   readonly number: number
   /** When it came, by the emulator's clock. */
   readonly at: DateTime.Utc
-  /** Nothing for a path or method that the API does not have. */
+  /** The operation; undefined if the API does not have the path or the method. */
   readonly operation: Operation | undefined
-  /** As in `GET`. */
+  /** The method, like `GET`. */
   readonly method: string
-  /** As it came, encoded and without the query. */
+  /** The path as it came: still encoded, without the query. */
   readonly path: string
-  /** Decoded; of a parameter that came several times, every value. */
+  /** The query, decoded. A parameter that came several times has a list of all its values. */
   readonly query: Readonly<Record<string, string | ReadonlyArray<string>>>
-  /** By lower-case name; `Authorization` is `<redacted>`. */
+  /** The headers, by lower-case name. The value of `authorization` is `<redacted>`. */
   readonly headers: Readonly<Record<string, string>>
   /**
-   * What came, up to its 16,384th character. Empty where there is none, and where it was not read:
-   * over 1 MiB, without a token that the emulator knows, or to no operation.
+   * The first 16,384 characters of the body. It is empty if none came, or if the emulator did not
+   * read it: because it has more than 1 MiB, its token is unknown, or the API has no such
+   * operation.
    */
   readonly body: string
-  /** The service account or user that called, where the bearer told. */
+  /** The service account or user that called; undefined if the bearer token did not tell. */
   readonly identity: string | undefined
-  /** What was answered: nothing as long as it is pending, nor where no answer came to be sent. */
+  /** The status of the answer; undefined while there is none, or if none was sent. */
   readonly status: number | undefined
-  /** What became of it. */
+  /** What happened to it. */
   readonly outcome: Outcome
   /** Whether the rate limit refused it. */
   readonly rateLimited: boolean
-  /** The rule of the fault plan that it met. */
+  /** The rule of the fault plan that applied to it. */
   readonly fault: FaultRule | undefined
 }
 
-/** What a request turned out to be. */
+/** What the emulator learns about a request while it handles it. */
 export type Progress = Partial<
   Pick<SeenRequest, "body" | "identity" | "status" | "outcome" | "rateLimited" | "fault">
 >
 
-/** An entry that is written on until its request is over. */
+/** An entry of the log. It changes until its request is over. */
 export interface Entry {
   readonly current: () => SeenRequest
   readonly update: (progress: Progress) => void
@@ -64,14 +65,14 @@ export interface Entry {
 /** The log itself. */
 export interface RequestLog {
   readonly add: (request: Omit<SeenRequest, "number" | keyof Progress>) => Entry
-  /** The newest requests, as many as are kept, the oldest first. */
+  /** The requests that are kept, oldest first. */
   readonly all: () => ReadonlyArray<SeenRequest>
-  /** How many requests the rate limit has refused, those no longer kept included. */
+  /** How many requests the rate limit has refused, including those no longer kept. */
   readonly refused: () => number
   readonly clear: () => void
 }
 
-/** Makes a log that keeps so many of the newest requests. */
+/** Makes a log that keeps the newest `size` requests. */
 export const make = (size: number): RequestLog => {
   let entries: Array<Entry> = []
   let count = 0
@@ -96,7 +97,7 @@ export const make = (size: number): RequestLog => {
         },
       }
       entries.push(entry)
-      // Dropped many at a time, since each time moves all that are kept.
+      // Drops many at a time, because each time copies all entries that stay.
       if (entries.length >= 2 * size) entries = size === 0 ? [] : entries.slice(-size)
       return entry
     },
@@ -112,14 +113,14 @@ export const make = (size: number): RequestLog => {
 
 const bodyStart = 16_384
 
-/** As much of a body as the log keeps. */
+/** The part of a body that the log keeps. */
 export const startOf = (body: string): string =>
   body.length <= bodyStart
     ? body
-    // Copied, since a part of a string keeps the whole in memory.
+    // A copy, because a slice keeps the whole string in memory.
     : new TextDecoder().decode(new TextEncoder().encode(body.slice(0, bodyStart)))
 
-/** The headers of a request without its bearer token. */
+/** Hides the bearer token in a request's headers. */
 export const redact = (
   headers: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> =>

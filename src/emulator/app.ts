@@ -1,5 +1,5 @@
 /**
- * The API as an HTTP app: what is checked, in which order, and what faults do at which point.
+ * The API as an HTTP app: the order of its checks, and the points at which faults apply.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import * as Reply from "./Reply.ts"
 import * as RequestLog from "./RequestLog.ts"
 import { type Route, route } from "./route.ts"
 
-/** What the app works on. */
+/** The state that the app works on. */
 export interface AppState {
   readonly organization: Organization
   readonly identifiers: Identifiers
@@ -35,7 +35,7 @@ export interface AppState {
   readonly began: Microseconds.Microseconds
 }
 
-/** Makes the app. It fails where the connection is to break. */
+/** Makes the app. It fails where the connection must break. */
 export const make = (state: AppState): HttpApp.Default<Delivery.ConnectionDropped> => {
   const { identifiers, log, nextFault, options, organization } = state
   const identify = authenticate(
@@ -79,7 +79,7 @@ export const make = (state: AppState): HttpApp.Default<Delivery.ConnectionDroppe
               : notAnOperation(matched, request.method, path),
             options.errorBodies ?? "status",
           )
-          // The fault puts its own answer, or none, in the place of this one.
+          // Nobody sees this answer: the fault replaces it with its own, or with none.
           : Reply.failure(503, "nothing was done")
         yield* pause(Duration.decode(rule?.answerDelay ?? 0))
         const delivery = Delivery.deliver(reply, rule?.fault, now / 1000)
@@ -104,7 +104,7 @@ export const make = (state: AppState): HttpApp.Default<Delivery.ConnectionDroppe
 const pause = (duration: Duration.Duration): Effect.Effect<void> =>
   Duration.greaterThan(duration, Duration.zero) ? Effect.sleep(duration) : Effect.void
 
-// The service may know more than the emulator: a gap is not to be taken for a key that is missing.
+// The service may have more than the emulator. Nobody should take such a gap for a missing key.
 const notAnOperation = (
   matched: Exclude<Route, { _tag: "Operation" }>,
   method: string,
@@ -123,14 +123,14 @@ interface Question {
   readonly matched: Extract<Route, { _tag: "Operation" }>
   readonly query: Readonly<Record<string, string | ReadonlyArray<string>>>
   readonly headers: Readonly<Record<string, string>>
-  /** Nothing for one over the limit. */
+  /** Undefined if it is over the limit. */
   readonly body: string | undefined
   readonly now: Microseconds.Microseconds
   readonly rule: FaultRule | undefined
   readonly entry: RequestLog.Entry
 }
 
-/** Answers a request to an operation: who, how often, what they may, and then the operation. */
+/** Checks the caller, the limits and the role, and then carries out the operation. */
 const makeAnswer = (
   { began, identifiers, options, organization }: AppState,
   identify: ReturnType<typeof authenticate>,
@@ -170,7 +170,7 @@ const makeAdmit = (options: RateLimit.RateLimitOptions | "none") => {
   const rateLimit = RateLimit.make(options)
   const admitted = new Map<string, RateLimit.Admitted>()
   return (caller: Caller, nowMillis: number): Either.Either<void, Reply.Reply> => {
-    // A user may have the id of a service account for a username.
+    // A username may equal the id of a service account.
     const key = `${caller._tag} ${caller.id}`
     const verdict = RateLimit.check(rateLimit, admitted.get(key) ?? [], nowMillis)
     if (verdict._tag === "Admitted") {
@@ -195,7 +195,7 @@ const makeCheckVersion = (accepted: "any" | "required" | ReadonlyArray<string>) 
     : Either.left(Reply.failure(400, `Cc-Version: ${version} is not a version of this API`))
 }
 
-/** The path and the parameters of a request's target, which a proxy is sent with a scheme and host. */
+/** Reads path and parameters from a request's target, which may name a scheme and host, too. */
 const targetOf = (target: string): Pick<RequestLog.SeenRequest, "path" | "query"> => {
   const local = target.replace(/^https?:\/\/[^/?]*/i, "")
   const mark = local.indexOf("?")
@@ -206,7 +206,7 @@ const targetOf = (target: string): Pick<RequestLog.SeenRequest, "path" | "query"
 const parametersOf = (search: string): Readonly<Record<string, string | ReadonlyArray<string>>> => {
   if (search === "") return {}
   const params = new URLSearchParams(search)
-  // Whatever a parameter is called, "__proto__" too, it becomes a field.
+  // `fromEntries` makes a field of every name, even of "__proto__".
   return Object.fromEntries(Array.from(new Set(params.keys()), (name) => {
     const values = params.getAll(name)
     return [name, values[1] === undefined ? values[0] ?? "" : values]

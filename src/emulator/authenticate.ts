@@ -1,5 +1,5 @@
 /**
- * Who is calling, by the bearer token, and what their role permits.
+ * Finds the caller by the bearer token, and checks what the caller's role permits.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import type { JwtOptions } from "./Options.ts"
 import type { Organization, Role } from "./Organization.ts"
 import * as Reply from "./Reply.ts"
 
-/** Who sent a request: a service account by one of its keys, or a user of a JWT. */
+/** The sender of a request: a service account with one of its keys, or a user of a JWT. */
 export type Caller =
   | {
     readonly _tag: "ServiceAccount"
-    /** Of the service account. */
+    /** The id of the service account. */
     readonly id: string
     readonly role: Role
-    /** The key whose secret the request bears. */
+    /** The id of the key whose secret the request carries. */
     readonly apiKeyId: string
   }
   | {
@@ -32,7 +32,7 @@ const apiKeyIdLength = "CCDB1_".length + 22
 
 const unauthenticated = (message: string) => Either.left(Reply.failure(401, message))
 
-/** Finds the caller of a request, or says why there is none. */
+/** Finds the caller of a request, or answers why there is none. */
 export const authenticate = (
   organization: Organization,
   identifiers: Identifiers,
@@ -56,7 +56,7 @@ export const authenticate = (
         apiKeyId: id,
       })),
     ),
-    () => Reply.failure(401, "the bearer token is not one of this organization"),
+    () => Reply.failure(401, "the bearer token does not belong to this organization"),
   )
 }
 
@@ -69,7 +69,7 @@ const userOf = (
   if (given === undefined) {
     return Either.left(Reply.failure(400, "Cc-Vanity-Name is required with a JWT"))
   }
-  if (given !== vanityName) return unauthenticated("Cc-Vanity-Name is not of this organization")
+  if (given !== vanityName) return unauthenticated("Cc-Vanity-Name is not this organization's")
   const username = headers["cc-username"]
   const users = jwt.users.filter((user) => username === undefined || user.username === username)
   const [user] = users

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Serves the emulator on a loopback port. Node only, and bundled with all that it imports: no part
- * of what `mod.ts` exports.
+ * The command that serves the emulator on a loopback port. It runs on Node only. It is bundled with
+ * everything that it imports, and `mod.ts` does not export it.
  *
  * @module
  */
@@ -32,11 +32,11 @@ import { InitialCount, Oldest } from "./Options.ts"
 import { printable } from "./printable.ts"
 import { RefusalStatus } from "./RateLimit.ts"
 
-/** A whole number within the bounds of a schema; any other text is refused with these bounds. */
+/** An option that takes a whole number. It refuses any other text and names the schema's bounds. */
 const number = (name: string, byDefault: number, schema: Schema.Schema<number>, about: string) =>
   Options.text(name).pipe(
     Options.withPseudoName("number"),
-    Options.withDescription(`${about}: ${schema.ast}; by default ${byDefault}.`),
+    Options.withDescription(`${about} Takes ${schema.ast}; ${byDefault} by default.`),
     Options.filterMap(
       Schema.decodeUnknownOption(Schema.compose(Schema.NumberFromString, schema)),
       `--${name} must be ${schema.ast}`,
@@ -44,7 +44,7 @@ const number = (name: string, byDefault: number, schema: Schema.Schema<number>, 
     Options.withDefault(byDefault),
   )
 
-/** A duration within the bounds of a schema; any other text is refused with these bounds. */
+/** An option that takes a duration. It refuses any other text and names the schema's bounds. */
 const duration = (
   name: string,
   schema: Schema.Schema<Duration.DurationInput>,
@@ -61,66 +61,67 @@ const port = number(
   "port",
   8080,
   Check.wholeNumber(0, 65535),
-  "The loopback port to serve on, where 0 takes a free one",
+  "The loopback port to serve on; 0 picks a free one.",
 )
 
 const keys = number(
   "keys",
   100,
   InitialCount,
-  "How many keys there are to begin with, besides the three of callers",
+  "How many keys to begin with, besides the callers' three.",
 )
 
 const oldest = duration(
   "oldest",
   Oldest,
-  "How old the first key is: the ages of all keys are spread evenly from there to now. By default " +
-    "all keys are of today.",
+  "The age of the first key. The ages of all keys are spread evenly from there to now. " +
+    "By default keys are a second apart, up to now.",
 )
 
 const serviceAccounts = number(
   "service-accounts",
   5,
   InitialCount,
-  "How many service accounts the keys are spread over",
+  "How many service accounts the keys are spread over.",
 )
 
 const limit = number(
   "limit",
   10,
   Check.wholeNumber(0),
-  "Requests a second that each identity may send, where 0 is no limit",
+  "How many requests a second each identity may send; 0 sets no limit.",
 )
 
 const limitStatus = number(
   "limit-status",
   429,
   RefusalStatus,
-  "The HTTP status that refuses what is over the limit",
+  "The HTTP status of the answer to a request over the limit.",
 )
 
 const latency = duration(
   "latency",
   Check.anyDuration,
-  "A wait before every answer, by default none.",
+  "A wait before every answer; none by default.",
 )
 
 const listLag = duration(
   "list-lag",
   Check.anyDuration,
-  "How far lists are behind, by default not at all.",
+  "How far lists lag behind; not at all by default.",
 )
 
 const history = duration(
   "history",
   Check.anyDuration,
-  "How long deleted keys and former names are kept for lists as of an earlier time, which are " +
-    'refused beyond it; by default "1 hour".',
+  "How long deleted keys and former names are kept for lists as of an earlier time; " +
+    '"1 hour" by default. Lists as of a time before that are refused.',
 ).pipe(Options.map(Option.getOrElse((): Duration.DurationInput => "1 hour")))
 
 const seed = Options.text("seed").pipe(
   Options.withDescription(
-    'Repeats ids, secrets, page tokens and the chances of faults; "emulator" by default.',
+    "The same seed repeats ids, secrets, page tokens and the chances of faults; " +
+      '"emulator" by default.',
   ),
   Options.withDefault("emulator"),
 )
@@ -128,7 +129,7 @@ const seed = Options.text("seed").pipe(
 const parse = (text: string): Either.Either<unknown, string> =>
   Either.try({
     try: (): unknown => JSON.parse(text),
-    // What is no JSON may be quoted in this, line by line.
+    // The error may quote the file, line breaks included.
     catch: (error) => `must be JSON: ${printable(String(error), 200)}`,
   })
 
@@ -140,7 +141,7 @@ const faults = Options.fileText("faults").pipe(
     )
   ),
   Options.withDescription(
-    'A JSON file of faults to order, like [{ "operation": "createApiKey", "calls": 1, ' +
+    'A JSON file with a fault plan, like [{ "operation": "createApiKey", "calls": 1, ' +
       '"fault": { "_tag": "DropAfter" } }]. A rule has operation, calls, chance, delay, ' +
       "answerDelay and fault; a fault's _tag is Respond, DropBefore, DropAfter, TruncateBody, " +
       "MalformedJson, DripBody, RepeatPageToken or EmptyPage.",
@@ -149,7 +150,7 @@ const faults = Options.fileText("faults").pipe(
 )
 
 const quiet = Options.boolean("quiet").pipe(
-  Options.withDescription("Does not log requests."),
+  Options.withDescription("Logs no requests."),
 )
 
 const logLine = (request: Emulator.SeenRequest): string => {
@@ -172,13 +173,13 @@ const introduction = (emulator: Emulator.EmulatorService, url: string) =>
   Effect.gen(function* () {
     const accounts = yield* emulator.serviceAccounts
     return [
-      `The CockroachDB Cloud API Keys API, emulated on ${url}`,
+      `The emulator of the CockroachDB Cloud API Keys API serves on ${url}`,
       "",
-      "The token of its admin, which is no secret outside of this emulator:",
+      "The admin's token, which is no secret and works on this emulator only:",
       `  export COCKROACH_SERVER=${url}`,
       `  export COCKROACH_API_KEY=${Redacted.value(emulator.admin.secret)}`,
       "",
-      "Others: may list and get, and may do nothing:",
+      "Two more tokens: the first may list and get, the second may do nothing:",
       `  ${Redacted.value(emulator.clusterAdmin.secret)}`,
       `  ${Redacted.value(emulator.withoutRole.secret)}`,
       "",
@@ -199,21 +200,21 @@ const failed = Effect.sync(() => {
 
 const loopback = "127.0.0.1"
 
-/** Why a port cannot be served on, and what to do. */
+/** Says why the command cannot serve on a port, and what to do. */
 const portProblem = (port: number, cause: unknown): string => {
   const code = Predicate.hasProperty(cause, "code") ? cause.code : undefined
   const reason = code === "EADDRINUSE"
     ? "it is in use"
     : code === "EACCES"
-    ? "the system does not permit it to you"
+    ? "the system does not let you use it"
     : printable(String(cause), 200)
-  return `Port ${port} cannot be served on, ${reason}: --port takes another, and 0 a free one.`
+  return `Cannot serve on port ${port}: ${reason}. Choose another with --port; 0 picks a free one.`
 }
 
 const serverLayer = (port: number) =>
   Layer.unwrapEffect(Effect.sync(() => {
     const server = createServer()
-    // Whoever is still waiting for an answer does not hold up the end.
+    // A client that still waits for an answer must not delay the end.
     const closing = Layer.scopedDiscard(
       Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections())),
     )
@@ -244,7 +245,7 @@ const command = Command.make(
         listLag: Option.getOrUndefined(listLag),
         oldest: Option.getOrUndefined(oldest),
         rateLimit: limit === 0 ? "none" : { limit, status: limitStatus },
-        // Nobody can read it.
+        // Nobody can read the log here.
         logSize: 0,
         ...(quiet ? {} : { onRequest: (request) => Console.log(logLine(request)) }),
       })
@@ -263,11 +264,11 @@ const command = Command.make(
       ),
     ),
 ).pipe(Command.withDescription(
-  "Serves the CockroachDB Cloud API Keys API from memory, on a loopback port, with no account and " +
-    "no network: to develop and test against.",
+  "Serves the CockroachDB Cloud API Keys API from memory on a loopback port, to develop and test " +
+    "against. It needs no account and no network.",
 ))
 
-// What Command says of wrong arguments ends in an empty line, which is none of what it has to say.
+// Command ends its message about wrong arguments with an empty line, which says nothing.
 const withoutEmptyLines = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Console.consoleWith((console) =>
     Console.withConsole(effect, {
@@ -280,7 +281,7 @@ const withoutEmptyLines = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effe
 const main = Command.run(command, { name: "API Keys emulator", version })
 
 main(process.argv).pipe(
-  // Command has said by now what is wrong with the arguments.
+  // Command has already said what is wrong with the arguments.
   Effect.catchIf(ValidationError.isValidationError, () => failed),
   withoutEmptyLines,
   Effect.provide(NodeContext.layer),

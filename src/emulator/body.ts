@@ -1,5 +1,5 @@
 /**
- * The body of a request: read up to a limit and no further, and not at all where nobody asks for it.
+ * Reads the body of a request: never past a limit, and only if the app asks for it.
  *
  * @module
  */
@@ -20,21 +20,21 @@ const passedOver = 8 * limit
 
 /** The body of one request. */
 export interface Body {
-  /** Reads all of it as text; nothing for one over the limit, which is left where it is. */
+  /** Reads all of it as text. Undefined if it is over the limit: the rest then stays unread. */
   readonly read: Effect.Effect<string | undefined, ConnectionDropped>
-  /** Closes the connection behind an answer whose request has more in it than is worth reading. */
+  /** Closes the connection after the answer if too much of the body is still unread. */
   readonly closing: (
     response: HttpServerResponse.HttpServerResponse,
   ) => HttpServerResponse.HttpServerResponse
 }
 
-/** Where the bytes of a body come from. */
+/** The source of a body's bytes. */
 interface Source {
-  /** The next bytes; nothing at the end. */
+  /** The next bytes; undefined at the end. */
   readonly next: () => Promise<Uint8Array | undefined>
-  /** Tells whoever sends that no more is wanted. */
+  /** Tells the sender to stop. */
   readonly cancel: () => Promise<void>
-  /** Whether the next request on the connection has to wait until this one is read to its end. */
+  /** Whether the next request on the connection must wait until this body is read to its end. */
   readonly inTheWay: boolean
 }
 
@@ -46,7 +46,7 @@ export const of = (request: HttpServerRequest.HttpServerRequest): Body => {
   const bounded = announced <= limit && request.headers["transfer-encoding"] === undefined
   let whole = false
 
-  /** Takes what comes until it ends or is more than so many bytes; tells whether it ended. */
+  /** Reads to the end, or until it has more than `most` bytes. Tells whether it came to the end. */
   const take = (most: number, each: (bytes: Uint8Array) => void) =>
     Effect.gen(function* () {
       for (let length = 0;;) {
@@ -70,7 +70,7 @@ export const of = (request: HttpServerRequest.HttpServerRequest): Body => {
       return undefined
     }),
     closing: (response) => {
-      // A short body that is still there, a server passes over by itself.
+      // A server skips a short unread body by itself.
       if (whole || bounded || !source.inTheWay) return response
       const { body } = response
       const closed = HttpServerResponse.setHeader(response, "connection", "close")

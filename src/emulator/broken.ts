@@ -1,12 +1,12 @@
 /**
- * What a client fails with when its connection breaks.
+ * The error of a client whose connection breaks.
  *
  * @module
  */
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 
-/** The error of a request whose connection broke before its answer. */
+/** Makes the error of a request whose connection broke before the answer. */
 export const broken = (
   request: HttpClientRequest.HttpClientRequest,
   cause: unknown,

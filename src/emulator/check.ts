@@ -1,8 +1,7 @@
 /**
- * What the values that a program, a file or a request gives must be, and one line that says where
- * they are not.
+ * Checks values from a program, a file or a request, and says in one line what is wrong.
  *
- * A schema's description is a phrase that fits after "must be".
+ * A schema's description must be a phrase that fits after "must be".
  *
  * @module
  */
@@ -24,7 +23,7 @@ export const wholeNumber = (from: number, to: number = Infinity): Schema.Schema<
     }),
   )
 
-/** A whole number from a bound on, or `Infinity`. */
+/** A whole number from a lower bound up, or `Infinity`. */
 export const unbounded = (from: number): Schema.Schema<number> =>
   Schema.Union(
     wholeNumber(from),
@@ -41,11 +40,11 @@ export const numberBetween = (from: number, to: number): Schema.Schema<number> =
     }),
   )
 
-/** Reads a duration that is not negative: Effect takes a negative one for none at all. */
+/** Reads a duration, and refuses a negative one, which Effect would read as zero. */
 export const durationOf = (value: unknown): Option.Option<Duration.Duration> =>
   Option.filter(Duration.decodeUnknown(value), () => !isBelowZero(value))
 
-// Of what Effect reads as a duration; compared so that NaN counts as below zero.
+// For values that Effect reads as a duration. `!(… >= 0)` makes NaN count as below zero.
 const isBelowZero = (value: unknown): boolean =>
   Array.isArray(value)
     ? !(value[0] * 1e9 + value[1] >= 0)
@@ -73,35 +72,35 @@ export const durationBetween = (
     { description: `a duration from "${from}" to "${to}"` },
   )
 
-/** What is wrong with a value. */
+/** A problem with a value. */
 export interface Problem {
-  /** Where: the fields that lead there, the outermost first. */
+  /** Where it is: the fields that lead there, outermost first. */
   readonly path: Path
-  /** What, as the end of a sentence. */
+  /** What is wrong, as the end of a sentence about that place. */
   readonly problem: string
 }
 
-/** Checks values, or says the first thing that is wrong: where, and what is allowed there. */
+/** Checks values. A failure says where the first problem is, and what is allowed there. */
 export const read = <A>(
   schema: Schema.Schema<A>,
 ): (value: unknown) => Either.Either<A, Problem> => {
   const checked = validate(schema)
   return (value) =>
     Either.mapLeft(checked(value), (found) => {
-      // Of the members of a union, the one that was meant is the one that could be read furthest.
+      // In a union, the value is most likely meant for the member that it fits deepest.
       const depth = Math.max(...found.map(({ path }) => path.length))
       const deepest = found.filter(({ path }) => path.length === depth)
       const [{ names, path } = { path: [] }] = deepest
-      if (names) return { path, problem: `is no such option${whatIsMeant(path, names)}` }
+      if (names) return { path, problem: `is not an option${whatIsMeant(path, names)}` }
       const allowed = deepest.flatMap((finding) => finding.allowed.split(" | "))
-      // What may be left out may be undefined, which nobody needs to be told.
+      // An optional field may also be undefined, but nobody needs to read that.
       const told = new Set(allowed.filter((one) => one !== "undefined"))
       const list = new Intl.ListFormat("en", { type: "disjunction" }).format(told)
       return { path, problem: `must be ${list}` }
     })
 }
 
-/** Checks a value so, and puts it in one line that begins with the value's name. */
+/** Checks a value like {@link read}. A failure is one line that begins with the value's name. */
 export const check = <A>(
   schema: Schema.Schema<A>,
   name: string,
@@ -112,18 +111,18 @@ export const check = <A>(
     ({ path, problem }) => `${name}${path.map(step).join("")} ${problem}`,
   )
 
-/** The name that was meant, if one is near, and all that there are. */
+/** Names the nearest option, if one is near enough, and all that are allowed. */
 const whatIsMeant = (path: Path, names: ReadonlyArray<string>): string => {
   const given = String(path[path.length - 1]).slice(0, 40).toLowerCase()
   const distances = names.map((name) => distance(given, name.toLowerCase()))
   const least = Math.min(...distances)
   const nearest = least > given.length / 2
     ? ""
-    : `, the nearest is ${names[distances.indexOf(least)]}`
+    : `; the nearest is ${names[distances.indexOf(least)]}`
   return `${nearest}; allowed: ${names.join(", ")}`
 }
 
-/** How many letters have to be put in, taken out or replaced to turn one text into another. */
+/** The edit distance: how many letters to insert, delete or replace to make one text the other. */
 const distance = (from: string, to: string): number => {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index)
   for (const [index, letter] of [...from].entries()) {

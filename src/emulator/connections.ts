@@ -1,6 +1,6 @@
 /**
- * The ways that requests reach the app: in memory through an HttpClient, or over a server's
- * connections; and what it takes in each to break a connection.
+ * The two ways to reach the app: in memory through an HttpClient, and over a server's connections.
+ * Each has its own way to break a connection.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import * as Stream from "effect/Stream"
 import { broken } from "./broken.ts"
 import { ConnectionDropped } from "./Delivery.ts"
 
-/** An HttpClient whose every request, to whatever host, the app answers without a socket. */
+/** Makes an HttpClient whose requests the app answers without a socket, whatever their host. */
 export const inMemory = (
   app: HttpApp.Default<ConnectionDropped>,
 ): HttpClient.HttpClient =>
@@ -29,7 +29,7 @@ export const inMemory = (
           method: request.method,
           headers: request.headers,
           body: yield* bodyOf(request),
-          // Known to every runtime and to no type: it lets a stream be sent.
+          // It lets a request send a stream. Every runtime knows it, but no type declares it.
           ...(request.body._tag === "Stream" ? { duplex: "half" } : {}),
           signal,
         }),
@@ -54,7 +54,7 @@ const bodyOf = (
   switch (request.body._tag) {
     case "Raw":
     case "Uint8Array":
-      // HttpClient's own clients pass what is in here to fetch just so.
+      // Effect's own clients pass this body to fetch in the same way.
       return Effect.succeed(request.body.body as BodyInit)
     case "FormData":
       return Effect.succeed(request.body.formData)
@@ -65,7 +65,7 @@ const bodyOf = (
   }
 }
 
-/** The app for a server: where the connection is to break, it breaks it. */
+/** Makes the app of a server: it breaks the connection where the app fails. */
 export const served = (app: HttpApp.Default<ConnectionDropped>): HttpApp.Default =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
     app.pipe(
@@ -92,15 +92,15 @@ export const served = (app: HttpApp.Default<ConnectionDropped>): HttpApp.Default
       ),
     ))
 
-// Gives a server the time to send what it has; not a wait by the clock, which a test may hold.
+// Lets a server send what it has. It does not wait by Effect's Clock, which a test may stop.
 const nextTurn: Effect.Effect<void> = Effect.async((resume) => {
   setTimeout(() => resume(Effect.void), 0)
 })
 
 /**
- * Breaks the connection of a request. Node says where its socket is: it is closed, and the server
- * then interrupts what is going on. The web platform has no such handle: there a body that fails
- * is what makes a server break off.
+ * Breaks the connection of a request. Node gives access to its socket: this closes it, and the
+ * server then interrupts the request. The web platform gives no access. There a server breaks the
+ * connection only if a body fails.
  */
 const breakOff = (
   request: HttpServerRequest.HttpServerRequest,
@@ -116,7 +116,7 @@ const closeSocket = (source: unknown): boolean => {
   const { socket } = source
   if (!Predicate.hasProperty(socket, "destroySoon")) return false
   if (!Predicate.isFunction(socket.destroySoon)) return false
-  // What has been written so far still goes out: a truncated body needs its first half.
+  // `destroySoon` still sends what has been written: a truncated body needs its first half.
   socket.destroySoon()
   return true
 }

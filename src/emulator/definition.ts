@@ -1,6 +1,6 @@
 /**
- * What each operation takes: the parameters and bodies, and what they must be. Methods and paths are
- * those of `operation.ts`.
+ * The query and the bodies that the operations take, and their schemas. Methods and paths are in
+ * `operation.ts`.
  *
  * @module
  */
@@ -8,14 +8,14 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Microseconds from "./microseconds.ts"
 
-/** In which order a list is walked. */
+/** The order of a list. */
 export type SortOrder = "ASC" | "DESC"
 
-/** What a list may be asked for. */
+/** The query of a list. */
 export interface ListQuery {
   readonly service_account_id?: string | undefined
   readonly "pagination.page"?: string | undefined
-  /** No query holds more than text: the number is read from it. */
+  /** A number, as text: a query holds nothing else. */
   readonly "pagination.limit"?: string | undefined
   readonly "pagination.as_of_time"?: string | undefined
   readonly "pagination.sort_order"?: SortOrder | undefined
@@ -32,7 +32,7 @@ export interface UpdateBody {
   readonly name?: string | undefined
 }
 
-/** The neighbours of a page of a list. */
+/** The tokens of the pages before and after a page of a list. */
 export interface PaginationAnswer {
   readonly next_page?: string | undefined
   readonly previous_page?: string | undefined
@@ -44,7 +44,7 @@ const Name = Schema.String.pipe(
   Schema.filter((text) => text !== "", { description: "a string that is not empty" }),
 )
 
-/** What the id of a service account looks like, in upper or lower case. */
+/** Matches the id of a service account, in upper or lower case. */
 export const uuid: RegExp = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 const Uuid = Schema.String.pipe(
@@ -65,18 +65,18 @@ const Limit = Schema.String.pipe(
 
 const anObject = { description: "an object" }
 
-/** What a {@link CreateBody} must be. */
+/** The schema of {@link CreateBody}. */
 export const CreateBody: Schema.Schema<CreateBody> = Schema.Struct({
   name: Name,
   service_account_id: Uuid,
 }).pipe(Schema.annotations(anObject))
 
-/** What an {@link UpdateBody} must be. */
+/** The schema of {@link UpdateBody}. */
 export const UpdateBody: Schema.Schema<UpdateBody> = Schema.Struct({
   name: Schema.optional(Name),
 }).pipe(Schema.annotations(anObject))
 
-/** What a {@link ListQuery} must be. */
+/** The schema of {@link ListQuery}. */
 export const ListQuery: Schema.Schema<ListQuery> = Schema.Struct({
   service_account_id: Schema.optional(Text),
   "pagination.page": Schema.optional(Text),

@@ -17,7 +17,7 @@ import * as PageToken from "./PageToken.ts"
 import * as Reply from "./Reply.ts"
 import * as RequestParts from "./requestParts.ts"
 
-/** A request that has passed authentication, limit and role. */
+/** A request that has passed the checks of its token, the rate limit and its role. */
 export interface AdmittedRequest {
   readonly path: Readonly<Record<string, string>>
   readonly query: Readonly<Record<string, string | ReadonlyArray<string>>>
@@ -28,10 +28,10 @@ export interface AdmittedRequest {
   readonly fault: Fault | undefined
 }
 
-/** Carries an operation out. */
+/** Carries out an operation. */
 export type Handler = (request: AdmittedRequest) => Reply.Reply
 
-/** A key as an answer describes it. */
+/** A key as an answer shows it. */
 export interface KeyAnswer {
   readonly id: string
   readonly name: string
@@ -46,12 +46,12 @@ const encode = (key: StoredKey): KeyAnswer => ({
   created_at: key.createdAtText,
 })
 
-// The paths of the operations on one key have it.
+// The path of every operation on one key has an id, so the default is never used.
 const idIn = ({ id = "" }: Readonly<Record<string, string>>): string => id
 
 const notFound = (what: string) => () => Reply.failure(404, `${what} not found`)
 
-// In the words of CockroachDB, which collects what is older than its own bound.
+// CockroachDB's own words when it reads data that its garbage collection may have removed.
 const tooLongAgo = (asked: Microseconds.Microseconds, known: Microseconds.Microseconds) =>
   Reply.failure(
     400,
@@ -64,7 +64,7 @@ const replyWith = <A>(
   body: (value: A) => unknown,
 ): Reply.Reply => Either.merge(Either.map(result, (value) => Reply.json(body(value))))
 
-/** The handler of each operation of an organization that began at an instant. */
+/** Makes the handlers of all operations. `began` is the instant at which the organization began. */
 export const make = (
   organization: Organization,
   identifiers: Identifiers,
@@ -120,7 +120,7 @@ export const make = (
         Either.gen(function* () {
           const asked = yield* listQuery(query)
           const bound: PageToken.BoundQuery = {
-            // A token goes with its account in whatever case that is written.
+            // A token fits its account's id in upper and in lower case.
             serviceAccountId: asked.service_account_id?.toLowerCase(),
             asOfTime: Option.getOrUndefined(
               Option.flatMap(
@@ -169,14 +169,14 @@ export const make = (
   }
 }
 
-/** The instant whose keys a list shows that names none; nothing for the present. */
+/** The instant that a list without an `as_of_time` shows; undefined for the present. */
 const lagging = (
   lag: Duration.DurationInput,
   began: Microseconds.Microseconds,
 ): (now: Microseconds.Microseconds) => Microseconds.Microseconds | undefined => {
   const micros = Duration.toMillis(lag) * 1000
   if (micros === 0) return () => undefined
-  // The first change may share the instant of the beginning.
+  // The first change may happen at the very instant at which the organization began.
   return (now) => Math.max(now - micros, began - 1)
 }
 

@@ -1,12 +1,12 @@
 /**
- * Keyset pagination over sorted keys: a page costs as much at the far end as at the near one.
+ * Keyset pagination over sorted keys: the last page costs no more than the first.
  *
  * @module
  */
 import type { SortOrder } from "./definition.ts"
 import type { Cursor, Position } from "./PageToken.ts"
 
-/** A page, and the cursors of its neighbours where there are any. */
+/** A page, and the cursors of the pages before and after it, if there are any. */
 export interface Page<A> {
   readonly items: ReadonlyArray<A>
   readonly next: Cursor | undefined
@@ -22,7 +22,7 @@ export const lowerBound = (sorted: ReadonlyArray<Position>, position: Position):
   let high = sorted.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    // Below the length of the array, there is an item at every index.
+    // `middle` is below the length of the array, so there is an item.
     const item = sorted[middle] as Position
     if (precedes(item, position)) low = middle + 1
     else high = middle
@@ -30,12 +30,12 @@ export const lowerBound = (sorted: ReadonlyArray<Position>, position: Position):
   return low
 }
 
-/** Puts an item in its place. New keys are the newest, so that this is at the end as a rule. */
+/** Inserts an item in order: usually at the end, because new keys are the newest. */
 export const insert = <A extends Position>(sorted: Array<A>, item: A): void => {
   sorted.splice(lowerBound(sorted, item), 0, item)
 }
 
-/** Takes an item out of its place. */
+/** Removes an item. */
 export const remove = <A extends Position>(sorted: Array<A>, item: A): void => {
   const index = lowerBound(sorted, item)
   if (sorted[index] === item) sorted.splice(index, 1)
@@ -45,7 +45,7 @@ export const remove = <A extends Position>(sorted: Array<A>, item: A): void => {
  * Reads the page at a cursor.
  *
  * @param sorted ascending by (created_at, id)
- * @param visible which of the items the query is about
+ * @param visible whether the query shows an item
  */
 export const page = <A extends Position>(
   sorted: ReadonlyArray<A>,
@@ -77,7 +77,7 @@ export const page = <A extends Position>(
 
 const positionOf = ({ createdAt, id }: Position): Position => ({ createdAt, id })
 
-/** Where a walk in a direction begins: at an end, or beside the cursor's position. */
+/** The index at which a walk begins: an end, or the place beside the cursor's position. */
 const firstIndex = (sorted: ReadonlyArray<Position>, cursor: Cursor, step: number): number => {
   if (cursor._tag === "Start") return step > 0 ? 0 : sorted.length - 1
   return beside(sorted, cursor.position, step)

@@ -1,5 +1,5 @@
 /**
- * Instants to the microsecond, as the API writes them: counted from 1970 in a plain number.
+ * Instants to the microsecond, as the API writes them. A plain number counts from 1970.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export type Microseconds = number
 
 const rfc3339 = /^(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d+))?([Zz]|[+-]\d{2}:\d{2})$/
 
-/** Reads an RFC 3339 date-time; what is finer than a microsecond is cut off. */
+/** Reads an RFC 3339 date-time. It drops digits beyond the microsecond. */
 export const parse = (text: string): Option.Option<Microseconds> => {
   const match = rfc3339.exec(text)
   if (match === null) return Option.none()
@@ -23,22 +23,22 @@ export const parse = (text: string): Option.Option<Microseconds> => {
   return Option.some(millis * 1000 + Number(fraction.padEnd(6, "0").slice(0, 6)))
 }
 
-// Date takes the 30th of February for the 2nd of March.
+// Date reads the 30th of February as the 2nd of March.
 const isDate = (date: string): boolean =>
   new Date(`${date}T00:00:00Z`).toISOString().startsWith(date)
 
-/** Writes an RFC 3339 date-time with its six digits, like `2022-03-22T20:23:11.285067Z`. */
+/** Writes an RFC 3339 date-time with six decimals, like `2022-03-22T20:23:11.285067Z`. */
 export const format = (micros: Microseconds): string => {
   const millis = Math.floor(micros / 1000)
   const rest = String(micros - millis * 1000).padStart(3, "0")
   return new Date(millis).toISOString().replace("Z", `${rest}Z`)
 }
 
-/** The instant as a DateTime, which is good to the millisecond. */
+/** Converts an instant to a DateTime, which keeps milliseconds only. */
 export const toDateTime = (micros: Microseconds): DateTime.Utc =>
   DateTime.unsafeMake(Math.floor(micros / 1000))
 
-/** The instant of a DateTime. */
+/** Converts a DateTime to an instant. */
 export const fromDateTime = (dateTime: DateTime.Utc): Microseconds =>
   DateTime.toEpochMillis(dateTime) * 1000
 

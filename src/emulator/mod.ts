@@ -1,15 +1,19 @@
 /**
- * The API Keys API in memory: a double for tests, in a program or served to any language.
+ * The API Keys API in memory: a test double. Call it from your program, or serve it to a program in
+ * any language.
  *
- * It keeps the documented rules: bearer authentication by keys' secrets and by JWTs, roles, keyset
+ * It follows the documented rules: bearer authentication by a key's secret or a JWT, roles, keyset
  * pagination, lists as of an earlier time, error bodies and the rate limit. Where the service's
- * behaviour is not documented, {@link EmulatorOptions} has an option. Guessed without an option
- * are: that empty names are refused, that an update without a name changes nothing, that page
- * tokens do not hold the time of the first page, that `as_of_time` may lie ahead, and
- * in which order a request is checked (token, rate limit, version, role, size, fields), and
- * that a body of more than 1 MiB is refused by a 413.
+ * behaviour is not documented, {@link EmulatorOptions} has an option. These guesses have no option:
  *
- * Nothing in it is a secret: whoever knows the seed knows every token.
+ * - An empty name is refused.
+ * - An update without a name changes nothing.
+ * - A page token does not hold the time of the first page.
+ * - `as_of_time` may lie in the future.
+ * - A request is checked in this order: token, rate limit, version, role, size, fields.
+ * - A body of more than 1 MiB is refused with a 413.
+ *
+ * It has no real secrets: anyone who knows the seed knows every token.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * The OpenAPI document. Methods and paths are those of `operation.ts`; what requests and answers hold
- * is named as their types name it.
+ * The emulator's OpenAPI document. Methods and paths come from `operation.ts`. The compiler checks
+ * the fields of requests and answers against their types.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const int32: JsonSchema = { type: "integer", format: "int32" }
 
 const sortOrder: JsonSchema = { type: "string", enum: ["ASC", "DESC"] }
 
-/** Describes an object by its fields, and by which of them it must have. */
+/** Describes an object by its fields, and by those that it must have. */
 const object = (
   properties: Record<string, JsonSchema>,
   required: Array<string> = [],
@@ -91,10 +91,10 @@ const shapes: Readonly<Record<Operation.Operation, Shape>> = {
 
 const content = (schema: JsonSchema) => ({ "application/json": { schema } })
 
-// Any JSON, which the type of a schema has no word for.
+// Any JSON: the type of a schema has no word for it.
 const anything = {} as JsonSchema
 
-// The vendor describes these statuses without a shape, and any other as a Status.
+// The vendor describes these statuses without a shape, and all others with a Status.
 const errorResponses = {
   400: { description: "A request field is invalid.", content: content(anything) },
   401: { description: "The bearer cannot be authenticated.", content: content(anything) },
@@ -139,7 +139,7 @@ const describe = (
 }
 
 /**
- * The emulator's own OpenAPI document, made when asked for.
+ * Makes the emulator's own OpenAPI document.
  *
  * @example
  * ```ts

@@ -1,10 +1,10 @@
 /**
- * Text from outside, made fit to stand in one line of a message.
+ * Makes text from outside fit into one line of a message.
  *
  * @module
  */
 
-/** Escapes all but printable ASCII, and cuts what is longer than so many characters. */
+/** Escapes everything but printable ASCII, and cuts text after `limit` characters. */
 export const printable = (text: string, limit: number): string => {
   const shown = text.slice(0, limit).replace(
     /[^\x20-\x7e]/g,

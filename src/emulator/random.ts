@@ -1,18 +1,18 @@
 /**
- * Numbers that look drawn by lot, and are the same ones for the same seeds.
+ * Pseudo-random numbers: the same seeds give the same numbers.
  *
  * @module
  */
 
 /** A generator of random numbers. */
 export interface Random {
-  /** From 0 up to, and without, 1. */
+  /** A number from 0 to below 1. */
   readonly number: () => number
-  /** A whole number from 0 up to, and without, the bound. */
+  /** A whole number from 0 to below the bound. */
   readonly integer: (bound: number) => number
 }
 
-/** Makes the generator of two seeds: sfc32, Chris Doty-Humphrey's Small Fast Counter of 32 bits. */
+/** Makes a generator from two seeds: sfc32, Chris Doty-Humphrey's Small Fast Counter of 32 bits. */
 export const make = (seed: number, other: number = 0): Random => {
   let [a, b, c, counter] = [0, other | 0, seed | 0, 1]
   const next = (): number => {
@@ -23,7 +23,7 @@ export const make = (seed: number, other: number = 0): Random => {
     c = (((c << 21) | (c >>> 11)) + sum) | 0
     return sum >>> 0
   }
-  // Seeds that differ in a few bits begin alike: these turns part them.
+  // Seeds that differ in a few bits begin with similar numbers. These turns separate them.
   for (let turn = 0; turn < 15; turn += 1) next()
   const number = () => next() / 2 ** 32
   return { number, integer: (bound) => Math.floor(number() * bound) }

@@ -1,5 +1,5 @@
 /**
- * Reads the parts of a request by the schemas of the definition, or says which field is wrong.
+ * Reads the query and the body of a request by a schema, or says which field is wrong.
  *
  * @module
  */

@@ -1,12 +1,12 @@
 /**
- * Which operation a request names, by its method and path.
+ * Finds the operation that a request asks for, by its method and path.
  *
  * @module
  */
 import * as Option from "effect/Option"
 import { type Operation, operations } from "../operation.ts"
 
-/** What a method and a path come to. */
+/** What a method and a path match. */
 export type Route =
   | {
     readonly _tag: "Operation"
@@ -50,7 +50,7 @@ const matchPath = (
   return Option.some(parameters)
 }
 
-/** Matches a method and a path without its query. A slash at the end is overlooked. */
+/** Matches a method and a path without its query. It ignores a slash at the end. */
 export const route = (method: string, path: string): Route => {
   const trimmed = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path
   const allowed: Array<string> = []

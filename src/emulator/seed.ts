@@ -1,5 +1,5 @@
 /**
- * What an organization begins with.
+ * The service accounts and keys that an organization begins with.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import * as Microseconds from "./microseconds.ts"
 import type { ApiKeyOptions, EmulatorOptions, ServiceAccountOptions } from "./Options.ts"
 import type { Organization, Role, ServiceAccount, StoredKey } from "./Organization.ts"
 
-/** The keys of the three service accounts that are always there. */
+/** The keys of the three service accounts that every organization has. */
 export interface Seeded {
   readonly admin: StoredKey
   readonly clusterAdmin: StoredKey
@@ -19,7 +19,7 @@ export interface Seeded {
 
 const oneSecond = 1_000_000
 
-/** Fills an organization. Its keys are from before now, the newest a second old. */
+/** Fills an organization. By default all keys were made before now, the newest a second ago. */
 export const seed = (
   organization: Organization,
   identifiers: Identifiers,
@@ -38,7 +38,7 @@ export const seed = (
   const ageOf = ages(total, options.oldest)
   let turn = 0
   const addKey = (key: ApiKeyOptions, name: string, serviceAccountId: string): StoredKey => {
-    // Drawn whether it is used or not: the ids of a seed do not depend on its keys' ages.
+    // Draws even if the age is given: a seed's ids must not depend on the ages of the keys.
     const createdAt = now - ageOf(turn, identifiers.below(oneSecond))
     turn += 1
     return organization.create({
@@ -68,15 +68,15 @@ export const seed = (
   return seeded
 }
 
-/** How old the key of each turn is, in microseconds. The first three turns are the callers'. */
+/** The age of each turn's key, in microseconds. The callers' keys take the first three turns. */
 const ages = (
   total: number,
   oldest: Duration.DurationInput | undefined,
 ): (turn: number, fraction: number) => Microseconds.Microseconds => {
-  // Off the full second, so that a program that drops the microseconds is found out.
+  // Not on the full second: tests then find a program that drops the microseconds.
   if (oldest === undefined) return (turn, fraction) => (total - turn) * oneSecond - fraction
   const range = Duration.toMillis(oldest) * 1000 - oneSecond
-  // Callers come last here: the list begins with the oldest, which is the first of the other keys.
+  // Here the callers' keys are the youngest: a list begins with the first of the other keys.
   return (turn) => oneSecond + Math.round(range * (1 - ((turn + total - 3) % total) / (total - 1)))
 }
 

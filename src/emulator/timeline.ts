@@ -1,5 +1,5 @@
 /**
- * What happened, in its order, of which the oldest is forgotten.
+ * Events in order, of which the oldest are forgotten.
  *
  * @module
  */
@@ -10,22 +10,22 @@ export interface Dated {
   readonly at: Microseconds
 }
 
-/** Things that happened, the oldest first. */
+/** Events, oldest first. */
 export interface Timeline<A extends Dated> {
-  /** Adds what is no older than all that is there. */
+  /** Adds an item, which must be no older than those before it. */
   readonly add: (item: A) => void
-  /** Forgets what happened up to an instant, and says what that was, the oldest first. */
+  /** Forgets all items up to an instant, and gives them back, oldest first. */
   readonly forget: (until: Microseconds) => ReadonlyArray<A>
   readonly all: () => ReadonlyArray<A>
   readonly clear: () => void
 }
 
-/** Makes a timeline that keeps so many of the newest. */
+/** Makes a timeline that keeps the newest `size` items. */
 export const make = <A extends Dated>(size: number): Timeline<A> => {
   let items: Array<A> = []
   let first = 0
 
-  /** Moves what is kept once it is no more than half of the array, so that a move is rare. */
+  /** Forgets the items before an index. It copies the rest only once that is less than half. */
   const leave = (index: number) => {
     first = index
     if (2 * first > items.length) {

@@ -1,5 +1,5 @@
 /**
- * Checks values by a schema: what is wrong, where, and the description of what is allowed there.
+ * Checks values by a schema, and says what is wrong, where it is, and what is allowed there.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import type { Finding, Path } from "./Finding.ts"
 
-/** Checks values, or says the first thing that is wrong; of a union, the first in each member. */
+/** Checks values. A failure is the first problem; in a union, the first problem of each member. */
 export const validate = <A>(
   schema: Schema.Schema<A>,
 ): (value: unknown) => Either.Either<A, ReadonlyArray<Finding>> => {
@@ -18,8 +18,7 @@ export const validate = <A>(
 }
 
 /**
- * The same schema, which refuses fields that it does not know, on every level of a value, and gives a
- * copy of what it reads.
+ * Makes a schema refuse unknown fields at every level of a value, and copy what it reads.
  */
 export const exact = <A>(schema: Schema.Schema<A>): Schema.Schema<A> =>
   schema.annotations({ parseOptions: { onExcessProperty: "error" } })

@@ -180,11 +180,11 @@ describe("the command", () => {
     it.each([
       [
         '[{}, { "call": 1 }]',
-        "faults[1].call is no such option, the nearest is calls; allowed: operation,",
+        "faults[1].call is not an option; the nearest is calls; allowed: operation,",
       ],
       [
         '[{ "calls": { "first": 1 } }]',
-        "faults[0].calls.first is no such option; allowed: from, to",
+        "faults[0].calls.first is not an option; allowed: from, to",
       ],
       ['[{ "operation": "explode" }]', 'faults[0].operation must be "createApiKey", "getApiKey",'],
       ['{ "calls": 1 }', "faults must be a list of rules"],
@@ -204,7 +204,7 @@ describe("the command", () => {
       expect(await outcome(start("--port", port))).toEqual({
         printed: "",
         errors:
-          `Port ${port} cannot be served on, it is in use: --port takes another, and 0 a free one.\n`,
+          `Cannot serve on port ${port}: it is in use. Choose another with --port; 0 picks a free one.\n`,
         code: 1,
       })
       await stop()
@@ -225,8 +225,8 @@ describe("the command", () => {
       })
       expect(await outcome(child)).toEqual({
         printed: "",
-        errors: "Port 80 cannot be served on, the system does not permit it to you: " +
-          "--port takes another, and 0 a free one.\n",
+        errors: "Cannot serve on port 80: the system does not let you use it. " +
+          "Choose another with --port; 0 picks a free one.\n",
         code: 1,
       })
     })

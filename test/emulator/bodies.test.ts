@@ -19,10 +19,10 @@ const limit = 1_048_576
 describe("the limit of a body", () => {
   it.each([
     ["README.md", "a body of more than 1 MiB is a 413"],
-    ["src/emulator/mod.ts", "a body of more than 1 MiB is refused by a 413"],
+    ["src/emulator/mod.ts", "A body of more than 1 MiB is refused with a 413"],
     [
       "src/emulator/RequestLog.ts",
-      "Empty where there is none, and where it was not read: over 1 MiB,",
+      "or if the emulator did not read it: because it has more than 1 MiB,",
     ],
   ])("is what %s says", (document, sentence) => {
     const prose = readFileSync(join(root, document), "utf8").replaceAll(/\n *(?:\* *)?/g, " ")

@@ -239,13 +239,13 @@ describe("a fault plan", () => {
 describe("a plan that is not one", () => {
   const count = "a whole number from 1"
   const calls =
-    `${count}, a list of such numbers, or an object with "from" and, if need be, a "to" that is not below it`
+    `${count}, a list of such numbers, or an object with "from" and an optional "to" that is not below it`
   const names = Object.keys(operations).map((name) => `"${name}"`)
-  const delay = 'milliseconds from 0 or a text like "250 millis" or "5 seconds"'
+  const delay = 'milliseconds from 0 or a string like "250 millis" or "5 seconds"'
   const tags =
     '"Respond", "DropBefore", "DropAfter", "TruncateBody", "MalformedJson", "DripBody", ' +
     '"RepeatPageToken", or "EmptyPage"'
-  const header = "a name and a value that HTTP permits in a header, and none of its framing"
+  const header = "a name and a value that HTTP allows in a header, but not one that frames the body"
   const step = (name: string) =>
     /^\w+$/.test(name)
       ? `.${name}`
@@ -257,10 +257,10 @@ describe("a plan that is not one", () => {
     [5, " must be an object"],
     [null, " must be an object"],
     [[], " must be an object"],
-    [{ call: 1 }, `.call is no such option, the nearest is calls; allowed: ${known}`],
+    [{ call: 1 }, `.call is not an option; the nearest is calls; allowed: ${known}`],
     [
       { ["call\n".repeat(50)]: 1 },
-      `["${"call\\u000a".repeat(8)}…"] is no such option; allowed: ${known}`,
+      `["${"call\\u000a".repeat(8)}…"] is not an option; allowed: ${known}`,
     ],
     [{ operation: "listKeys" }, `.operation must be ${names.join(", ")}, or a list of these`],
     [
@@ -272,8 +272,8 @@ describe("a plan that is not one", () => {
     [{ calls: "1" }, `.calls must be ${calls}`],
     [{ calls: null }, `.calls must be ${calls}`],
     [{ calls: [1, 0] }, `.calls[1] must be ${count}`],
-    [{ calls: { first: 1 } }, ".calls.first is no such option; allowed: from, to"],
-    [{ calls: { from: 1, until: 2 } }, ".calls.until is no such option; allowed: from, to"],
+    [{ calls: { first: 1 } }, ".calls.first is not an option; allowed: from, to"],
+    [{ calls: { from: 1, until: 2 } }, ".calls.until is not an option; allowed: from, to"],
     [{ calls: {} }, `.calls.from must be ${count}`],
     [{ calls: { from: "1" } }, `.calls.from must be ${count}`],
     [{ calls: { from: 1, to: 0 } }, `.calls.to must be ${count}`],
@@ -287,15 +287,15 @@ describe("a plan that is not one", () => {
     [{ fault: "DropAfter" }, '.fault must be an object with "_tag"'],
     [{ fault: {} }, `.fault._tag must be ${tags}`],
     [{ fault: { _tag: "Explode" } }, `.fault._tag must be ${tags}`],
-    [{ fault: { _tag: "DropBefore", bytes: 1 } }, ".fault.bytes is no such option; allowed: _tag"],
+    [{ fault: { _tag: "DropBefore", bytes: 1 } }, ".fault.bytes is not an option; allowed: _tag"],
     [{ fault: { _tag: "TruncateBody", bytes: -1 } }, ".fault.bytes must be a whole number from 0"],
     [{ fault: { _tag: "DripBody", bytes: 0 } }, `.fault.bytes must be ${count}`],
     [{ fault: { _tag: "DripBody", every: "often" } }, `.fault.every must be ${delay}`],
     [{ fault: { _tag: "Respond" } }, ".fault.status must be a whole number from 200 to 599"],
     [respond({ status: 99 }), ".fault.status must be a whole number from 200 to 599"],
-    [respond({ body: {} }), ".fault.body must be a text"],
+    [respond({ body: {} }), ".fault.body must be a string"],
     [respond({ acted: "yes" }), ".fault.acted must be true or false"],
-    [respond({ headers: { "x-a": 1 } }), '.fault.headers["x-a"] must be a text'],
+    [respond({ headers: { "x-a": 1 } }), '.fault.headers["x-a"] must be a string'],
     [respond({ headers: "x-a: 1" }), ".fault.headers must be an object of names and values"],
     ...["", "x a", "x:", "x\n", "\u00fc", "Trailer", "transfer-encoding", "content-length"].map(
       (name) =>
@@ -309,11 +309,11 @@ describe("a plan that is not one", () => {
     ),
     [
       respond({ retryAfter: 5 }),
-      '.fault.retryAfter must be an object with "seconds" and, if need be, "form"',
+      '.fault.retryAfter must be an object with "seconds" and an optional "form"',
     ],
     [
       respond({ retryAfter: { second: 1 } }),
-      ".fault.retryAfter.second is no such option, the nearest is seconds; allowed: seconds, form",
+      ".fault.retryAfter.second is not an option; the nearest is seconds; allowed: seconds, form",
     ],
     [
       respond({ retryAfter: { seconds: -1 } }),

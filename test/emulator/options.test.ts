@@ -157,8 +157,8 @@ describe("an option that is wrong is refused by its name", () => {
   const window = 'must be a duration from "1 millis" to "36500 days"'
   const oldest = 'must be a duration from "1 second" to "36500 days"'
   const duration = 'must be a duration like "250 millis" or "2 seconds"'
-  const ascii = "must be a text of ASCII, not empty"
-  const token = "must be a text of ASCII without spaces, not empty"
+  const ascii = "must be non-empty ASCII text"
+  const token = "must be non-empty ASCII text without spaces"
   const role = 'must be "ORG_ADMIN", "CLUSTER_ADMIN", or "NONE"'
   const year = "must be a DateTime.Utc from the year 0 to 9999"
   const user = { username: "ada@example.com", role: "NONE" }
@@ -175,25 +175,25 @@ describe("an option that is wrong is refused by its name", () => {
       ...list,
       [[{}, 5], "[1]", "must be an object"],
       [[{ id: "nobody" }], "[0].id", "must be a UUID"],
-      [[{ name: 5 }], "[0].name", "must be a text"],
+      [[{ name: 5 }], "[0].name", "must be a string"],
       [[{ role: "ADMIN" }], "[0].role", role],
       [
         [{ roles: "NONE" }],
         "[0].roles",
-        "is no such option, the nearest is role; allowed: id, name, role",
+        "is not an option; the nearest is role; allowed: id, name, role",
       ],
     ],
     keys: [
       ...list,
       [["key"], "[0]", "must be an object"],
-      [[{ name: null }], "[0].name", "must be a text"],
+      [[{ name: null }], "[0].name", "must be a string"],
       [[{ serviceAccountId: 5 }], "[0].serviceAccountId", "must be a UUID"],
       [[{ createdAt: new Date() }], "[0].createdAt", year],
       [[{ createdAt: DateTime.unsafeMake(Date.UTC(10_000, 0)) }], "[0].createdAt", year],
       [
         [{ serviceaccountid: "" }],
         "[0].serviceaccountid",
-        "is no such option, the nearest is serviceAccountId; " +
+        "is not an option; the nearest is serviceAccountId; " +
         "allowed: name, serviceAccountId, createdAt",
       ],
     ],
@@ -209,7 +209,7 @@ describe("an option that is wrong is refused by its name", () => {
       [[{ token: "jwt", users: [user, { ...user, role: "" }] }], "[0].users[1].role", role],
     ],
     vanityName: wrong(["", " emulator", "\u00fc", 5, null], ascii),
-    seed: wrong([5, null, {}], "must be a text"),
+    seed: wrong([5, null, {}], "must be a string"),
     rateLimit: [
       ...wrong(["off", 10, null], 'must be an object or "none"'),
       ...[200, 399, 600, 429.5, NaN, "429", null].map((value): Wrong => [
@@ -228,7 +228,7 @@ describe("an option that is wrong is refused by its name", () => {
       [
         { Status: 503 },
         ".Status",
-        "is no such option, the nearest is status; " +
+        "is not an option; the nearest is status; " +
         "allowed: limit, window, algorithm, status, retryAfter",
       ],
     ],
@@ -282,9 +282,9 @@ describe("an option that is wrong is refused by its name", () => {
     }))
 
   it.effect.each<readonly [name: string, nearest: string]>([
-    ["kyes", ", the nearest is keys"],
-    ["LogSize", ", the nearest is logSize"],
-    ["ratelimits", ", the nearest is rateLimit"],
+    ["kyes", "; the nearest is keys"],
+    ["LogSize", "; the nearest is logSize"],
+    ["ratelimits", "; the nearest is rateLimit"],
     ["port", ""],
     ["x".repeat(100_000), ""],
   ])(
@@ -292,7 +292,7 @@ describe("an option that is wrong is refused by its name", () => {
     ([name, nearest]) =>
       Effect.gen(function* () {
         const problem = yield* refusal(Emulator.make({ [name]: 5 }))
-        expect(problem).toContain(` is no such option${nearest}; allowed: `)
+        expect(problem).toContain(` is not an option${nearest}; allowed: `)
         const allowed = problem?.split("; allowed: ")[1]?.split(", ") ?? []
         expect(allowed.toSorted()).toEqual(names.toSorted())
         expect(problem?.length).toBeLessThan(500)
@@ -330,19 +330,19 @@ describe("an option that is wrong is refused by its name", () => {
 describe("what a test adds later is checked by its name too", () => {
   const rows = [
     ["addServiceAccount", { id: "nobody" }, "serviceAccount.id must be a UUID"],
-    ["addServiceAccount", { name: 5 }, "serviceAccount.name must be a text"],
-    ["addServiceAccount", { Role: "NONE" }, "serviceAccount.Role is no such option, the nearest"],
+    ["addServiceAccount", { name: 5 }, "serviceAccount.name must be a string"],
+    ["addServiceAccount", { Role: "NONE" }, "serviceAccount.Role is not an option; the nearest"],
     ["addServiceAccount", null, "serviceAccount must be an object"],
     ["addApiKey", { serviceAccountId: "nobody" }, "apiKey.serviceAccountId must be a UUID"],
-    ["addApiKey", { name: null }, "apiKey.name must be a text"],
+    ["addApiKey", { name: null }, "apiKey.name must be a string"],
     ["addApiKey", { createdAt: 0 }, "apiKey.createdAt must be a DateTime.Utc from the year 0"],
     [
       "addApiKey",
       { age: "1 day" },
-      "apiKey.age is no such option; allowed: name, serviceAccountId",
+      "apiKey.age is not an option; allowed: name, serviceAccountId",
     ],
     ["addApiKey", 5, "apiKey must be an object"],
-    ["identityOf", 5, "serviceAccountId must be a text"],
+    ["identityOf", 5, "serviceAccountId must be a string"],
   ] as const
 
   it.effect.each(rows)("%s of %o", ([name, input, problem]) =>

@@ -1,6 +1,6 @@
-// Effect 4 has other issues, no parse options in a schema's annotations, and copies no value it reads.
+// Effect 4 has other issues, takes no parse options in annotations, and copies nothing it reads.
 /**
- * Checks values by a schema: what is wrong, where, and the description of what is allowed there.
+ * Checks values by a schema, and says what is wrong, where it is, and what is allowed there.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import type { Finding, Path } from "./Finding.ts"
 
-/** Checks values, or says the first thing that is wrong; of a union, the first in each member. */
+/** Checks values. A failure is the first problem; in a union, the first problem of each member. */
 export const validate = <A>(
   schema: Schema.Schema<A>,
 ): (value: unknown) => Either.Either<A, ReadonlyArray<Finding>> => {
@@ -22,8 +22,7 @@ export const validate = <A>(
 }
 
 /**
- * The same schema, which refuses fields that it does not know, on every level of a value, and gives a
- * copy of what it reads.
+ * Makes a schema refuse unknown fields at every level of a value, and copy what it reads.
  */
 export const exact = <A>(schema: Schema.Schema<A>): Schema.Schema<A> =>
   Schema.declareConstructor<A>()(
@@ -33,13 +32,13 @@ export const exact = <A>(schema: Schema.Schema<A>): Schema.Schema<A> =>
       return (value, _, options) =>
         Effect.map(
           decode(value, { ...options, onExcessProperty: "error" }),
-          // A copy has the type of what it is a copy of.
+          // A copy has the type of its original.
           (read) => copy(read) as A,
         )
     },
   )
 
-// What is in here has been checked already: nothing nests deeper than the schema.
+// The value has been checked, so it nests no deeper than the schema.
 const copy = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(copy)
   return Predicate.isRecord(value) && Object.getPrototypeOf(value) === Object.prototype
@@ -99,7 +98,7 @@ const step = ({ path, value, within }: Place, key: PropertyKey): Place => ({
 const fieldsOf = (ast: AST.AST | undefined): ReadonlyArray<AST.PropertySignature> =>
   ast !== undefined && AST.isObjects(ast) ? ast.propertySignatures : []
 
-/** A value whose tag is that of no member has no issue in any of them. */
+/** What the tag may be. Effect 4 reports no issue in the members if the tag fits none of them. */
 const tagsOf = (union: AST.Union, { path, value }: Place): ReadonlyArray<Finding> =>
   Predicate.isRecord(value)
     ? union.types.flatMap(fieldsOf).filter(({ name, type }) =>
@@ -107,7 +106,7 @@ const tagsOf = (union: AST.Union, { path, value }: Place): ReadonlyArray<Finding
     ).map(({ name, type }) => ({ path: [...path, name], allowed: describe(type) }))
     : []
 
-/** The description of what a schema allows, or of what its members allow. */
+/** Describes what a schema allows; of a union, what its members allow. */
 const describe = (ast: AST.AST): string =>
   AST.resolveTitle(ast) ?? AST.resolveDescription(ast) ??
     (AST.isUnion(ast)
