@@ -1,2 +1,2 @@
-export * from "../../names/Config.ts"
-export { Int as integer } from "effect4/Config"
+export * from "effect4/Config"
+export { Int as integer, String as string } from "effect4/Config"
