@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest"
 import * as esbuild from "esbuild"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import { runOnce } from "../effect4/test/runOnce.ts"
 import { writeTree } from "../effect4/tree.ts"
 import { expectSuccess, root, runTool } from "./tool.ts"
 
@@ -114,4 +115,9 @@ describe("the sources, with the names of Effect 4,", () => {
       1,
     ])
   })
+})
+
+it("the tests that run on Effect 3 alone are there", () => {
+  const named = Object.values(runOnce).flat()
+  expect(named.filter((path) => !fs.existsSync(join(root, "test", path)))).toEqual([])
 })

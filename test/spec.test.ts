@@ -378,7 +378,7 @@ describe("response fields", () => {
     Effect.gen(function* () {
       const body = { ...answers.getApiKey, created_at: written }
       const { result } = yield* callOnce(getApiKey(id), () => json(body))
-      expect(Either.getOrThrow(result).createdAt.epochMillis).toBe(millis)
+      expect(DateTime.toEpochMillis(Either.getOrThrow(result).createdAt)).toBe(millis)
     }))
 })
 

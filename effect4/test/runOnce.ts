@@ -4,10 +4,21 @@
  * @module
  */
 
-const tool = "drives a tool, or looks at the project's files"
-
-/** By path. */
-export const runOnce: Readonly<Record<string, string>> = {
-  "test/{bundle,docs,effect4,examples,house,imports,package,closingLine}.test.ts": tool,
-  "test/{nodes,redis,release,runtimes}/*.test.ts": tool,
+/** By reason: files, and folders, below `test/`. */
+export const runOnce: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "They drive a tool, or look at the project's files": [
+    "nodes",
+    "redis",
+    "release",
+    "runtimes",
+    "bundle.test.ts",
+    "closingLine.test.ts",
+    "docs.test.ts",
+    "effect4.test.ts",
+    "examples.test.ts",
+    "house.test.ts",
+    "imports.test.ts",
+    "package.test.ts",
+  ],
+  "Effect 4 tells a tracer no attributes of a span that begins": ["transport/beginnings.test.ts"],
 }

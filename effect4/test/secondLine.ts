@@ -31,7 +31,7 @@ export const secondLine: Plugin = {
     }
     const whole = modules[source]
     if (whole !== undefined) return replaced(whole)
-    const [, packageName, module] = /^(effect|@effect\/platform)\/(.+)$/.exec(source) ?? []
+    const [, packageName, module] = /^(effect|@effect\/[\w-]+)\/(.+)$/.exec(source) ?? []
     if (module !== undefined) {
       const names = [...isTest(importer) ? ["effect4/test/names"] : [], "effect4/names"]
         .map((folder) => inRoot(folder, `${module}.ts`))

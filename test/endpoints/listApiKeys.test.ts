@@ -5,7 +5,6 @@ import {
   listApiKeys,
   type ListApiKeysOptions,
 } from "@effect-crdb/api-keys"
-import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -35,7 +34,7 @@ const pages = (count: number) => (sent: Sent): Response => {
 
 const idsOf = (options?: ListApiKeysOptions) =>
   Stream.runCollect(Stream.map(listApiKeys(options), (apiKey) => `${apiKey.id}`)).pipe(
-    Effect.map(Chunk.toReadonlyArray),
+    Effect.map((keys) => [...keys]),
   )
 
 const tokensOf = (sent: ReadonlyArray<{ readonly url: URL }>) =>

@@ -37,7 +37,7 @@ export const areas: Readonly<Record<string, Area>> = {
   },
   shield: {
     sources: ["shield", "surroundings", "tracerOver"].map(transport),
-    tests: ["shield", "exchange"].map(transportTest),
+    tests: ["shield", "beginnings", "exchange"].map(transportTest),
   },
   request: {
     sources: ["version.ts", transport("request")],

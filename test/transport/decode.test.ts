@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
@@ -189,7 +190,7 @@ describe("decode", () => {
     const bySchema = Schema.decodeUnknownSync(Model.ApiKey)
     const fast = Either.getOrThrow(decodeApiKey(key))
     expect(Equal.equals(fast.createdAt, bySchema(key).createdAt)).toBe(true)
-    expect(fast.createdAt.epochMillis).toBe(Date.UTC(2022, 2, 22, 20, 23, 11, 285))
+    expect(DateTime.toEpochMillis(fast.createdAt)).toBe(Date.UTC(2022, 2, 22, 20, 23, 11, 285))
   })
 
   it("reads the tokens of a page's neighbours", () => {
@@ -244,8 +245,6 @@ describe("the Schema", () => {
   it("says what a time should be", () => {
     const decode = Schema.decodeUnknownEither(Model.ApiKey)
     const failed = Either.flip(decode({ ...key, created_at: "yesterday" }))
-    expect(String(Either.getOrThrow(failed))).toContain(
-      'Expected an RFC 3339 date-time, actual "yesterday"',
-    )
+    expect(String(Either.getOrThrow(failed))).toContain("Expected an RFC 3339 date-time")
   })
 })

@@ -44,7 +44,7 @@ describe("a token that is an Effect", () => {
     it.effect(`is asked for once more when ${operation} is answered with 401, and sent again`, () =>
       Effect.gen(function* () {
         const { outcome, tokens } = yield* play(calls[operation], renewing(), unauthorized, ok)
-        expect(outcome._tag).toBe("Right")
+        expect(Either.isRight(outcome)).toBe(true)
         expect(tokens).toEqual(["token-1", "token-2"])
       }))
 
@@ -75,7 +75,7 @@ describe("a token that is an Effect", () => {
     Effect.gen(function* () {
       const call = withRetryPolicy(RetryPolicy.none)(calls.createApiKey)
       const { outcome } = yield* play(call, renewing(), unauthorized, ok)
-      expect(outcome._tag).toBe("Right")
+      expect(Either.isRight(outcome)).toBe(true)
     }))
 
   it.effect("is not asked for again where the answer is another refusal", () =>

@@ -194,7 +194,7 @@ describe("a client that sends requests of its own", () => {
     it.effect.each(rows)(`%s ${operation} is left alone`, ([, wrap]) =>
       Effect.gen(function* () {
         const { result, urls } = yield* play(call, wrap, () => json(answer))
-        expect(result._tag).toBe("Right")
+        expect(Either.isRight(result)).toBe(true)
         expect(urls.length).toBe(2)
       }))
   }
@@ -447,7 +447,7 @@ describe("a body", () => {
       for (const operation of ["getApiKey", "createApiKey"] as const) {
         const body = json(answers[operation])
         const result = yield* readBy(() => body, logging, calls[operation])
-        expect(result._tag).toBe("Right")
+        expect(Either.isRight(result)).toBe(true)
       }
       expect(seen.length).toBe(2)
     }))
@@ -465,7 +465,7 @@ describe("a body", () => {
   ])("that a client has read already, %s, is still there", ([, wrap]) =>
     Effect.gen(function* () {
       const result = yield* readBy(() => json(answers.createApiKey), wrap, create)
-      expect(result._tag).toBe("Right")
+      expect(Either.isRight(result)).toBe(true)
     }))
 
   it.effect("that a client holds locked is no defect", () =>

@@ -245,13 +245,15 @@ describe("a span", () => {
         ),
       )
       const { spans } = yield* watch(call, { status: 503 }, ok)
-      expect(spans.map(({ name, within }) => [name, within])).toEqual([
+      // Effect 3 puts its own name before the client's.
+      const nameOf = (name: string) => name.replace("http.client ", "")
+      expect(spans.map(({ name, within }) => [nameOf(name), within])).toEqual([
         ["ApiKeys.getApiKey", undefined],
         ["token", "ApiKeys.getApiKey"],
-        ["http.client GET", "ApiKeys.getApiKey"],
+        ["GET", "ApiKeys.getApiKey"],
         ["schedule", "ApiKeys.getApiKey"],
         ["token", "ApiKeys.getApiKey"],
-        ["http.client GET", "ApiKeys.getApiKey"],
+        ["GET", "ApiKeys.getApiKey"],
       ])
     }))
 

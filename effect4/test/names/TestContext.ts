@@ -1,3 +1,1 @@
-import * as TestClock from "effect4/testing/TestClock"
-
-export const TestContext = TestClock.layer()
+export { layer as TestContext } from "./TestClock.ts"

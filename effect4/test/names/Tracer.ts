@@ -18,5 +18,8 @@ export const make = ({ context, span }: {
   Tracer.make({
     context: (primitive, fiber) => context(() => primitive["~effect/Effect/evaluate"](fiber)),
     span: ({ annotations, kind, links, name, parent, root, sampled, startTime }) =>
-      span(name, parent, annotations, links, startTime, kind, { root, sampled }),
+      Object.assign(
+        span(name, parent, annotations, links, startTime, kind, { root, sampled }),
+        { annotations },
+      ),
   })
