@@ -11,8 +11,8 @@
 // With no other setting it runs on one machine, and keeps its workflows in memory: after a crash the
 // next look finds what was begun, since the API and the store say how far each rotation is. With
 // DATABASE_URL it is one machine of a cluster that keeps them in PostgreSQL; HOST and PORT say where
-// the others reach it, and ShardingConfig of @effect/cluster what else can be set. With REDIS_URL all
-// machines keep the API's limit together.
+// the others reach it, and ShardingConfig of @effect/cluster what else can be set. The first machine
+// makes the tables: start it alone. With REDIS_URL all machines keep the API's limit together.
 import {
   type ApiKey,
   apiKeyIdOf,
@@ -226,6 +226,7 @@ const rotate = Layer.unwrapEffect(Effect.gen(function* () {
         yield* DurableClock.sleep({
           name: `until ${run}`,
           duration: Math.max(0, DateTime.distance(yield* DateTime.now, until.value)),
+          // By default a minute or less is waited for in memory, and anew after a crash.
           inMemoryThreshold: "1 milli",
         })
       }
@@ -288,14 +289,16 @@ const look = Effect.gen(function* () {
   Effect.catchAll(({ message }) => Effect.logError(`the next look may do better: ${message}`)),
 )
 
+const secretUrl = (name: string) => Config.option(Config.redacted(Config.nonEmptyString(name)))
+
 const limit = { limit: 10, window: "1 second", key: "rotator" } as const
 
 // All that are given one Redis keep the limit together; without it each machine keeps one of its own.
-const client = Config.option(Config.redacted(Config.url("REDIS_URL"))).pipe(
+const client = secretUrl("REDIS_URL").pipe(
   Effect.map(Option.match({
     onNone: () => throttled(limit),
     onSome: (url) => {
-      const { hostname, password, port, protocol, username } = Redacted.value(url)
+      const { hostname, password, port, protocol, username } = new URL(Redacted.value(url))
       const redis = RedisRateLimiter.layerStore({
         host: hostname,
         port: Number(port || 6379),
@@ -338,7 +341,7 @@ const onCluster = (url: Redacted.Redacted) =>
       ),
   )
 
-Config.option(Config.redacted("DATABASE_URL")).pipe(
+secretUrl("DATABASE_URL").pipe(
   Effect.flatMap(Option.match({ onNone: () => inMemory, onSome: onCluster })),
   Layer.unwrapEffect,
   Layer.provide(Layer.mergeAll(Settings.layer, Progress.layer, NodeFileSystem.layer)),
