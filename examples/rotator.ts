@@ -202,11 +202,13 @@ const rotateNow = (place: Place) =>
           })
         },
         // A key that is gone nobody will look for again; anything else can be put right.
-        onFailure: ({ message, reason }) =>
-          reason === "HeldKeyGone" ? end([message]) : Effect.flatMap(
+        onFailure: ({ cause, message, reason }) => {
+          const what = [message, ...cause === undefined ? [] : [cause.message]]
+          return reason === "HeldKeyGone" ? end(what) : Effect.flatMap(
             DateTime.now,
-            (now) => wait(DateTime.addDuration(now, retryAfter), [message]),
-          ),
+            (now) => wait(DateTime.addDuration(now, retryAfter), what),
+          )
+        },
       }),
     )
   })

@@ -42,8 +42,8 @@ const settings = {
   SCHEDULE: "*/3 * * * * *",
   OLDER_THAN: "90 days",
   // Two leases, after which a run deletes the old key and takes the mark off at once.
-  GRACE: "40 seconds",
-  LEASE: "20 seconds",
+  GRACE: "32 seconds",
+  LEASE: "16 seconds",
   RETRY_AFTER: "2 seconds",
   HOST: "127.0.0.1",
   // After so long without a sign of life others take over what a machine had to do.
