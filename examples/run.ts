@@ -4,6 +4,7 @@
  */
 import * as Emulator from "@effect-crdb/api-keys/emulator"
 import * as Command from "@effect/platform/Command"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -29,31 +30,65 @@ const deno = (file: string, host: string, ...permissions: ReadonlyArray<string>)
     ...args,
   )
 
-const commands: Readonly<Record<string, (host: string) => Command.Command>> = {
-  service: () =>
-    Command.make(process.execPath, fileURLToPath(new URL("service.mjs", import.meta.url)), ...args),
-  audit: (host) => deno("audit.ts", host),
+/** What an example is run with. */
+interface Stage {
+  readonly host: string
+  /** A directory of the emulator's secrets, a file for each key, as examples/rotator.ts has it. */
+  readonly secrets: string
+}
+
+const node = (file: string) =>
+  Command.make(process.execPath, fileURLToPath(new URL(`${file}.mjs`, import.meta.url)), ...args)
+
+const commands: Readonly<Record<string, (stage: Stage) => Command.Command>> = {
+  service: () => node("service"),
+  audit: ({ host }) => deno("audit.ts", host),
   // Its first argument is the directory where it keeps secrets.
-  rotate: (host) => deno("rotate.ts", host, `--allow-read=${args[0]}`, `--allow-write=${args[0]}`),
+  rotate: ({ host }) =>
+    deno("rotate.ts", host, `--allow-read=${args[0]}`, `--allow-write=${args[0]}`),
+  // What takes a day elsewhere takes seconds here, and nobody's database has a part in it.
+  rotator: ({ secrets }) =>
+    node("rotator").pipe(
+      Command.env({
+        SCHEDULE: "*/10 * * * * *",
+        GRACE: "5 seconds",
+        LEASE: "12 seconds",
+        RETRY_AFTER: "5 seconds",
+        SECRETS: secrets,
+        DATABASE_URL: "",
+        REDIS_URL: "",
+      }),
+    ),
   worker: () =>
     Command.make("bun", "run", "examples/worker.ts", ...args).pipe(
       Command.env({ WORKER_TOKEN: "example" }),
     ),
 }
 
-/** Forty keys, from ten days to more than a year old. */
-const makeEmulator = Effect.flatMap(DateTime.now, (now) =>
-  Emulator.make({
-    serviceAccounts: 4,
-    keys: Array.from({ length: 40 }, (_, index) => ({
-      name: `key ${index + 1}`,
-      createdAt: DateTime.subtract(now, { days: 400 - 10 * index }),
-    })),
-  }))
+/** Forty keys, from ten days to more than a year old, and their secrets in a directory. */
+const makeStage = Effect.gen(function* () {
+  const files = yield* FileSystem.FileSystem
+  const secrets = yield* files.makeTempDirectoryScoped()
+  const emulator = yield* Emulator.make()
+  const accounts = yield* Effect.replicateEffect(emulator.addServiceAccount(), 4)
+  const now = yield* DateTime.now
+  for (let n = 1; n <= 40; n += 1) {
+    const serviceAccountId = accounts[n % accounts.length]?.id
+    const name = `key ${n}`
+    const { secret } = yield* emulator.addApiKey({
+      name,
+      serviceAccountId,
+      createdAt: DateTime.subtract(now, { days: 410 - 10 * n }),
+    })
+    const file = `${secrets}/${encodeURIComponent(`${serviceAccountId}.${name}`)}`
+    yield* files.writeFileString(file, Redacted.value(secret), { mode: 0o600 })
+  }
+  return { emulator, secrets }
+})
 
-const run = (toCommand: (host: string) => Command.Command) =>
+const run = (toCommand: (stage: Stage) => Command.Command) =>
   Effect.gen(function* () {
-    const emulator = yield* makeEmulator
+    const { emulator, secrets } = yield* makeStage
     const http = createServer()
     const server = yield* NodeHttpServer.make(() => http, { host: "127.0.0.1", port: 0 })
     yield* Effect.addFinalizer(() => Effect.sync(() => http.closeAllConnections()))
@@ -61,7 +96,7 @@ const run = (toCommand: (host: string) => Command.Command) =>
       Effect.provideService(HttpServer.HttpServer, server),
     )
     const url = HttpServer.formatAddress(server.address)
-    const exitCode = yield* toCommand(new URL(url).host).pipe(
+    const exitCode = yield* toCommand({ host: new URL(url).host, secrets }).pipe(
       Command.env({
         COCKROACH_SERVER: url,
         COCKROACH_API_KEY: Redacted.value(emulator.admin.secret),

@@ -760,6 +760,21 @@ describe("npm run example", () => {
     })
   })
 
+  it("runs the rotator, which replaces every old key and tells what becomes of each", async () => {
+    const whenItSays = /43 keys, 0 of them to rotate/
+    const options = { env: environment, whenItSays }
+    await withTool("node", [runner, "rotator"], options, (_, running) => {
+      const output = running.output()
+      const done = [...output.matchAll(/^"(key \d+)" of \S+ is done: its file holds CCDB1_/gm)]
+      const old = Array.from({ length: 32 }, (_, index) => `key ${index + 1}`)
+      expect(done.map(([, name]) => name).sort()).toEqual(old.sort())
+      expect(output.match(/deleted CCDB1_/g)?.length).toBe(old.length)
+      expect(output).toMatch(/^43 keys, 32 of them to rotate\n/)
+      expect(output).not.toMatch(printedSecret)
+      return Promise.resolve()
+    })
+  })
+
   it("runs the service until it is stopped, and leaves nothing behind", async () => {
     const options = { env: { ...environment, PORT: "0" }, whenItSays: listening }
     await withTool("node", [runner, "service"], options, async ([, url = ""], running) => {

@@ -120,6 +120,16 @@ describe("the imports", () => {
     expect(outside.filter((to) => !sharedWithEmulator.includes(to))).toEqual([])
   })
 
+  it("are otherwise of what users install beside the module: Effect and its platform", () => {
+    const peers = ["effect", "@effect/platform"]
+    const others = [...specifiers]
+      // It is bundled with all that it needs.
+      .filter(([file]) => file !== "emulator/bin.ts")
+      .flatMap(([, all]) => all.filter((to) => !to.startsWith(".")))
+    expect(others.length).toBeGreaterThan(100)
+    expect(others.filter((to) => !peers.some((peer) => to.startsWith(`${peer}/`)))).toEqual([])
+  })
+
   it("lead in no circle", () => {
     const done = new Set<string>()
     const circles: Array<string> = []

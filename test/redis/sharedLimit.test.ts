@@ -2,12 +2,12 @@ import { expect, it } from "@effect/vitest"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { Redis } from "ioredis"
 import * as Emulator from "../../src/emulator/mod.ts"
 import { Credentials } from "../../src/mod.ts"
 import { servedEmulator } from "../servedEmulator.ts"
 import { expectSuccess, runTool } from "../tool.ts"
 import { startRedis, whyNoRedis } from "./redisServer.ts"
+import { mostWithin, watchTokens } from "./tokens.ts"
 
 const limit = 20
 const callsEach = 30
@@ -17,26 +17,6 @@ const redis = Effect.acquireRelease(
   Effect.promise(startRedis),
   ({ stop }) => Effect.promise(stop),
 )
-
-/** The instants, in milliseconds of Redis's own clock, at which it gave a token away. */
-const watchTokens = (port: number) =>
-  Effect.gen(function* () {
-    const watcher = yield* Effect.acquireRelease(
-      Effect.promise(() => new Redis(port, "127.0.0.1").monitor()),
-      (watcher) => Effect.sync(() => watcher.disconnect()),
-    )
-    const given: Array<number> = []
-    watcher.on("monitor", (time: string, [command]: ReadonlyArray<string>, source: string) => {
-      if (source === "lua" && command?.toUpperCase() === "SET") given.push(Number(time) * 1000)
-    })
-    return given
-  })
-
-/** The most instants in any stretch of so many milliseconds. */
-const mostWithin = (millis: number, instants: ReadonlyArray<number>): number =>
-  Math.max(
-    ...instants.map((from) => instants.filter((at) => at >= from && at < from + millis).length),
-  )
 
 const reason = await whyNoRedis()
 if (reason !== undefined) console.warn(`Skipped, for lack of a Redis: ${reason}.`)

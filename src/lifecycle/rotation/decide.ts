@@ -60,8 +60,8 @@
  * - A run decides by the absence of three keys: the held one, its predecessor, and the one that the
  *   caller names. It gets each of them by its id.
  * - A run cannot know the ids of other runs' keys. Before it takes the mark off, it needs one of
- *   two things. Either the list began {@link listLag} or more after this run first saw the store
- *   hold the key: a list is no further behind, so it shows all that was made before the write. Or
+ *   two things. The list began {@link listLag} or more after this run first saw the store
+ *   hold the key: a list is no further behind, so it shows all that was made before the write. Or else
  *   the key is two leases old. A run that returns instead of sleeping needs the second, since it
  *   does not know what an earlier run saw.
  *

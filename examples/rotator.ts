@@ -1,0 +1,353 @@
+// Node: a service that keeps every key of an organization younger than 90 days, on one machine or on
+// many, with the workflow engine of Effect.
+//
+// SCHEDULE, a cron expression, says when to look for old keys. Each becomes a workflow of its own,
+// which replaces it, sleeps through the grace without holding anything, and deletes it. The key to
+// call with is read from COCKROACH_API_KEY and left alone.
+//
+// SECRETS is a directory that all machines share, with a file for each key: <service account>.<name>,
+// encoded as in a URL. A key whose secret is not in its file is kept elsewhere, and left alone.
+//
+// With no other setting it runs on one machine, and keeps its workflows in memory: after a crash the
+// next look finds what was begun, since the API and the store say how far each rotation is. With
+// DATABASE_URL it is one machine of a cluster that keeps them in PostgreSQL; HOST and PORT say where
+// the others reach it, and ShardingConfig of @effect/cluster what else can be set. The first machine
+// makes the tables: start it alone. With REDIS_URL all machines keep the API's limit together.
+import {
+  type ApiKey,
+  apiKeyIdOf,
+  Credentials,
+  listApiKeys,
+  parseMarked,
+  rotateApiKey,
+  type SecretStore,
+  throttled,
+  throttledByStore,
+  ThrottleStore,
+} from "@effect-crdb/api-keys"
+import * as ClusterCron from "@effect/cluster/ClusterCron"
+import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
+import * as RateLimiter from "@effect/experimental/RateLimiter"
+import * as RedisRateLimiter from "@effect/experimental/RateLimiter/Redis"
+import type { PlatformError } from "@effect/platform/Error"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import * as Activity from "@effect/workflow/Activity"
+import * as DurableClock from "@effect/workflow/DurableClock"
+import * as Workflow from "@effect/workflow/Workflow"
+import * as WorkflowEngine from "@effect/workflow/WorkflowEngine"
+import * as Arr from "effect/Array"
+import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
+import * as Console from "effect/Console"
+import * as Context from "effect/Context"
+import * as Cron from "effect/Cron"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { join } from "node:path"
+import process from "node:process"
+
+// Of a negative duration Effect makes zero: without a grace old keys would be deleted at once.
+const duration = (name: string, byDefault: Duration.DurationInput) =>
+  Config.duration(name).pipe(
+    Config.validate({
+      message: 'must be a duration of more than zero, like "15 minutes"',
+      validation: Duration.greaterThan(Duration.zero),
+    }),
+    Config.withDefault(Duration.decode(byDefault)),
+  )
+
+const settings = Config.all({
+  secrets: Config.nonEmptyString("SECRETS"),
+  schedule: Config.nonEmptyString("SCHEDULE").pipe(
+    Config.withDefault("0 3 * * *"),
+    Config.mapOrFail((text) =>
+      Either.mapLeft(
+        Cron.parse(text),
+        ({ message }) => ConfigError.InvalidData(["SCHEDULE"], message),
+      )
+    ),
+  ),
+  olderThan: duration("OLDER_THAN", "90 days"),
+  grace: duration("GRACE", "1 day"),
+  lease: duration("LEASE", "10 minutes"),
+  // When to try again what failed.
+  retryAfter: duration("RETRY_AFTER", "5 minutes"),
+  // How many rotations a machine has at work. A new key must be written before it is half a lease
+  // old, so that it may not wait for long until the API's limit lets its requests through.
+  atOnce: Config.withDefault(Config.integer("AT_ONCE"), 3),
+})
+
+class Settings extends Context.Tag("Settings")<Settings, Config.Config.Success<typeof settings>>() {
+  static readonly layer = Layer.effect(this, settings)
+}
+
+/** What a key is known by, whatever its secret is at the time. */
+const Place = Schema.Struct({ name: Schema.String, serviceAccountId: Schema.String })
+type Place = typeof Place.Type
+
+// A secret manager can take its place.
+const fileSecretStore = (
+  path: string,
+): Effect.Effect<SecretStore<PlatformError>, never, FileSystem.FileSystem> =>
+  Effect.map(FileSystem.FileSystem, (files) => ({
+    read: files.readFileString(path).pipe(
+      Effect.map((text) => Option.some(Redacted.make(text.trim()))),
+      Effect.catchIf(
+        (error) => error._tag === "SystemError" && error.reason === "NotFound",
+        () => Effect.succeedNone,
+      ),
+    ),
+    // Whole or not at all, and on the disk before the key that it replaces is deleted.
+    write: (secret) =>
+      Effect.scoped(Effect.gen(function* () {
+        const half = `${path}.${crypto.randomUUID()}`
+        const file = yield* files.open(half, { flag: "wx", mode: 0o600 })
+        yield* file.writeAll(new TextEncoder().encode(`${Redacted.value(secret)}\n`))
+        yield* file.sync
+        yield* files.rename(half, path)
+      })),
+  }))
+
+const storeOf = ({ name, serviceAccountId }: Place) =>
+  Effect.flatMap(Settings, ({ secrets }) => {
+    // A lone half of a character cannot be encoded.
+    const text = `${serviceAccountId}.${name}`.replace(/\p{Surrogate}/gu, "\ufffd")
+    return fileSecretStore(join(secrets, encodeURIComponent(text)))
+  })
+
+type State = "at work" | "waiting" | "done"
+
+/** Tells on the terminal what becomes of the keys that this machine has to do with. */
+class Progress extends Context.Tag("Progress")<Progress, {
+  readonly say: (line: string) => Effect.Effect<void>
+  readonly tell: (place: Place, state: State, what: string) => Effect.Effect<void>
+}>() {
+  static readonly layer = Layer.sync(this, () => {
+    const keys = new Map<string, { readonly state: State; readonly what: string }>()
+    const isTerminal = process.stdout.isTTY === true
+    const draw = Effect.sync(() => {
+      if (!isTerminal) return
+      const are = (state: State) => [...keys].filter(([, key]) => key.state === state)
+      const steps = are("at work").map(([key, { what }]) => `${key}: ${what}`)
+      const counts = `${steps.length} at work, ${are("waiting").length} waiting, ` +
+        `${are("done").length} done. ${steps.join(", ")}`
+      process.stdout.write(`\r\x1b[K${counts.slice(0, process.stdout.columns - 1)}`)
+    })
+    const say = (line: string) =>
+      Effect.zipRight(Console.log(isTerminal ? `\r\x1b[K${line}` : line), draw)
+    return {
+      say,
+      tell: ({ name, serviceAccountId }, state, what) =>
+        Effect.suspend(() => {
+          const key = JSON.stringify(name)
+          keys.set(key, { state, what })
+          return state === "at work"
+            ? draw
+            : say(`${key} of ${serviceAccountId} is ${state}: ${what}`)
+        }),
+    }
+  })
+}
+
+/** Replaces one key, once: the id of what is replaced says which key, and which of its rotations. */
+const RotateKey = Workflow.make({
+  name: "RotateKey",
+  payload: { place: Place, replaced: Schema.String },
+  idempotencyKey: ({ replaced }) => replaced,
+})
+
+/** Does what can be done now, and says when there is more to do. */
+const rotateNow = (place: Place) =>
+  Effect.gen(function* () {
+    const { tell } = yield* Progress
+    const { grace, lease, olderThan, retryAfter } = yield* Settings
+    const wait = (until: DateTime.Utc, what: ReadonlyArray<string>) =>
+      Effect.as(
+        tell(place, "waiting", [...what, `goes on at ${DateTime.formatIso(until)}`].join(", ")),
+        Option.some(until),
+      )
+    const end = (what: ReadonlyArray<string>) =>
+      Effect.as(tell(place, "done", what.join(", ")), Option.none())
+    return yield* rotateApiKey({
+      store: yield* storeOf(place),
+      grace,
+      lease,
+      olderThan,
+      onWait: "return",
+      onStep: ({ _tag }) => tell(place, "at work", _tag),
+    }).pipe(
+      Effect.matchEffect({
+        onSuccess: ({ apiKey, deleted, leftBehind, until }) => {
+          const what = [
+            `its file holds ${apiKey.id}`,
+            ...deleted.map((id) => `deleted ${id}`),
+            ...leftBehind.map(({ name }) => `may have left ${JSON.stringify(name)} behind`),
+          ]
+          return Option.match(until, {
+            onSome: (until) => wait(until, what),
+            onNone: () => end(what),
+          })
+        },
+        // A key that is gone nobody will look for again; anything else can be put right.
+        onFailure: ({ cause, message, reason }) => {
+          const what = [message, ...cause === undefined ? [] : [cause.message]]
+          return reason === "HeldKeyGone" ? end(what) : Effect.flatMap(
+            DateTime.now,
+            (now) => wait(DateTime.addDuration(now, retryAfter), what),
+          )
+        },
+      }),
+    )
+  })
+
+const rotate = Layer.unwrapEffect(Effect.gen(function* () {
+  const { atOnce } = yield* Settings
+  const turn = yield* Effect.makeSemaphore(atOnce)
+  return RotateKey.toLayer(({ place }) =>
+    Effect.gen(function* () {
+      for (let run = 1;; run += 1) {
+        const until = yield* Activity.make({
+          name: `rotate ${run}`,
+          success: Schema.Option(Schema.DateTimeUtc),
+          execute: turn.withPermits(1)(rotateNow(place)),
+        })
+        if (Option.isNone(until)) return
+        yield* DurableClock.sleep({
+          name: `until ${run}`,
+          duration: Math.max(0, DateTime.distance(yield* DateTime.now, until.value)),
+          // By default a minute or less is waited for in memory, and anew after a crash.
+          inMemoryThreshold: "1 milli",
+        })
+      }
+    })
+  )
+}))
+
+interface Due {
+  readonly apiKey: ApiKey
+  readonly place: Place
+  readonly replaced: string
+}
+
+/** A key that is old, or whose rotation is not finished; a younger one is neither. */
+const dueOf = (apiKey: ApiKey, limit: DateTime.Utc): Option.Option<Due> => {
+  const { mark, name } = parseMarked(apiKey.name)
+  const place = { name, serviceAccountId: apiKey.serviceAccountId }
+  return Option.match(mark, {
+    onNone: () =>
+      DateTime.lessThan(apiKey.createdAt, limit) ? Option.some(apiKey.id) : Option.none(),
+    onSome: (mark) => mark._tag === "Rotates" ? Option.some(mark.predecessor) : Option.none(),
+  }).pipe(Option.map((replaced) => ({ apiKey, place, replaced })))
+}
+
+const checkFile = (due: Due) =>
+  storeOf(due.place).pipe(
+    Effect.flatMap(({ read }) => read),
+    Effect.mapError(({ message }) => message),
+    Effect.filterOrFail(
+      (secret) => Option.contains(Option.flatMap(secret, apiKeyIdOf), due.apiKey.id),
+      () => "its secret is not in its file",
+    ),
+    Effect.mapBoth({ onFailure: (why) => ({ ...due, why }), onSuccess: () => due }),
+  )
+
+/** Starts what is to be done; a workflow that was started before stays as it is. */
+const look = Effect.gen(function* () {
+  const { say } = yield* Progress
+  const { olderThan } = yield* Settings
+  const limit = DateTime.subtractDuration(yield* DateTime.now, olderThan)
+  const { token } = yield* Credentials
+  const own = apiKeyIdOf(Effect.isEffect(token) ? yield* token : token)
+  const apiKeys = yield* Stream.runCollect(listApiKeys({ pageSize: 500 }))
+  const due = Arr.filterMap(apiKeys, (apiKey) => dueOf(apiKey, limit))
+    .filter(({ apiKey }) => !Option.contains(own, apiKey.id))
+  const [others, toRotate] = yield* Effect.partition(due, checkFile)
+  yield* Effect.forEach(
+    toRotate,
+    ({ place, replaced }) => RotateKey.execute({ place, replaced }, { discard: true }),
+    { concurrency: 10 },
+  )
+  // In a rotation one of the two keys is not in the file.
+  const rotated = new Set(toRotate.map(({ replaced }) => replaced))
+  yield* Effect.forEach(
+    others.filter(({ replaced }) => !rotated.has(replaced)),
+    ({ apiKey, why }) => say(`${apiKey.id} is old and left alone: ${why}`),
+  )
+  yield* say(`${apiKeys.length} keys, ${toRotate.length} of them to rotate`)
+}).pipe(
+  Effect.catchAll(({ message }) => Effect.logError(`the next look may do better: ${message}`)),
+)
+
+const secretUrl = (name: string) => Config.option(Config.redacted(Config.nonEmptyString(name)))
+
+const limit = { limit: 10, window: "1 second", key: "rotator" } as const
+
+// All that are given one Redis keep the limit together; without it each machine keeps one of its own.
+const client = secretUrl("REDIS_URL").pipe(
+  Effect.map(Option.match({
+    onNone: () => throttled(limit),
+    onSome: (url) => {
+      const { hostname, password, port, protocol, username } = new URL(Redacted.value(url))
+      const redis = RedisRateLimiter.layerStore({
+        host: hostname,
+        port: Number(port || 6379),
+        username: decodeURIComponent(username),
+        password: decodeURIComponent(password),
+        ...protocol === "rediss:" ? { tls: {} } : {},
+      })
+      return throttledByStore(limit).pipe(
+        Layer.provide(
+          Layer.unwrapEffect(Effect.map(RateLimiter.RateLimiter, ThrottleStore.layerRateLimiter)),
+        ),
+        Layer.provide(RateLimiter.layer),
+        Layer.provide(redis),
+      )
+    },
+  })),
+  Layer.unwrapEffect,
+  Layer.provide(FetchHttpClient.layer),
+)
+
+const inMemory = Effect.map(
+  Settings,
+  ({ schedule }) =>
+    Layer.scopedDiscard(Effect.forkScoped(Effect.repeat(look, Schedule.cron(schedule)))).pipe(
+      Layer.merge(rotate),
+      Layer.provide(WorkflowEngine.layerMemory),
+    ),
+)
+
+// The messages of workflows stay in the database when they are done: delete old ones at times.
+const onCluster = (url: Redacted.Redacted) =>
+  Effect.map(
+    Settings,
+    ({ schedule }) =>
+      ClusterCron.make({ name: "look", cron: schedule, execute: look }).pipe(
+        Layer.merge(rotate),
+        Layer.provide(ClusterWorkflowEngine.layer),
+        Layer.provide(NodeClusterSocket.layer({ storage: "sql" })),
+        Layer.provide(PgClient.layer({ url })),
+      ),
+  )
+
+secretUrl("DATABASE_URL").pipe(
+  Effect.flatMap(Option.match({ onNone: () => inMemory, onSome: onCluster })),
+  Layer.unwrapEffect,
+  Layer.provide(Layer.mergeAll(Settings.layer, Progress.layer, NodeFileSystem.layer)),
+  Layer.provide(Layer.merge(client, Credentials.layerConfig)),
+  Layer.launch,
+  NodeRuntime.runMain,
+)
