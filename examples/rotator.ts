@@ -17,10 +17,10 @@ import {
   type ApiKey,
   apiKeyIdOf,
   Credentials,
+  fileSecretStore,
   listApiKeys,
   parseMarked,
   rotateApiKey,
-  type SecretStore,
   throttled,
   throttledByStore,
   ThrottleStore,
@@ -29,9 +29,7 @@ import * as ClusterCron from "@effect/cluster/ClusterCron"
 import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
 import * as RateLimiter from "@effect/experimental/RateLimiter"
 import * as RedisRateLimiter from "@effect/experimental/RateLimiter/Redis"
-import type { PlatformError } from "@effect/platform/Error"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -98,29 +96,7 @@ class Settings extends Context.Tag("Settings")<Settings, Config.Config.Success<t
 const Place = Schema.Struct({ name: Schema.String, serviceAccountId: Schema.String })
 type Place = typeof Place.Type
 
-// A secret manager can take its place.
-const fileSecretStore = (
-  path: string,
-): Effect.Effect<SecretStore<PlatformError>, never, FileSystem.FileSystem> =>
-  Effect.map(FileSystem.FileSystem, (files) => ({
-    read: files.readFileString(path).pipe(
-      Effect.map((text) => Option.some(Redacted.make(text.trim()))),
-      Effect.catchIf(
-        (error) => error._tag === "SystemError" && error.reason === "NotFound",
-        () => Effect.succeedNone,
-      ),
-    ),
-    // Whole or not at all, and on the disk before the key that it replaces is deleted.
-    write: (secret) =>
-      Effect.scoped(Effect.gen(function* () {
-        const half = `${path}.${crypto.randomUUID()}`
-        const file = yield* files.open(half, { flag: "wx", mode: 0o600 })
-        yield* file.writeAll(new TextEncoder().encode(`${Redacted.value(secret)}\n`))
-        yield* file.sync
-        yield* files.rename(half, path)
-      })),
-  }))
-
+// A secret manager can take the place of these files.
 const storeOf = ({ name, serviceAccountId }: Place) =>
   Effect.flatMap(Settings, ({ secrets }) => {
     // A lone half of a character cannot be encoded.
