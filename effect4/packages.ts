@@ -1,13 +1,13 @@
 /**
- * Builds both lines' packages: `packages/npm-3` and `npm-4` with a tarball of each beside them, and
- * what JSR publishes, `packages/jsr-3` and `jsr-4`.
+ * `npm run packages`: builds what is published of both lines. `packages/npm-3` and `npm-4` have a
+ * tarball each beside them, `packages/jsr-3` and `jsr-4` are published as they are.
  *
  * @module
  */
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { writeTree } from "./tree.ts"
+import { ofSecondLine, writeTree } from "./tree.ts"
 
 const root = process.cwd()
 const packages = path.join(root, "packages")
@@ -18,90 +18,84 @@ const write = (file: string, value: object) =>
 const run = (cwd: string, command: string, ...args: ReadonlyArray<string>) =>
   execFileSync(command, args, { cwd, stdio: ["ignore", "ignore", "inherit"] })
 
-const documents = ["README.md", "LICENSE", "CHANGELOG.md"]
+const manifest = (() => {
+  const { devDependencies: _, scripts: __, ...published } = read("package.json")
+  return published
+})()
 
-const copyDocuments = (to: string) => {
-  for (const file of documents) {
-    fs.copyFileSync(path.join(root, file), path.join(to, file))
-  }
+/** A line: its number, its manifest for npm, and what writes its sources into a folder. */
+interface Line {
+  readonly line: 3 | 4
+  readonly manifest: typeof manifest
+  readonly writeSources: (to: string) => void
 }
 
-// The manifests of the second line are those of the first, but for what it has of its own.
-const manifestOf = (own: object) => {
-  const { devDependencies: _, scripts: __, ...shared } = read("package.json")
-  return { ...shared, ...own }
-}
+const lines: ReadonlyArray<Line> = [
+  {
+    line: 3,
+    manifest,
+    writeSources: (to) =>
+      fs.cpSync(path.join(root, "src"), to, {
+        recursive: true,
+        filter: (file) => !/src\/(?:tsconfig\.json|emulator\/bin\.ts)$/.test(file),
+      }),
+  },
+  {
+    line: 4,
+    manifest: {
+      ...manifest,
+      version: ofSecondLine(manifest.version),
+      description: manifest.description.replace("Effect 3", "Effect 4"),
+      ...read("effect4/manifest.json"),
+    },
+    writeSources: (to) => writeTree({ root, to }),
+  },
+]
 
-const jsrOf = ({ peerDependencies, version }: {
-  readonly version: string
-  readonly peerDependencies: Readonly<Record<string, string>>
-}) => {
-  const { exports, license, name } = read("deno.json")
+const jsrManifest = (
+  { peerDependencies, version }: {
+    readonly version: string
+    readonly peerDependencies: Readonly<Record<string, string>>
+  },
+) => {
+  const { exports, license, name, nodeModulesDir } = read("deno.json")
   const imports = Object.entries(peerDependencies).map(([name, range]) => [
     `${name}/`,
     `npm:/${name}@${range}/`,
   ])
-  return {
-    name,
-    version,
-    license,
-    exports,
-    imports: Object.fromEntries(imports),
-  }
+  return { name, version, license, exports, imports: Object.fromEntries(imports), nodeModulesDir }
 }
 
-const build = (
-  line: 3 | 4,
-  manifest: ReturnType<typeof manifestOf>,
-  writeSources: (to: string) => void,
-) => {
+// What a user's project has there: Effect 4 by its own name.
+const linkEffect4 = (folder: string) => {
+  fs.mkdirSync(path.join(folder, "node_modules"))
+  fs.symlinkSync("../../../node_modules/effect4", path.join(folder, "node_modules/effect"))
+}
+
+fs.rmSync(packages, { recursive: true, force: true })
+run(root, "npm", "run", "build:emulator")
+for (const { line, manifest, writeSources } of lines) {
   const npm = path.join(packages, `npm-${line}`)
   const jsr = path.join(packages, `jsr-${line}`)
   for (const folder of [npm, jsr]) {
     fs.mkdirSync(folder, { recursive: true })
-    copyDocuments(folder)
+    for (const document of ["README.md", "LICENSE", "CHANGELOG.md"]) {
+      fs.copyFileSync(path.join(root, document), path.join(folder, document))
+    }
     writeSources(path.join(folder, "src"))
+    if (line === 4) linkEffect4(folder)
   }
-  write(path.join(jsr, "deno.json"), jsrOf(manifest))
+  write(path.join(jsr, "deno.json"), jsrManifest(manifest))
   write(path.join(npm, "package.json"), manifest)
-  write(path.join(npm, "tsconfig.json"), {
+  const tsconfig = path.join(npm, "tsconfig.json")
+  write(tsconfig, {
     extends: "../../src/tsconfig.json",
     compilerOptions: { rootDir: "src", outDir: "dist" },
     include: ["src"],
     exclude: [],
   })
-  return npm
-}
-
-fs.rmSync(packages, { recursive: true, force: true })
-const lines = [
-  build(3, manifestOf({}), (to) => {
-    fs.cpSync(path.join(root, "src"), to, {
-      recursive: true,
-      filter: (file) => !/src\/(?:tsconfig\.json|emulator\/bin\.ts)$/.test(file),
-    })
-  }),
-  build(4, manifestOf(read("effect4/manifest.json")), (to) => {
-    writeTree({ root, to })
-  }),
-]
-// Types and tests resolve `effect` from here as a user's project does: Effect 4 by its own name.
-const [, four] = lines
-if (four !== undefined) {
-  fs.mkdirSync(path.join(four, "node_modules"))
-  fs.symlinkSync(
-    path.join(root, "node_modules/effect4"),
-    path.join(four, "node_modules/effect"),
-  )
-}
-run(root, "npm", "run", "build:emulator")
-for (const npm of lines) {
-  run(root, "npx", "tsc", "-p", path.join(npm, "tsconfig.json"))
-  fs.rmSync(path.join(npm, "tsconfig.json"))
-  fs.mkdirSync(path.join(npm, "dist/bin"), { recursive: true })
-  fs.copyFileSync(
-    path.join(root, "dist/bin/emulator.cjs"),
-    path.join(npm, "dist/bin/emulator.cjs"),
-  )
-  run(npm, "npm", "pack", "--pack-destination", packages)
+  run(root, "npx", "tsc", "-p", tsconfig)
+  fs.rmSync(tsconfig)
+  fs.cpSync(path.join(root, "dist/bin"), path.join(npm, "dist/bin"), { recursive: true })
+  run(npm, "npm", "pack", "--loglevel=error", "--pack-destination", packages)
 }

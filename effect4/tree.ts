@@ -15,9 +15,12 @@ export interface TreeOptions {
   readonly to: string
 }
 
+/** Where a version of the first line stands, that of the second: the rest of it is the same. */
+export const ofSecondLine = (text: string): string => text.replace(/\b3(?=\.\d+\.\d+)/, "4")
+
 /** Writes the tree, and answers with its files. */
 export const writeTree = ({ root, to }: TreeOptions): ReadonlyArray<string> => {
-  const names = filesOf(path.join(root, "effect4/names"))
+  const names = readNames(root)
   const replaced = new Set(filesOf(path.join(root, "effect4/src")))
   const sources = filesOf(path.join(root, "src")).filter((file) => file !== "emulator/bin.ts")
   for (const file of replaced) {
@@ -30,28 +33,19 @@ export const writeTree = ({ root, to }: TreeOptions): ReadonlyArray<string> => {
     const target = path.join(to, file)
     fs.mkdirSync(path.dirname(target), { recursive: true })
     fs.writeFileSync(target, text)
-    return file
+    return text
   }
-  return [
-    ...sources.map((file) => {
-      const from = path.join(
-        root,
-        replaced.has(file) ? "effect4/src" : "src",
-        file,
-      )
-      return write(file, rename(fs.readFileSync(from, "utf8"), file, names))
-    }),
-    ...names.map((file) =>
-      write(
-        `names/${file}`,
-        rename(
-          fs.readFileSync(path.join(root, "effect4/names", file), "utf8"),
-          `names/${file}`,
-          [],
-        ),
-      )
-    ),
-  ]
+  const texts = sources.map((file) => {
+    const from = path.join(root, replaced.has(file) ? "effect4/src" : "src", file)
+    const text = translate(fs.readFileSync(from, "utf8"), file, names)
+    return write(file, file === "version.ts" ? ofSecondLine(text) : text)
+  })
+  const used = Object.keys(names).map((name) => `names/${name}.ts`)
+    .filter((file) => texts.some((text) => text.includes(`/${file}"`)))
+  for (const file of used) {
+    write(file, translate(fs.readFileSync(path.join(root, "effect4", file), "utf8"), file, {}))
+  }
+  return [...sources, ...used]
 }
 
 const filesOf = (folder: string): ReadonlyArray<string> =>
@@ -61,18 +55,97 @@ const filesOf = (folder: string): ReadonlyArray<string> =>
     ) => file.endsWith(".ts"))
     : []
 
-/**
- * Points imports of Effect 3's modules to what Effect 4 has in their place. Examples in docstrings are
- * a user's, who has Effect 4's own names.
- */
-const rename = (text: string, file: string, names: ReadonlyArray<string>): string =>
+/** Where Effect 4 has what a file of `names/` gives: a module of its own, or that file. */
+interface Origin {
+  /** Below `effect`, or `names/` for what is that file's own. */
+  readonly module: string
+  readonly member: string
+}
+
+/** Where each member that is asked for with a name of Effect 3 comes from. */
+type Names = Readonly<Record<string, (member: string) => Origin>>
+
+const readNames = (root: string): Names =>
+  Object.fromEntries(
+    filesOf(path.join(root, "effect4/names")).map((file) => {
+      const text = fs.readFileSync(path.join(root, "effect4/names", file), "utf8")
+      const [, whole] = /^export \* from "effect4\/(.+)"$/m.exec(text) ?? []
+      const renamed = new Map(
+        [...text.matchAll(/^export \{([^}]*)\} from "effect4\/(.+)"$/gm)].flatMap(
+          ([, members = "", module = ""]) =>
+            [...members.matchAll(/(\w+)(?: as (\w+))?(?:,|\s*$)/g)].map(
+              ([, member = "", name = member]) => [name, { module, member }] as const,
+            ),
+        ),
+      )
+      const own = new Set(
+        [...text.matchAll(/^export (?:const|type) (\w+)/gm)].map(([, name]) => name),
+      )
+      const originOf = (member: string): Origin =>
+        renamed.get(member) ??
+          { module: own.has(member) || whole === undefined ? `names/${file}` : whole, member }
+      return [file.replace(/\.ts$/, ""), originOf]
+    }),
+  )
+
+// Comments stay as they are: examples in docstrings are a user's, who has Effect 4's own names.
+const commentOr = (pattern: string) => new RegExp(`/\\*.*?\\*/|//[^\\n]*|${pattern}`, "gs")
+
+/** Types that differ in more than a name. */
+const shaped = (text: string): string =>
+  text
+    .replaceAll("Brand.Brand.Constructor<", "Brand.Constructor<")
+    .replace(/(Context\.ReferenceClass<)\s*\w+,\s*"[^"]+",\s*/g, "$1")
+
+/** Writes a source of Effect 3 with Effect 4's modules and names. */
+const translate = (text: string, file: string, names: Names): string => {
+  /** The modules that a file imports whole, by their names in it. */
+  const imports = new Map<string, { readonly target: string; readonly isType: boolean }>()
+  const add = (origin: string, as: string, isType: boolean) => {
+    const target = origin.startsWith("names/") ? relative(file, origin) : `effect/${origin}`
+    const known = imports.get(as)
+    if (known !== undefined && known.target !== target) {
+      throw new Error(`${file}: ${as} is both ${known.target} and ${target}`)
+    }
+    imports.set(as, { target, isType: isType && known?.isType !== false })
+    return as
+  }
+  const asked = new Map<string, { readonly originOf: Names[string]; readonly isType: boolean }>()
+  const place = "// imports of Effect\n"
+  const code = shaped(text).replace(
+    /^import (type )?\* as (\w+) from "(effect4|effect|@effect\/platform)\/(.+)"\n/gm,
+    (_, type: string | undefined, as: string, packageName: string, module: string) => {
+      const isType = type !== undefined
+      const originOf = packageName === "effect4" ? undefined : names[module]
+      if (originOf !== undefined) asked.set(as, { originOf, isType })
+      else add(packageName === "@effect/platform" ? `http/${module}` : module, as, isType)
+      return place
+    },
+  )
+  const members = commentOr(`(?<![.\\w])(${[...asked.keys()].join("|") || "(?!)"})\\.(\\w+)`)
+  const translated = code.replace(members, (whole, name?: string, member?: string) => {
+    const found = asked.get(name ?? "")
+    if (found === undefined || member === undefined) return whole
+    const origin = found.originOf(member)
+    const as = path.basename(origin.module, ".ts")
+    const isOwn = origin.module.startsWith("names/")
+    return `${add(origin.module, isOwn ? `${as}Names` : as, found.isType)}.${origin.member}`
+  })
+  const lines = [...imports].map(([as, { isType, target }]) =>
+    `import ${isType ? "type " : ""}* as ${as} from "${target}"\n`
+  )
+  return rename(translated.replace(place, lines.sort().join("")).replaceAll(place, ""), file, names)
+}
+
+// What is imported by name is few, and what is not renamed stands in `names/` too.
+const rename = (text: string, file: string, names: Names): string =>
   text.replace(
     /^( \* )?(.*(?:from |import\())"(effect4|effect|@effect\/platform)\/([^"]+)"/gm,
     (_, inDocs: string | undefined, before: string, packageName: string, module: string) => {
-      const name = `${module}.ts`
-      const isNamed = packageName !== "effect4" && inDocs === undefined && names.includes(name)
+      const isNamed = /[{}]/.test(before) && inDocs === undefined && packageName !== "effect4" &&
+        module in names
       const target = isNamed
-        ? relative(file, `names/${name}`)
+        ? relative(file, `names/${module}.ts`)
         : `effect/${packageName === "@effect/platform" ? `http/${module}` : module}`
       return `${inDocs ?? ""}${before}"${target}"`
     },

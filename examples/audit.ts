@@ -1,9 +1,9 @@
-// Deno: which keys are older than so many days, by service account, as a table, JSON or NDJSON.
+// Deno: prints the keys older than so many days, by service account, as a table, JSON or NDJSON.
 //
 //   deno run --allow-net=cockroachlabs.cloud --allow-env=COCKROACH_API_KEY,… \
 //     audit.ts --older-than 90 --format json
 //
-// Its exit status is 0 where there is none, 1 where there are some, and 2 where that is not known.
+// Its exit status is 0 if there are none, 1 if there are some, and 2 if it cannot tell.
 import { Credentials, listApiKeys, throttled } from "@effect-crdb/api-keys"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Arr from "effect/Array"
@@ -21,7 +21,7 @@ import { parseArgs } from "node:util"
 
 const usage = `usage: audit.ts [--older-than <days, 90>] [--format table|json|ndjson]
                 [--service-account <id>]
-The key to call with is read from COCKROACH_API_KEY.`
+It calls with the key in COCKROACH_API_KEY.`
 
 interface Row {
   readonly serviceAccount: string
@@ -33,7 +33,7 @@ interface Row {
 
 type Print = <E, R>(rows: Stream.Stream<Row, E, R>) => Effect.Effect<number, E, R>
 
-/** By service account, and of each the oldest first. */
+/** Sorts by service account. The keys of each stay oldest first. */
 const collect = <E, R>(rows: Stream.Stream<Row, E, R>) =>
   Effect.map(Stream.runCollect(rows), Arr.sort(byServiceAccount))
 
@@ -58,7 +58,7 @@ const formats = new Map<string, Print>([
       console.log(JSON.stringify(accounts.map(toAccount), null, 2))
       return sorted.length
     })],
-  // Of any number of keys only a page is held: each is printed when it has come.
+  // It prints each key as it comes, so it never holds more than a page.
   [
     "ndjson",
     (rows) => Stream.runCount(Stream.tap(rows, (row) => Console.log(JSON.stringify(row)))),
@@ -69,7 +69,7 @@ const audit = (print: Print, days: number, serviceAccountId: string | undefined)
   Effect.gen(function* () {
     const now = yield* DateTime.now
     const limit = DateTime.subtract(now, { days })
-    // Oldest first, so that the walk ends at the first key that is young enough.
+    // Oldest first: the walk can end at the first key that is young enough.
     const rows = listApiKeys({ serviceAccountId, pageSize: 500, sortOrder: "ASC" }).pipe(
       Stream.takeWhile(({ createdAt }) => DateTime.lessThan(createdAt, limit)),
       Stream.map(({ createdAt, id, name, serviceAccountId }): Row => ({
@@ -86,7 +86,7 @@ const audit = (print: Print, days: number, serviceAccountId: string | undefined)
   }).pipe(
     Effect.provide(throttled({ limit: 10, window: "1 second" })),
     Effect.provide(Layer.merge(FetchHttpClient.layer, Credentials.layerConfig)),
-    // Also what is thrown, as by a runtime that lets this read no environment.
+    // All causes: a runtime that forbids reading the environment throws.
     Effect.catchAllCause((cause) => Effect.as(Console.error(String(Cause.squash(cause))), 2)),
   )
 
@@ -107,7 +107,7 @@ const program = Either.try(() =>
       ? Either.right(audit(print, Number(days), serviceAccountId))
       : Either.left(undefined)
   }),
-  // It says no more than how to call this: what was given may be a secret by mistake.
+  // It prints the usage alone: a wrong argument may be a secret by mistake.
   Either.getOrElse(() => Effect.as(Console.error(usage), 2)),
 )
 

@@ -1,8 +1,9 @@
 /**
- * `npm run demo`: what the module does, told on the terminal over real HTTP.
+ * `npm run demo`: shows on the terminal what the module does, over real HTTP.
  *
- * The server is the emulator, on a loopback port: no account, no network. With COCKROACH_API_KEY
- * set it is the real service (or COCKROACH_SERVER), and then nothing is created, changed or deleted.
+ * It calls an emulator on a loopback port, and needs no account and no network. If
+ * COCKROACH_API_KEY is set, it calls the real service (or COCKROACH_SERVER) instead, and only
+ * reads.
  */
 import {
   createApiKey,
@@ -36,7 +37,7 @@ const chapter = (title: string) =>
 const listAll = Effect.gen(function* () {
   yield* chapter("List them, ten to a page, each page fetched when it is asked for")
   return yield* Stream.runFoldEffect(
-    // A demo: of a real organization's keys, three pages are enough.
+    // A real organization may have many keys: three pages are enough for a demo.
     Stream.take(listApiKeyPages({ pageSize: 10 }), 3),
     Option.none<string>(),
     (first, page) =>
@@ -64,7 +65,7 @@ const missOne = Effect.gen(function* () {
   )
 })
 
-/** For the real service: it reads, and no more. */
+/** The demo for the real service. It only reads. */
 const readOnly = Effect.gen(function* () {
   const { baseUrl } = yield* Credentials
   yield* Console.log(`The API Keys API of ${baseUrl}, read only.`)
@@ -73,7 +74,7 @@ const readOnly = Effect.gen(function* () {
   yield* missOne
 })
 
-/** For the emulator: the whole of it. */
+/** The whole demo, for the emulator. */
 const tour = (emulator: Emulator.EmulatorService, baseUrl: string) =>
   Effect.gen(function* () {
     yield* Console.log(`The API Keys API of an emulator on ${baseUrl}: no account, no network.`)
@@ -141,7 +142,7 @@ NodeRuntime.runMain(
   demo.pipe(
     Effect.provide(FetchHttpClient.layer),
     Effect.scoped,
-    // The error's own words; its stack is of no use to whoever watches.
+    // The error's message is enough: its stack is of no use here.
     Effect.tapError((error) => Console.error(`\n${error}`)),
   ),
   { disableErrorReporting: true },

@@ -1,4 +1,4 @@
-// A test of one's own program, written with the emulator: `npx vitest run examples/emulator.test.ts`.
+// How to test your own program with the emulator: `npx vitest run examples/emulator.test.ts`.
 import { Credentials, deleteApiKey, getApiKey, listApiKeys, throttled } from "@effect-crdb/api-keys"
 import * as Emulator from "@effect-crdb/api-keys/emulator"
 import { expect, it } from "@effect/vitest"
@@ -6,13 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 
-/** What is to be tested: it deletes every key of a service account, and says how many there were. */
+/** The program to test. It deletes every key of a service account, and says how many there were. */
 const revokeAll = (serviceAccountId: string) =>
   Effect.gen(function* () {
     const apiKeys = yield* Stream.runCollect(listApiKeys({ serviceAccountId, pageSize: 500 }))
     yield* Effect.forEach(apiKeys, ({ id }) =>
       deleteApiKey(id).pipe(
-        // Somebody else was faster, or an answer was lost and the request sent again.
+        // Somebody else was faster, or an answer was lost and this is a second request.
         Effect.catchTag("NotFound", () => Effect.void),
       ), { concurrency: 5 })
     return apiKeys.length
@@ -23,13 +23,13 @@ const [leaver, stayer] = [
   "16fd2706-8baf-433b-82eb-8c7fada847da",
 ]
 
-// Two service accounts and 24 keys, which are of the one and of the other in turn.
+// Two service accounts, and 24 keys that belong to them in turn.
 const organization = {
   serviceAccounts: [{ id: leaver, name: "leaver" }, { id: stayer, name: "stayer" }],
   keys: 24,
 }
 
-/** No test waits: the test's clock goes on until the effect has ended. */
+/** Moves the test's clock until the effect ends, so no test waits. */
 const whileTimePasses = Effect.raceFirst(Effect.forever(TestClock.adjust("1 second")))
 
 it.effect("deletes the keys of that account, and no other", () =>
@@ -52,11 +52,11 @@ it.effect("deletes each key once, although every third answer is lost", () =>
 
     const deleted = (yield* emulator.history).map(({ apiKeyId }) => apiKeyId)
     expect([deleted.length, new Set(deleted).size]).toEqual([12, 12])
-    // What the program makes of that: it was asked to delete keys that were gone by then.
+    // The program handles this: its second request finds the key gone.
     expect((yield* emulator.requests).map(({ status }) => status)).toContain(404)
   }).pipe(Effect.provide(Emulator.layer({ ...organization, rateLimit: "none" }))))
 
-it.effect("is refused by the rate limit, waits, and comes to its end", () =>
+it.effect("is refused by the rate limit, waits, and finishes", () =>
   Effect.gen(function* () {
     const emulator = yield* Emulator.Emulator
     yield* whileTimePasses(revokeAll(leaver))
@@ -64,7 +64,7 @@ it.effect("is refused by the rate limit, waits, and comes to its end", () =>
     expect((yield* emulator.history).length).toBe(12)
   }).pipe(Effect.provide(Emulator.layer(organization))))
 
-it.effect("is never refused where it is throttled", () =>
+it.effect("is never refused if it is throttled", () =>
   Effect.gen(function* () {
     const emulator = yield* Emulator.Emulator
     yield* whileTimePasses(revokeAll(leaver)).pipe(
@@ -74,7 +74,7 @@ it.effect("is never refused where it is throttled", () =>
     expect((yield* emulator.history).length).toBe(12)
   }).pipe(Effect.provide(Emulator.layer(organization))))
 
-it.effect("deletes nothing where its caller lacks the role", () =>
+it.effect("deletes nothing if its caller lacks the role", () =>
   Effect.gen(function* () {
     const emulator = yield* Emulator.Emulator
     const error = yield* revokeAll(leaver).pipe(

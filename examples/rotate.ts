@@ -3,30 +3,39 @@
 //   deno run --allow-net=cockroachlabs.cloud --allow-env=COCKROACH_API_KEY,… \
 //     --allow-read=secrets --allow-write=secrets rotate.ts secrets --grace "15 minutes" --dry-run
 //
-// The old key is DELETED when the grace is over, counted from the making of the new one. So a key is
-// rotated only where its file holds its secret, and one without a file is refused: its secret is
-// kept elsewhere, or this is not the right directory. With --adopt such keys are rotated too, which
-// is for the first time: those who use them must read the new secrets here before the grace is over.
-// A file that was there keeps its owner, and its mode but for what all others may do. Where it is a
-// symbolic link, what it leads to is replaced, and the link stays.
+// The old key is DELETED when the grace is over, counted from the making of the new one. So the
+// script rotates a key only if its file holds its secret. It refuses a key without a file: its
+// secret is kept elsewhere, or this is not the right directory. With --adopt it rotates such keys
+// too. Use --adopt the first time, and make all users of these keys read the new secrets here
+// before the grace is over. An existing file keeps its owner and its mode, except that others lose
+// all access. If it is a symbolic link, the file behind it is replaced, and the link stays.
 //
-// It can be broken off and run again at any time; with --adopt it may then name a new key without a
-// file, which is to be deleted first. The key that it calls with it leaves alone, since that one's
-// place is the environment. Its exit status is 0 where all went well, 1 where a key could not be
-// rotated, and 2 where it was called wrongly.
+// With --once it does not wait through the grace. It does what can be done, says when to run it
+// again, and ends with status 3. Run it by a CronJob, at least once between the grace's end and 90
+// days.
+//
+// You can break it off and run it again at any time. With --adopt it may then name a new key
+// without a file: delete that key first. It leaves the key alone that it calls with, since the
+// environment holds that secret. Its exit status is 0 if all went well, 1 if it could not rotate a
+// key, 2 if it was called wrongly, and 3 if all went well but, with --once, something waits.
 import {
   type ApiKey,
   Credentials,
+  fileSecretStore,
   listApiKeys,
   parseMarked,
   rotateApiKeys,
   type SecretStore,
   throttled,
 } from "@effect-crdb/api-keys"
+import type { PlatformError } from "@effect/platform/Error"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import type { FileSystem } from "@effect/platform/FileSystem"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as Console from "effect/Console"
+import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -36,29 +45,20 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import type { Stats } from "node:fs"
-import {
-  chown,
-  mkdir,
-  open,
-  readFile,
-  readlink,
-  realpath,
-  rename,
-  rm,
-  stat,
-} from "node:fs/promises"
+import { readlink, realpath } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import process from "node:process"
 import { parseArgs } from "node:util"
 
 const usage =
   `usage: rotate.ts <directory> [--older-than "90 days"] [--grace "15 minutes"] [--adopt]
-                 [--dry-run]
-Makes a new key for each old one, writes its secret over the old one's in <directory>, and deletes
-the old key <grace> after the new one was made. An old key whose file does not exist is refused;
-with --adopt it is replaced and deleted too, and its file made.
-The key to call with is read from COCKROACH_API_KEY.`
+                 [--once] [--dry-run]
+Makes a new key for each old one, writes its secret over the old one in <directory>, and deletes the
+old key <grace> after it made the new one. It refuses an old key that has no file there. With --adopt
+it replaces and deletes such a key too, and makes its file.
+With --once it waits for nothing. It does what can be done, says when to run it again, and ends with
+status 3 if something waits.
+It calls with the key in COCKROACH_API_KEY.`
 
 const parsed = Either.try(() =>
   parseArgs({
@@ -68,29 +68,31 @@ const parsed = Either.try(() =>
       "older-than": { type: "string", default: "90 days" },
       grace: { type: "string", default: "15 minutes" },
       adopt: { type: "boolean", default: false },
+      once: { type: "boolean", default: false },
       "dry-run": { type: "boolean", default: false },
     },
   })
 )
 const { positionals: [directory, ...rest], values } = Either.getOrElse(parsed, () => ({
   positionals: [],
-  values: { "older-than": "", grace: "", adopt: false, "dry-run": false },
+  values: { "older-than": "", grace: "", adopt: false, once: false, "dry-run": false },
 }))
 
-// Of a negative duration Effect makes zero: without a grace the old keys would be deleted at once.
+// Effect reads a negative duration as zero. Without a grace it would delete the old keys at once.
 const durationIn = (text: string): Option.Option<Duration.Duration> =>
   text.startsWith("-") ? Option.none() : Duration.decodeUnknown(text)
 
 const olderThan = durationIn(values["older-than"])
 const grace = durationIn(values.grace)
 
-// Where a key and its successors are kept: what stands in the name beside the mark stays the same.
+// The file of a key and its successors: their names are the same without the mark.
 const fileOf = ({ name, serviceAccountId }: ApiKey): string =>
   join(directory ?? "", segment(serviceAccountId), segment(parseMarked(name).name))
 
-// Both come from the API: neither may lead out of the directory, or be too long for a file's name.
+// The text comes from the API. It must not lead out of the directory, or be too long for a file
+// name.
 const segment = (text: string): string => {
-  // A lone half of a character cannot be encoded.
+  // Half of a surrogate pair cannot be encoded.
   const encoded = encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"))
     .replace(/^\.*$/, (dots) => `%${dots}`)
   return encoded.length <= 255
@@ -98,124 +100,44 @@ const segment = (text: string): string => {
     : `${encoded.slice(0, 180)}%${createHash("sha256").update(text).digest("hex")}`
 }
 
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && "code" in error ? error.code : undefined
-
-const isMissing = (error: unknown): boolean => codeOf(error) === "ENOENT"
-
-/** What went wrong with a file; that it is missing can still be told from it. */
-const failureAt = (file: string, error: unknown): Error =>
-  isMissing(error) && error instanceof Error
-    ? error
-    : new Error(`${file}: ${error instanceof Error ? error.message : "cannot be used"}`)
-
-const statIfThere = (path: string): Promise<Stats | undefined> =>
-  stat(path).catch((error) => {
-    if (isMissing(error)) return undefined
-    throw error
-  })
-
-// What has been written is on the disk before the key that it replaces is deleted.
-const write = async (path: string, text: string, replaced: Stats | undefined): Promise<void> => {
-  const file = await open(path, "wx", 0o600)
-  try {
-    // Whoever could read the one before can read this one, but never everybody.
-    if (replaced !== undefined) await chown(path, replaced.uid, replaced.gid)
-    await file.chmod(replaced === undefined ? 0o600 : replaced.mode & 0o640)
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-const syncDirectory = async (path: string): Promise<void> => {
-  const directory = await open(path, "r")
-  await directory.sync().finally(() => directory.close())
-}
-
-// More links in a row no system follows.
+// No system follows more links in a row.
 const mostLinks = 40
 
-/** Where a file is once all symbolic links are followed; it need not be there. */
-const followLinks = async (file: string, links = 0): Promise<string> => {
-  const link = await readlink(file).catch((error) => {
-    if (isMissing(error) || codeOf(error) === "EINVAL") return undefined // no link
-    throw error
-  })
-  if (link === undefined) {
-    if (links > 0 && await statIfThere(dirname(file)) === undefined) {
-      throw new Error(`it leads into ${dirname(file)}, which does not exist: make that first`)
-    }
-    return file
-  }
-  if (links === mostLinks) throw new Error("its links lead round and round: remove one of them")
-  return followLinks(resolve(await realpath(dirname(file)), link), links + 1)
+/** Follows all symbolic links to where the file is, or would be. */
+const targetOf = async (file: string, links = 0): Promise<string> => {
+  const link = links < mostLinks ? await readlink(file).catch(() => undefined) : undefined
+  if (link !== undefined) return targetOf(resolve(await realpath(dirname(file)), link), links + 1)
+  return join(await realpath(dirname(file)), basename(file))
 }
 
-/** Tells which keys are kept in one file: those with the same place. */
+/** Keys with the same place are kept in one file. */
 const placeOf = async (apiKey: ApiKey): Promise<string> => {
   const file = fileOf(apiKey)
-  // What cannot be followed is refused when its file is read.
-  const target = await followLinks(file).catch(() => file)
-  const folder = await realpath(dirname(target)).catch(() => dirname(target))
-  // Some file systems do not tell "Billing" from "billing".
-  return join(folder, basename(target)).toLowerCase()
+  // If it cannot be followed, reading the file fails later.
+  const target = await targetOf(file).catch(() => file)
+  // For some file systems "Billing" and "billing" are the same.
+  return target.toLowerCase()
 }
 
-const checkFileType = async (file: string): Promise<void> => {
-  const target = await followLinks(file)
-  const stats = await statIfThere(target)
-  if (stats !== undefined && !stats.isFile()) {
-    throw new Error(`${target} is not a file, so that no secret can be kept there`)
-  }
-}
+const readSecret = (file: string) => Effect.flatMap(fileSecretStore(file), ({ read }) => read)
 
-const readSecret = (file: string): Effect.Effect<Option.Option<Redacted.Redacted<string>>, Error> =>
-  Effect.tryPromise({
-    try: async () => {
-      await checkFileType(file)
-      return await readFile(file, "utf8")
-    },
-    catch: (error) => failureAt(file, error),
-  }).pipe(
-    Effect.map((text) => Option.some(Redacted.make(text.trim()))),
-    Effect.catchIf(isMissing, () => Effect.succeedNone),
-  )
+class NoFile extends Data.TaggedError("NoFile")<{ readonly message: string }> {}
 
-const fileStore = (file: string): SecretStore<Error> => ({
+/** The store in a file. Without --adopt, a missing file is a mistake. */
+const storeOf = (file: string): SecretStore<PlatformError | NoFile, FileSystem> => ({
   read: Effect.filterOrFail(
     readSecret(file),
     (secret) => Option.isSome(secret) || values.adopt,
     () =>
-      new Error(
-        `${file} does not exist: is this the right directory? --adopt makes it, with a new key`,
-      ),
+      new NoFile({
+        message:
+          `${file} does not exist: is this the right directory? --adopt makes it, with a new key`,
+      }),
   ),
-  // Whole or not at all: a reader never finds half of a secret.
-  write: (secret) =>
-    Effect.tryPromise({
-      try: async () => {
-        await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-        // Were a link replaced, what it leads to would keep the old secret, and its readers too.
-        const target = await followLinks(file)
-        const folder = dirname(target)
-        const half = join(folder, `.${crypto.randomUUID()}`)
-        try {
-          await write(half, `${Redacted.value(secret)}\n`, await statIfThere(target))
-          await rename(half, target)
-        } catch (error) {
-          await rm(half, { force: true })
-          throw error
-        }
-        await syncDirectory(folder)
-        await syncDirectory(dirname(dirname(file)))
-      },
-      catch: (error) => failureAt(file, error),
-    }),
+  write: (secret) => Effect.flatMap(fileSecretStore(file), ({ write }) => write(secret)),
 })
 
-/** Keys that are old enough, and those whose rotation was broken off. */
+/** Whether a key is old enough, or its rotation was broken off. */
 const isToRotate = (apiKey: ApiKey, limit: DateTime.Utc) =>
   Option.match(parseMarked(apiKey.name).mark, {
     onNone: () => Effect.succeed(DateTime.lessThanOrEqualTo(apiKey.createdAt, limit)),
@@ -225,7 +147,7 @@ const isToRotate = (apiKey: ApiKey, limit: DateTime.Utc) =>
       ),
   })
 
-/** A rotation that was broken off is found by the new key. */
+/** If a rotation was broken off, the script finds the new key, whose mark names the old one. */
 const oldIdOf = ({ id, name }: ApiKey): string => {
   const mark = Option.getOrUndefined(parseMarked(name).mark)
   return mark?._tag === "Rotates" ? mark.predecessor : id
@@ -233,19 +155,20 @@ const oldIdOf = ({ id, name }: ApiKey): string => {
 
 interface Plan {
   readonly due: ReadonlyArray<ApiKey>
-  /** Why a key that is due is not rotated. */
+  /** Lines that say why keys that are due are not rotated. */
   readonly refused: ReadonlyArray<string>
   readonly skipped: ReadonlyArray<string>
 }
 
-/** Takes out what has no file of its own, and the key that the script calls with. */
+/** Takes out keys that share a file, and the key that the script calls with. */
 const planFor = (
   found: ReadonlyArray<ApiKey>,
   places: ReadonlyMap<string, string>,
   token: string,
 ): Plan => {
   const own = found.filter(({ id }) => token.startsWith(`${id}_`))
-  // Of these the successor is in the file already, and among those found: it is the same rotation.
+  // The files hold the successors of these keys already, and the successors are due too: each pair
+  // is one rotation.
   const replaced = new Set(found.flatMap(({ name }) => {
     const mark = Option.getOrUndefined(parseMarked(name).mark)
     return mark?._tag === "Rotates" ? [mark.predecessor] : []
@@ -278,15 +201,16 @@ const successorsOf = ({ id }: ApiKey, live: ReadonlyArray<ApiKey>): ReadonlyArra
   )
 
 /**
- * Fails with what speaks against it that a key's place is its file. To rotate it all the same would
- * take it away from those who read its secret elsewhere.
+ * Fails if the file may not be the place where a key's secret is kept. A rotation would then take
+ * the key away from those who read its secret elsewhere.
  */
 const checkFile = (apiKey: ApiKey, live: ReadonlyArray<ApiKey>) => {
   const file = fileOf(apiKey)
   const successors = successorsOf(apiKey, live)
   const refuse = (why: string) => Effect.fail(`${apiKey.id} failed: ${why}`)
-  return Effect.matchEffect(fileStore(file).read, {
-    onFailure: ({ message }) => refuse(message),
+  return Effect.matchEffect(storeOf(file).read, {
+    onFailure: (error) =>
+      refuse(error._tag === "NoFile" ? error.message : `${file}: ${error.message}`),
     onSuccess: Option.match({
       onNone: () =>
         successors.length === 0 ? Effect.void : refuse(
@@ -347,36 +271,51 @@ const rotateAll = (olderThan: Duration.Duration, grace: Duration.Duration) =>
         const bar = "#".repeat(Math.round(30 * done / Math.max(1, total))).padEnd(30, ".")
         process.stdout.write(`\r[${bar}] ${done}/${total}, ${waiting} in their grace `)
       })
+    const waiting: Array<DateTime.Utc> = []
     const failed = yield* Stream.fromIterable(due).pipe(
       rotateApiKeys({
-        store: (apiKey) => fileStore(fileOf(apiKey)),
+        store: (apiKey) => storeOf(fileOf(apiKey)),
         grace,
         olderThan,
+        onWait: values.once ? "return" : "sleep",
         onProgress: ({ failed, succeeded, waiting }) =>
           isTerminal ? draw(succeeded + failed, waiting) : Effect.void,
       }),
       Stream.filterEffect(({ apiKey, result }) =>
         Either.match(result, {
           onLeft: (error) => Effect.as(complain(`${apiKey.id} failed: ${error.message}`), true),
-          onRight: ({ apiKey: { id }, did, leftBehind }) =>
-            Effect.forEach(leftBehind, (left) =>
+          onRight: ({ apiKey: { id }, did, leftBehind, until }) => {
+            waiting.push(...Option.toArray(until))
+            const what = Option.match(until, {
+              onNone: () => did,
+              onSome: (until) => `waiting until ${DateTime.formatIso(until)}`,
+            })
+            return Effect.forEach(leftBehind, (left) =>
               complain(
-                `${apiKey.id} may have left a key behind, to be deleted if a later run does not: ${
+                `${apiKey.id} may have left a key behind. Delete it if a later run does not: ${
                   Option.getOrElse(left.id, () => JSON.stringify(left.name))
                 }`,
               )).pipe(
-                Effect.zipRight(say(`${oldIdOf(apiKey)} -> ${id} in ${fileOf(apiKey)} (${did})`)),
+                Effect.zipRight(say(`${oldIdOf(apiKey)} -> ${id} in ${fileOf(apiKey)} (${what})`)),
                 Effect.as(false),
-              ),
+              )
+          },
         })
       ),
       Stream.runCount,
     )
-    yield* say(`${total - failed} of ${total} keys rotated`)
+    yield* say(`${total - failed - waiting.length} of ${total} keys rotated`)
+    if (Arr.isNonEmptyArray(waiting)) {
+      const next = DateTime.formatIso(Arr.min(waiting, DateTime.Order))
+      yield* say(`${waiting.length} of ${total} keys wait: run it again at ${next} or later`)
+      process.exitCode ??= 3
+    }
     if (failed > 0) process.exitCode = 1
   }).pipe(
     Effect.provide(throttled({ limit: 10, window: "1 second" })),
-    Effect.provide(Layer.merge(FetchHttpClient.layer, Credentials.layerConfig)),
+    Effect.provide(
+      Layer.mergeAll(FetchHttpClient.layer, NodeFileSystem.layer, Credentials.layerConfig),
+    ),
     Effect.catchAll((error) =>
       Effect.sync(() => {
         console.error("message" in error ? error.message : String(error))
@@ -391,7 +330,7 @@ if (
   Option.isNone(olderThan) || Option.isNone(grace)
 ) {
   console.error(usage)
-  // Where the arguments cannot be told apart, none of them is at fault.
+  // If the arguments cannot be parsed at all, these values say nothing.
   const wrong = Object.entries(flags).filter(([, value]) => Option.isNone(value))
   for (const [flag] of Either.isRight(parsed) ? wrong : []) {
     console.error(`${flag} must be a duration of zero or more, like "15 minutes"`)

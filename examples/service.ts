@@ -1,11 +1,11 @@
 // Node: a backend service in front of the API.
 //
-//   GET /keys      every key, as NDJSON, each page sent on when it has come
+//   GET /keys      every key, as NDJSON, page by page as they come
 //   GET /keys/:id  one key, as JSON
 //
-// The key to call with is read from COCKROACH_API_KEY; HOST and PORT say where to listen. Traces,
-// metrics and logs go to OTEL_EXPORTER_OTLP_ENDPOINT where that is set. On SIGTERM the running
-// answers finish, for ten seconds at most, and what was measured is sent before the end.
+// It calls with the key in COCKROACH_API_KEY, and listens on HOST and PORT. It sends traces,
+// metrics and logs to OTEL_EXPORTER_OTLP_ENDPOINT, if that is set. On SIGTERM it finishes the
+// running answers, for ten seconds at most, and sends the last of its telemetry.
 import {
   type ApiKeyError,
   type ApiKeyPage,
@@ -40,11 +40,11 @@ const json = (status: number, body: object, headers = {}) =>
 const notSetUp = (error: ApiKeyError) =>
   Effect.as(Effect.logError(error), json(500, { message: "not set up" }))
 
-// What a caller can do something about is told; the rest is for the log of whoever runs this.
+// It tells its callers only what they can do something about. The rest is for the operator's log.
 const answerTo = (error: ApiKeyError) => {
   switch (error._tag) {
     case "InvalidRequest":
-      // Of what is refused before sending the id alone is the caller's; the rest are settings.
+      // If the call was refused before sending, only the id is the caller's. The rest are settings.
       return error.field === "id" || error.status === 400
         ? Effect.succeed(json(400, { message: error.message }))
         : notSetUp(error)
@@ -76,13 +76,13 @@ const listKeys = Effect.gen(function* () {
   const request = yield* HttpServerRequest.HttpServerRequest
   const context = yield* Effect.context<HttpClient.HttpClient | Credentials>()
   const options = { pageSize: 500, prefetch: 1 }
-  // The first page comes before the head of the answer: its failure can still become a status.
+  // The head of the answer waits for the first page, so its failure can still become a status.
   const first = yield* listApiKeysPage(options)
   const others = Option.match(first.nextPage, {
     onNone: () => Stream.empty,
     onSome: (startPage) => listApiKeyPages({ ...options, startPage }),
   })
-  // Without this a stream that fails would end like a whole one: half of a list must not look so.
+  // Otherwise a stream that fails would end like a whole one, and half of a list would look whole.
   const cutOff = Effect.sync(() => NodeHttpServerRequest.toServerResponse(request).destroy())
   return HttpServerResponse.stream(
     Stream.concat(Stream.make(first), others).pipe(
@@ -103,13 +103,13 @@ const routes = HttpRouter.empty.pipe(
 const answers = new Set<ServerResponse>()
 
 const server = createServer((_, response) => {
-  // While the server closes, an answer is the last one on its connection.
+  // While the server closes, each answer must be the last one on its connection.
   response.shouldKeepAlive = server.listening
   answers.add(response)
   response.once("close", () => answers.delete(response))
 })
 
-// A closing server waits for its connections, also for those on which nobody asks anything.
+// A closing server waits for all its connections, even for idle ones.
 const drain = Layer.scopedDiscard(Effect.addFinalizer(() =>
   Effect.sync(() => server.close()).pipe(
     Effect.zipRight(Effect.repeat(Effect.sleep("50 millis"), {
@@ -130,7 +130,7 @@ const telemetry = Config.option(Config.nonEmptyString("OTEL_EXPORTER_OTLP_ENDPOI
   Layer.unwrapEffect,
 )
 
-// Callers of this service show no credentials: put what checks them in front, or stay on loopback.
+// This service does not check who calls it. Put something in front that does, or stay on loopback.
 const address = Config.all({
   host: Config.withDefault(Config.string("HOST"), "127.0.0.1"),
   port: Config.withDefault(Config.integer("PORT"), 3000),
@@ -139,7 +139,7 @@ const address = Config.all({
 drain.pipe(
   Layer.provide(HttpServer.serve(routes)),
   HttpServer.withLogAddress,
-  // Who mistakes a secret for an id would else find it in a span, as part of the URL.
+  // If a caller mistakes a secret for an id, a span would otherwise hold it, as part of the URL.
   HttpMiddleware.withTracerDisabledWhen(({ url }) => /CCDB1_[^_]*_./.test(url)),
   Layer.provide(NodeHttpServer.layerConfig(() => server, address)),
   Layer.provide(throttled({ limit: 10, window: "1 second" })),

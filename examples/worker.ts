@@ -1,13 +1,13 @@
-// Bun, and Cloudflare Workers: an edge worker that answers GET /keys from a cache.
+// Bun and Cloudflare Workers: an edge worker that answers GET /keys from a cache.
 //
 //   GET /keys                     the newest fifty keys
-//   GET /keys?serviceAccount=<id> those of one service account
+//   GET /keys?serviceAccount=<id> the newest fifty of one service account
 //
-// Everyone can reach a worker. So its callers show what is in WORKER_TOKEN, a long random text, as
-// `authorization: Bearer <text>`; where that is not set nobody gets an answer.
+// Everyone can reach a worker. So its callers must send `authorization: Bearer <text>`, with the
+// long random text that is in WORKER_TOKEN. If that is not set, nobody gets an answer.
 //
-// Bun serves what this file exports (`bun run worker.ts`). On Cloudflare Workers the flag
-// `nodejs_compat` puts the secrets COCKROACH_API_KEY and WORKER_TOKEN where Config looks for them.
+// On Bun, run `bun run worker.ts`: Bun serves what this file exports. On Cloudflare Workers, set
+// the flag `nodejs_compat`: Config then finds the secrets COCKROACH_API_KEY and WORKER_TOKEN.
 import {
   type ApiKeyPage,
   Credentials,
@@ -31,7 +31,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 
-// Whoever calls a worker does not wait for minutes.
+// A worker's callers do not wait for minutes.
 const policy = RetryPolicy.make({ attemptTimeout: "5 seconds", deadline: "15 seconds" })
 
 const ask = (serviceAccountId: string | undefined) =>
@@ -43,7 +43,8 @@ class Newest extends Effect.Service<Newest>()("Newest", {
   effect: Effect.map(
     Cache.makeWith({
       capacity: 1000,
-      // A failure too is kept for a while: an API in trouble is not asked by every caller.
+      // It keeps a failure for a while too: if the API is in trouble, not every caller should ask
+      // it.
       lookup: (serviceAccountId: string | undefined) => Effect.either(ask(serviceAccountId)),
       timeToLive: Exit.match({
         onFailure: () => "1 second",
@@ -51,9 +52,9 @@ class Newest extends Effect.Service<Newest>()("Newest", {
       }),
     }),
     (cache) => ({
-      /** All who ask at the same time wait for one request. */
+      /** All callers at the same time wait for one request. */
       shared: (serviceAccountId: string | undefined) => Effect.flatten(cache.get(serviceAccountId)),
-      /** Who finds nothing kept sends a request, and waits for nobody else's. */
+      /** A caller that finds nothing in the cache sends its own request, and waits for no other. */
       own: (serviceAccountId: string | undefined) =>
         Effect.flatMap(
           cache.getOptionComplete(serviceAccountId),
@@ -79,8 +80,8 @@ const runtime = ManagedRuntime.make(Newest.Default)
 const onBun = (serviceAccountId: string | undefined) =>
   Effect.flatMap(Newest, (newest) => newest.shared(serviceAccountId))
 
-// Workers ends what a request has begun when its caller leaves. So no request may depend on what
-// another one is doing: its client, its credentials and its turn at both are its own.
+// When a caller leaves, Workers ends all that its request has begun. So no request may wait for
+// another: each has its own client and its own credentials.
 const onWorkers = (serviceAccountId: string | undefined) =>
   Effect.flatMap(Newest, (newest) => newest.own(serviceAccountId)).pipe(
     Effect.provide(Layer.merge(FetchHttpClient.layer, Credentials.layerConfig)),
@@ -91,7 +92,7 @@ const digest = (text: string) =>
     Effect.map((bytes) => new Uint8Array(bytes).join()),
   )
 
-// How long it takes to compare two digests tells nothing of what they were made from.
+// It compares digests: how long that takes tells nothing about the token.
 const isAllowed = ({ headers }: Request) =>
   Config.redacted(Config.nonEmptyString("WORKER_TOKEN")).pipe(
     Effect.flatMap((token) => digest(`Bearer ${Redacted.value(token)}`)),
@@ -102,7 +103,7 @@ const refuse = (status: number, message: string, headers = {}): Response =>
   Response.json({ message }, { status, headers })
 
 const noAnswer = (cause: Cause.Cause<ListApiKeysError | ConfigError>): Response => {
-  // For whoever runs this: what went wrong, or which setting is missing. It holds no secret.
+  // Tells the operator what went wrong, or which setting is missing. It holds no secret.
   console.error(Cause.pretty(cause))
   return refuse(503, "no answer: try again later", { "retry-after": "1" })
 }
@@ -110,7 +111,7 @@ const noAnswer = (cause: Cause.Cause<ListApiKeysError | ConfigError>): Response 
 const toResponse = (exit: Exit.Exit<ApiKeyPage, ListApiKeysError | ConfigError>): Response => {
   if (Exit.isSuccess(exit)) return Response.json(exit.value.apiKeys)
   const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
-  // What is refused before sending, and so has no status, is a setting: the token, for instance.
+  // If the call was refused before sending, it has no status, and a setting is wrong.
   return error instanceof InvalidRequest && error.status === 400
     ? refuse(400, error.message)
     : noAnswer(exit.cause)
@@ -131,7 +132,7 @@ export default {
       return refuse(400, "serviceAccount must be a UUID")
     }
     const newest = "Bun" in globalThis ? onBun : onWorkers
-    // Nobody's leaving interrupts it: on Bun others may wait for the same answer.
+    // A caller that leaves must not interrupt it: on Bun others may wait for the same answer.
     return toResponse(await runtime.runPromiseExit(newest(serviceAccountId)))
   },
 }

@@ -1,5 +1,5 @@
 /**
- * What a key is: its models, and the shapes they have on the wire.
+ * The models of a key, and their shapes on the wire.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import { pageToken, parseDateTime } from "./wire.ts"
 
 export { ApiKeyId, ServiceAccountId }
 
-/** A key as the API describes it, without its secret, which is shown once and never again. */
+/** A key as the API describes it. It has no secret: only the answer to a create shows that. */
 export interface ApiKey {
-  /** What the other operations take; also the first part of the key's secret. */
+  /** Get, update and delete take it. The key's secret starts with it. */
   readonly id: ApiKeyId
   /** Free text; two keys may have the same name. */
   readonly name: string
   /** The service account that the key acts for. */
   readonly serviceAccountId: ServiceAccountId
-  /** To the millisecond: the API's microseconds do not fit a `DateTime`. */
+  /** When the key was made, to the millisecond: a `DateTime` cannot hold the API's microseconds. */
   readonly createdAt: DateTime.Utc
 }
 
@@ -28,17 +28,17 @@ export interface ApiKey {
 export interface CreatedApiKey {
   /** The key, as get and list show it from now on. */
   readonly apiKey: ApiKey
-  /** What goes into the `Authorization` header. It starts with the key's id. */
+  /** The token for the `Authorization` header. It starts with the key's id. */
   readonly secret: Redacted.Redacted<string>
 }
 
-/** One page of a list, sorted by `createdAt`, with opaque tokens for its neighbours. */
+/** One page of a list, sorted by `createdAt`, with opaque tokens for the pages next to it. */
 export interface ApiKeyPage {
-  /** The keys of the page, which may be none although more pages follow. */
+  /** The keys of the page. A page can be empty although more pages follow. */
   readonly apiKeys: ReadonlyArray<ApiKey>
-  /** For `startPage`; None on the last page. */
+  /** Pass it as `startPage` to get the next page. None on the last page. */
   readonly nextPage: Option.Option<string>
-  /** For `startPage`; None where the API gives none. */
+  /** Pass it as `startPage` to get the page before. None if the API gives none. */
   readonly previousPage: Option.Option<string>
 }
 
@@ -66,7 +66,7 @@ export interface CreatedApiKeyEncoded {
 export interface ApiKeyPageEncoded {
   /** The keys, sorted by `created_at`. */
   readonly api_keys: ReadonlyArray<ApiKeyEncoded>
-  /** Absent or null, or with a `next_page` that is absent, null or empty: the last page. */
+  /** On the last page it is absent or null, or its `next_page` is absent, null or empty. */
   readonly pagination?:
     | {
       readonly next_page?: string | null | undefined

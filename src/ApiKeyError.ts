@@ -1,7 +1,7 @@
 /**
- * What can go wrong: one tagged error per cause.
+ * The errors of the operations: one tagged error per cause.
  *
- * No error holds a request, a raw answer or a secret: it can be logged as it is.
+ * No error holds a request, a raw answer or a secret, so you can log it as it is.
  *
  * @module
  */
@@ -11,47 +11,47 @@ import type * as Duration from "effect/Duration"
 import type * as Option from "effect/Option"
 import type { Operation } from "./operation.ts"
 
-/** What every error tells. */
+/** The fields of every error. */
 export interface ErrorFields {
-  /** What was asked for. */
+  /** The operation that failed. */
   readonly operation: Operation
-  /** What happened and what to do about it. */
+  /** What happened, and what you can do about it. */
   readonly message: string
-  /** Requests sent; 0 where the call was refused before sending. */
+  /** How many requests were sent; 0 if the module refused the call before sending. */
   readonly attempts: number
-  /** Whether a change was asked for and its outcome is unknown: it may have been carried out. */
+  /** The call failed, but the change may have happened. Always false for get and list. */
   readonly mayHaveApplied: boolean
 }
 
-/** What every error that an answer caused tells besides. */
+/** The fields that an error has besides, if an answer caused it. */
 export interface ResponseFields extends ErrorFields {
   /** The HTTP status. */
   readonly status: number
-  /** The `google.rpc.Code` in the answer's body, where there is one. */
+  /** The `google.rpc.Code` in the answer's body, if there is one. */
   readonly code: number | undefined
-  /** The details in the answer's body, secrets replaced; empty where there are none. */
+  /** The details in the answer's body, with secrets replaced; empty if there are none. */
   readonly details: ReadonlyArray<unknown>
 }
 
-/** What {@link InvalidRequest} tells; `status` is undefined where nothing was sent. */
+/** The fields of {@link InvalidRequest}. */
 export interface InvalidRequestFields extends ErrorFields {
-  /** The input that was refused before sending; undefined where the API refused. */
+  /** The input that the module refused before sending; undefined if the API refused the request. */
   readonly field: string | undefined
-  /** The HTTP status: 400, or undefined. */
+  /** The HTTP status: 400, or undefined if nothing was sent. */
   readonly status: number | undefined
-  /** The `google.rpc.Code` in the answer's body, where there is one. */
+  /** The `google.rpc.Code` in the answer's body, if there is one. */
   readonly code: number | undefined
-  /** The details in the answer's body, secrets replaced; empty where there are none. */
+  /** The details in the answer's body, with secrets replaced; empty if there are none. */
   readonly details: ReadonlyArray<unknown>
 }
 
-/** What {@link RateLimited} and {@link ServerError} tell. */
+/** The fields of {@link RateLimited} and {@link ServerError}. */
 export interface RetryAfterFields extends ResponseFields {
-  /** How long the API asked to wait. */
+  /** How long the API asks you to wait. */
   readonly retryAfter: Option.Option<Duration.Duration>
 }
 
-/** What {@link TransportError} tells. */
+/** The fields of {@link TransportError}. */
 export interface TransportErrorFields extends ErrorFields {
   /** `"Connection"`: refused, reset or cut off. `"Timeout"`: an attempt or the call took too long. */
   readonly reason: "Connection" | "Timeout"
@@ -64,7 +64,10 @@ export type TaggedErrorClass<Tag extends string, Fields> = new (
 
 const InvalidRequestBase: TaggedErrorClass<"InvalidRequest", InvalidRequestFields> = Data
   .TaggedError("InvalidRequest")
-/** The input cannot be right: refused before sending (`field` names it), or by the API (400). */
+/**
+ * The input is wrong. The module refused it before sending (`field` names it), or the API did
+ * (400).
+ */
 export class InvalidRequest extends InvalidRequestBase {}
 
 const UnauthorizedBase: TaggedErrorClass<"Unauthorized", ResponseFields> = Data.TaggedError(
@@ -85,29 +88,34 @@ const RateLimitedBase: TaggedErrorClass<"RateLimited", RetryAfterFields> = Data.
   "RateLimited",
 )
 /**
- * Too many requests, also after the retries, or with a wait longer than the policy allows: a 429, or
- * any 4xx or 5xx with a `Retry-After` and a message that says "rate limit exceeded", which is how the
- * API's documentation describes the limit.
+ * There were too many requests, even after the retries, or the API asks for a longer wait than the
+ * policy allows.
+ *
+ * The answer is a 429, or any other 4xx or 5xx with a `Retry-After` and a message that says "rate
+ * limit exceeded". The API's documentation describes the limit by these two.
  */
 export class RateLimited extends RateLimitedBase {}
 
 const ServerErrorBase: TaggedErrorClass<"ServerError", RetryAfterFields> = Data.TaggedError(
   "ServerError",
 )
-/** The API failed (5xx), also after the retries. */
+/** The API failed (5xx), even after the retries. */
 export class ServerError extends ServerErrorBase {}
 
 const UnexpectedResponseBase: TaggedErrorClass<"UnexpectedResponse", ResponseFields> = Data
   .TaggedError("UnexpectedResponse")
-/** Any other status, a redirect among them, or a body that is not what the API promises. */
+/**
+ * The answer has any other status, a redirect's for instance, or a body that the API does not
+ * promise.
+ */
 export class UnexpectedResponse extends UnexpectedResponseBase {}
 
 const TransportErrorBase: TaggedErrorClass<"TransportError", TransportErrorFields> = Data
   .TaggedError("TransportError")
-/** No whole answer came, also after the retries. */
+/** No whole answer came, even after the retries. */
 export class TransportError extends TransportErrorBase {}
 
-/** Everything that an operation can fail with. */
+/** Every error that an operation can fail with. */
 export type ApiKeyError =
   | InvalidRequest
   | Unauthorized

@@ -5,16 +5,18 @@
  */
 import * as Brand from "effect/Brand"
 
-/** Identifies a key: by the API's description `CCDB1_` and 22 letters or digits. Not a secret. */
+/** The id of a key. The API describes it as `CCDB1_` and 22 letters or digits. It is no secret. */
 export type ApiKeyId = string & Brand.Brand<"ApiKeyId">
 
-/** Brands a string as a key's id, unchecked: the API alone knows which ids exist. */
+/** Brands a string as a key's id. It checks nothing: only the API knows which ids exist. */
 export const ApiKeyId: Brand.Brand.Constructor<ApiKeyId> = Brand.nominal<ApiKeyId>()
 
-/** Identifies the service account that a key acts for: by the API's description a UUID. */
+/** The id of the service account that a key acts for. The API describes it as a UUID. */
 export type ServiceAccountId = string & Brand.Brand<"ServiceAccountId">
 
-/** Brands a string as a service account's id, unchecked: the API alone knows which ids exist. */
+/**
+ * Brands a string as a service account's id. It checks nothing: only the API knows which ids exist.
+ */
 export const ServiceAccountId: Brand.Brand.Constructor<ServiceAccountId> = Brand.nominal<
   ServiceAccountId
 >()

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import * as Config from "effect/Config"
-import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -12,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
+import { missing, setting, type SettingError, unusable } from "./settings.ts"
 import { type Gate, makeGate } from "./waiting/gate.ts"
 
 /** A token, or an Effect that yields the current one each time that it is asked. */
@@ -139,7 +138,7 @@ export class Credentials extends CredentialsTag {
    * `COCKROACH_USERNAME`; `COCKROACH_SERVER` replaces the base URL. One that is needed and missing,
    * or that is there and empty or unusable, is a `ConfigError` that names it.
    */
-  static readonly layerConfig: Layer.Layer<Credentials, ConfigError.ConfigError> = Layer.effect(
+  static readonly layerConfig: Layer.Layer<Credentials, SettingError> = Layer.effect(
     Credentials,
     Effect.suspend(() => fromConfig),
   )
@@ -172,20 +171,29 @@ const withSpanOf = <R>(
  * without a slash at its end.
  */
 export const parseBaseUrl = (input: unknown): Either.Either<string, string> => {
-  if (typeof input !== "string" || !URL.canParse(input)) {
+  const url = typeof input === "string" ? urlIn(input) : undefined
+  if (url === undefined) {
     return Either.left("is not a URL: give one like https://cockroachlabs.cloud")
   }
-  const url = new URL(input)
   if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url.hostname))) {
     return Either.left("must be https, or http on a loopback address, to carry a token")
   }
   if (url.username !== "" || url.password !== "") {
     return Either.left("must not hold a user name or a password: remove what is before @")
   }
-  if (input.includes("?") || input.includes("#")) {
+  if (/[?#]/.test(url.href)) {
     return Either.left("must not hold a query or a fragment: remove what follows ? or #")
   }
   return Either.right(url.origin + url.pathname.replace(/\/+$/, ""))
+}
+
+// To ask first whether it can be parsed would parse it twice.
+const urlIn = (text: string): URL | undefined => {
+  try {
+    return new URL(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** Decides whether so many requests a second can be a limit. */
@@ -203,39 +211,34 @@ export const notHeaderText =
 const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname)
 
-const readText = (name: string, text: string): Effect.Effect<string, ConfigError.ConfigError> =>
-  isHeaderText(text) ? Effect.succeed(text) : Effect.fail(
-    ConfigError.InvalidData(
-      [name],
-      `${name} ${text.trim() === "" ? "is empty: set it, or unset it" : notHeaderText}`,
-    ),
-  )
+const readText = (name: string, text: string): Effect.Effect<string, SettingError> =>
+  isHeaderText(text) ? Effect.succeed(text) : Effect.fail(unusable(
+    name,
+    `${name} ${text.trim() === "" ? "is empty: set it, or unset it" : notHeaderText}`,
+  ))
 
-const required = (name: string): Effect.Effect<string, ConfigError.ConfigError> =>
-  Effect.flatMap(Config.string(name), (text) => readText(name, text))
-
-const optional = (
-  name: string,
-): Effect.Effect<Option.Option<string>, ConfigError.ConfigError> =>
+const optional = (name: string): Effect.Effect<Option.Option<string>, SettingError> =>
   Effect.flatMap(
-    Config.option(Config.string(name)),
+    setting(name),
     Option.match({
       onNone: () => Effect.succeedNone,
       onSome: (text) => Effect.asSome(readText(name, text)),
     }),
   )
 
-const server: Effect.Effect<string, ConfigError.ConfigError> = Effect.flatMap(
-  Config.withDefault(Config.string("COCKROACH_SERVER"), defaultBaseUrl),
+const unset = (name: string, what: string): Effect.Effect<never, SettingError> =>
+  Effect.fail(missing(name, `Set ${name} to ${what}`))
+
+const server: Effect.Effect<string, SettingError> = Effect.flatMap(
+  setting("COCKROACH_SERVER"),
   (text) =>
-    Either.match(parseBaseUrl(text), {
-      onLeft: (reason) =>
-        Effect.fail(ConfigError.InvalidData(["COCKROACH_SERVER"], `COCKROACH_SERVER ${reason}`)),
+    Either.match(parseBaseUrl(Option.getOrElse(text, () => defaultBaseUrl)), {
+      onLeft: (reason) => Effect.fail(unusable("COCKROACH_SERVER", `COCKROACH_SERVER ${reason}`)),
       onRight: Effect.succeed,
     }),
 )
 
-const fromConfig: Effect.Effect<CredentialsService, ConfigError.ConfigError> = Effect.gen(
+const fromConfig: Effect.Effect<CredentialsService, SettingError> = Effect.gen(
   function* () {
     const baseUrl = yield* server
     const apiKey = yield* optional("COCKROACH_API_KEY")
@@ -244,14 +247,21 @@ const fromConfig: Effect.Effect<CredentialsService, ConfigError.ConfigError> = E
     }
     const jwt = yield* optional("COCKROACH_API_JWT")
     if (Option.isNone(jwt)) {
-      return yield* Effect.fail(ConfigError.MissingData(
-        ["COCKROACH_API_KEY"],
-        "Set COCKROACH_API_KEY to the secret of an API key, or COCKROACH_API_JWT to a JWT",
-      ))
+      return yield* unset(
+        "COCKROACH_API_KEY",
+        "the secret of an API key, or COCKROACH_API_JWT to a JWT",
+      )
+    }
+    const vanityName = yield* optional("COCKROACH_VANITY_NAME")
+    if (Option.isNone(vanityName)) {
+      return yield* unset(
+        "COCKROACH_VANITY_NAME",
+        "the organization's vanity name, which goes with a JWT",
+      )
     }
     return Credentials.make({
       token: Redacted.make(jwt.value),
-      vanityName: yield* required("COCKROACH_VANITY_NAME"),
+      vanityName: vanityName.value,
       username: Option.getOrUndefined(yield* optional("COCKROACH_USERNAME")),
       baseUrl,
     })

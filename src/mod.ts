@@ -48,6 +48,7 @@ export type {
 } from "./lifecycle/rotation/RotationFailed.ts"
 export type { RotationStep } from "./lifecycle/rotation/RotationStep.ts"
 export type { Obstacle as RotationObstacle } from "./lifecycle/rotation/decide.ts"
+export { fileSecretStore } from "./lifecycle/fileSecretStore.ts"
 export { credentialsFromStore, SecretStoreEmpty } from "./lifecycle/SecretStore.ts"
 export type { SecretStore } from "./lifecycle/SecretStore.ts"
 export { sweepExpiredApiKeys } from "./lifecycle/sweepExpiredApiKeys.ts"

@@ -1,14 +1,14 @@
 /**
- * What is known of each operation before it is called: said here, once, for requests, messages, spans
- * and metrics, and for the emulator.
+ * The facts about each operation, in one place. Requests, messages, spans, metrics and the emulator
+ * all read them here.
  *
  * @module
  */
 
-/** The version of the API that all of this is said of. */
+/** The version of the API that these facts describe. */
 export const apiVersion = "2024-09-16"
 
-/** The operations of the API, by the names of the functions that carry them out. */
+/** The operations of the API. Each has the name of the function that calls it. */
 export type Operation =
   | "createApiKey"
   | "getApiKey"
@@ -16,26 +16,26 @@ export type Operation =
   | "deleteApiKey"
   | "listApiKeys"
 
-/** A role of which the API asks for one or another. */
+/** A role that an operation can need. */
 export type AdminRole = "ORG_ADMIN" | "CLUSTER_ADMIN"
 
-/** What is known of one operation. */
+/** The facts about one operation. */
 export interface OperationFacts<Name extends Operation = Operation> {
   readonly name: Name
   readonly method: "GET" | "POST" | "PATCH" | "DELETE"
-  /** `{id}` in it stands for the id of a key. */
+  /** `{id}` stands for a key's id. */
   readonly path: `/${string}`
-  /** Those that may call it, at organization scope: any one of them will do. */
+  /** The roles that may call it, at organization scope. Any one of them is enough. */
   readonly roles: readonly [AdminRole, ...ReadonlyArray<AdminRole>]
-  /** Whether it asks for a change. */
+  /** Whether it changes something. */
   readonly mutates: boolean
-  /** Whether it may be sent again without harm when its outcome is unknown. */
+  /** Whether it is safe to send again when its outcome is unknown. */
   readonly idempotent: boolean
-  /** What a 404 speaks of. */
+  /** What does not exist when the API answers 404. */
   readonly subject: "API key" | "service account"
 }
 
-// Each stands alone, so that a bundle holds those that its program calls.
+// One constant for each, so a bundle holds only the operations that its program calls.
 
 /** Create a key. */
 export const createApiKey = {
@@ -92,7 +92,7 @@ export const listApiKeys = {
   subject: "service account",
 } as const
 
-/** All of them, for those who must leave none out. */
+/** All operations, for code that must cover every one. */
 export const operations: { readonly [Name in Operation]: OperationFacts<Name> } = {
   createApiKey,
   getApiKey,

@@ -1,23 +1,25 @@
 /**
- * What strings mean on the wire.
+ * Reads strings as the API writes them.
  *
  * @module
  */
 import * as Option from "effect/Option"
 
-// Read by hand, since it is most of what decoding a page of keys takes.
+// Read by hand, since dates take most of the time that decoding a page of keys takes.
 const rfc3339 =
   /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/
 
 /**
- * Reads an RFC 3339 date-time as the API writes it: milliseconds since 1970, what is finer cut off.
- * Undefined for any other text, and for a day that does not exist, on which JavaScript engines differ.
+ * Reads an RFC 3339 date-time, as milliseconds since 1970. Finer digits are cut off.
+ *
+ * It answers undefined for any other text, and for a day that does not exist: JavaScript engines
+ * read such a day differently.
  */
 export const parseDateTime = (text: string): number | undefined => {
   if (!rfc3339.test(text)) return undefined
   const day = twoDigits(text, 8)
   const local = Date.UTC(
-    // Date.UTC takes the years before 100 for those after 1900; its calendar repeats after 400.
+    // Date.UTC reads a year below 100 as 19xx. The calendar repeats after 400 years.
     twoDigits(text, 0) * 100 + twoDigits(text, 2) + 400,
     twoDigits(text, 5) - 1,
     day,
@@ -40,7 +42,7 @@ const milliseconds = (text: string): number => {
   let value = 0
   for (let at = 20; at < 23; at++) {
     const digit = text.charCodeAt(at) - 48
-    // Past the last digit come Z, + and -, none of which is one.
+    // The digits end at Z, + or -.
     if (!(digit >= 0 && digit <= 9)) return value * 10 ** (23 - at)
     value = value * 10 + digit
   }
@@ -54,6 +56,6 @@ const offset = (text: string): number => {
   return (text[at] === "-" ? -minutes : minutes) * 60_000
 }
 
-/** Reads a page token: the API ends a list with an absent token, a null or an empty one. */
+/** Reads a page token. At the end of a list it is absent, null or empty. */
 export const pageToken = (token: string | null | undefined): Option.Option<string> =>
   token === undefined || token === null || token === "" ? Option.none() : Option.some(token)

@@ -3,15 +3,16 @@ import type { Reporter, TestModule } from "vitest/node"
 
 /**
  * A vitest reporter that ends the run with `N passed, N failed` on a line of its own, so that
- * whoever runs the tests, a person or a script, reads the outcome from the last line.
+ * whoever runs the tests, a person or a script, reads the outcome from the last line. Where there are
+ * several projects, the line before it says how many tests each ran.
  */
 export default class ClosingLine implements Reporter {
-  #line: string | undefined
+  #lines: ReadonlyArray<string> = []
 
   onInit(): void {
     // Other reporters and vitest itself may still have something to say after the last test.
     process.once("exit", () => {
-      if (this.#line !== undefined) process.stdout.write(`${this.#line}\n`)
+      for (const line of this.#lines) process.stdout.write(`${line}\n`)
     })
   }
 
@@ -19,8 +20,19 @@ export default class ClosingLine implements Reporter {
     modules: ReadonlyArray<TestModule>,
     unhandled: ReadonlyArray<SerializedError>,
   ): void {
-    this.#line = closingLine(modules, unhandled)
+    this.#lines = [...projectsLine(modules), closingLine(modules, unhandled)]
   }
+}
+
+const projectsLine = (modules: ReadonlyArray<TestModule>): ReadonlyArray<string> => {
+  const counts = new Map<string, number>()
+  for (const { children, project } of modules) {
+    const ran = [...children.allTests()].filter((test) => test.result().state !== "skipped")
+    counts.set(project.name, (counts.get(project.name) ?? 0) + ran.length)
+  }
+  return counts.size < 2 ? [] : [
+    [...counts].sort().map(([name, ran]) => `${name}: ${ran} tests`).join(", "),
+  ]
 }
 
 /** What does not load counts as failed, and so does an error that no test has caught. */

@@ -2,18 +2,19 @@ import { expect, it } from "@effect/vitest"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { writeTree } from "../effect4/tree.ts"
 import { expectSuccess, root, runTool } from "./tool.ts"
 
-const documents = [
-  "README.md",
-  ...fs.readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" })
+const sourcesIn = (folder: string): ReadonlyArray<string> =>
+  fs.readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
-    .map((file) => path.join("src", file)),
-].filter((file) => fs.existsSync(path.join(root, file)))
 
 /** The TypeScript examples of a document: fenced in docstrings, or in prose. */
-const examplesIn = (file: string): ReadonlyArray<readonly [name: string, code: string]> => {
-  const text = fs.readFileSync(path.join(root, file), "utf8")
+const examplesIn = (
+  folder: string,
+  file: string,
+): ReadonlyArray<readonly [name: string, code: string]> => {
+  const text = fs.readFileSync(path.join(folder, file), "utf8")
   const parts = file.endsWith(".md")
     ? [text]
     : (text.match(/\/\*\*.*?\*\//gs) ?? []).map((comment) => comment.replace(/^ *\* ?/gm, ""))
@@ -51,35 +52,79 @@ interface DocumentedSymbol {
   }>
 }
 
-it("every example in the documentation compiles against what the module exports", async () => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "examples-"))
-  try {
-    fs.symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"))
-    for (const [name, code] of documents.flatMap(examplesIn)) {
-      // A module, although an example may import nothing.
-      fs.writeFileSync(path.join(folder, name), `${code}\nexport {}\n`)
-    }
-    fs.writeFileSync(path.join(folder, "package.json"), JSON.stringify({ type: "module" }))
-    // Their types come with the runtimes, and the examples ask little of them.
-    fs.writeFileSync(path.join(folder, "runtimes.d.ts"), "declare const Deno: any, Bun: any\n")
-    fs.writeFileSync(
-      path.join(folder, "tsconfig.json"),
-      JSON.stringify({
-        extends: path.join(root, "tsconfig.json"),
-        compilerOptions: {
-          noUnusedLocals: false,
-          typeRoots: [path.join(root, "node_modules/@types")],
-          paths: {
-            "@effect-crdb/api-keys": [path.join(root, "src/mod.ts")],
-            "@effect-crdb/api-keys/emulator": [path.join(root, "src/emulator/mod.ts")],
+/** How the examples of each line are compiled. */
+interface Line {
+  /** Writes the line's sources into a folder, or says where they are. */
+  readonly sources: (folder: string) => string
+  /** The packages that a user of the line has, by their folders here. */
+  readonly packages: Readonly<Record<string, string>>
+  /** README's programs as a user of the line writes them; undefined for one of the other line. */
+  readonly inReadme: (code: string) => string | undefined
+}
+
+const ofEffect4 = /from "effect\/(?:http|persistence)\//
+const ofEffect3 = /from "@effect\/(?!platform\/)/
+
+const lines: Readonly<Record<string, Line>> = {
+  "Effect 3": {
+    sources: () => path.join(root, "src"),
+    packages: { effect: "effect", "@effect": "@effect", "@types": "@types" },
+    inReadme: (code) => ofEffect4.test(code) ? undefined : code,
+  },
+  "Effect 4": {
+    sources: (folder) => {
+      const to = path.join(folder, "src")
+      writeTree({ root, to })
+      return to
+    },
+    packages: { effect: "effect4", "@types": "@types" },
+    inReadme: (code) =>
+      ofEffect3.test(code) ? undefined : code.replaceAll('"@effect/platform/', '"effect/http/'),
+  },
+}
+
+it.each(Object.entries(lines))(
+  "every example in the documentation compiles against what the module exports on %s",
+  async (_, { inReadme, packages, sources }) => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "examples-"))
+    try {
+      fs.mkdirSync(path.join(folder, "node_modules"))
+      for (const [name, to] of Object.entries(packages)) {
+        fs.symlinkSync(path.join(root, "node_modules", to), path.join(folder, "node_modules", name))
+      }
+      const src = sources(folder)
+      const examples = [
+        ...sourcesIn(src).flatMap((file) => examplesIn(src, file)),
+        ...examplesIn(root, "README.md").map(([name, code]) => [name, inReadme(code)] as const),
+      ]
+      for (const [name, code] of examples) {
+        // A module, although an example may import nothing.
+        if (code !== undefined) {
+          fs.writeFileSync(path.join(folder, name), `${code}\nexport {}\n`)
+        }
+      }
+      fs.writeFileSync(path.join(folder, "package.json"), JSON.stringify({ type: "module" }))
+      // Their types come with the runtimes, and the examples ask little of them.
+      fs.writeFileSync(path.join(folder, "runtimes.d.ts"), "declare const Deno: any, Bun: any\n")
+      fs.writeFileSync(
+        path.join(folder, "tsconfig.json"),
+        JSON.stringify({
+          extends: path.join(root, "tsconfig.json"),
+          compilerOptions: {
+            noUnusedLocals: false,
+            typeRoots: [path.join(root, "node_modules/@types")],
+            paths: {
+              "@effect-crdb/api-keys": [path.join(src, "mod.ts")],
+              "@effect-crdb/api-keys/emulator": [path.join(src, "emulator/mod.ts")],
+            },
           },
-        },
-        include: ["."],
-      }),
-    )
-    expect(fs.readdirSync(folder).length).toBeGreaterThan(15)
-    expectSuccess(await runTool("tsc", ["-p", folder]))
-  } finally {
-    fs.rmSync(folder, { recursive: true })
-  }
-})
+          include: ["*"],
+        }),
+      )
+      expect(fs.readdirSync(folder).length).toBeGreaterThan(15)
+      expectSuccess(await runTool("tsc", ["-p", folder]))
+    } finally {
+      fs.rmSync(folder, { recursive: true })
+    }
+  },
+)

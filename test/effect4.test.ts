@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest"
 import * as esbuild from "esbuild"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import { runOnce } from "../effect4/test/runOnce.ts"
 import { writeTree } from "../effect4/tree.ts"
 import { expectSuccess, root, runTool } from "./tool.ts"
 
@@ -81,6 +82,17 @@ describe("the sources, with the names of Effect 4,", () => {
     expect(missing).toEqual([])
   })
 
+  it("say nothing in the words of Effect 3, in code or in docs", () => {
+    const ofEffect3 = /@effect\/platform|\bEither\b|Exception\b|DurationInput|FiberRef|TagClass/
+    const said = files.filter((file) => !file.startsWith("names/")).flatMap((file) =>
+      fs.readFileSync(join(tree, file), "utf8").split("\n")
+        // An import of `names/` says what it is there for.
+        .filter((line) => ofEffect3.test(line.replace(/"(?:\.+\/)+names\/.*"/, "")))
+        .map((line) => `${file}: ${line.trim()}`)
+    )
+    expect(said).toEqual([])
+  })
+
   it("compile, with every exported type stated", async () => {
     fs.writeFileSync(
       join(folder, "tsconfig.json"),
@@ -114,4 +126,9 @@ describe("the sources, with the names of Effect 4,", () => {
       1,
     ])
   })
+})
+
+it("the tests that run on Effect 3 alone are there", () => {
+  const named = Object.values(runOnce).flat()
+  expect(named.filter((path) => !fs.existsSync(join(root, "test", path)))).toEqual([])
 })

@@ -1,13 +1,14 @@
 import type * as Emulator from "@effect-crdb/api-keys/emulator"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import * as esbuild from "esbuild"
 import { Miniflare } from "miniflare"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { clean, openStage, type Stage, variables } from "./exampleStage.ts"
 import { expectSuccess, root, type Running, runTool, withTool } from "./tool.ts"
 
@@ -131,7 +132,7 @@ describe("the first program", () => {
   })
 
   it("for Node answers with one key, or with what went wrong", async () => {
-    const options = { env: { ...env, PORT: "0" }, whenItSays: /Listening on http:\/\/\S+:(\d+)/ }
+    const options = { env: { ...env, PORT: "0" }, whenItSays: /Listening on [^]*port: (\d+)/ }
     await withTool("node", [bundled("first/node")], options, async ([, port]) => {
       const get = (id: string) => fetch(`http://127.0.0.1:${port}/keys/${id}`)
       const [, key] = await Effect.runPromise(emulator.apiKeys)
@@ -146,7 +147,7 @@ describe("the first program", () => {
   it("for Node keeps a wrong setting from its callers, and logs it", async () => {
     const options = {
       env: { ...env, ...unsendable, PORT: "0" },
-      whenItSays: /Listening on http:\/\/\S+:(\d+)/,
+      whenItSays: /Listening on [^]*port: (\d+)/,
     }
     await withTool("node", [bundled("first/node")], options, async ([, port], running) => {
       const response = await fetch(`http://127.0.0.1:${port}/keys/nowhere`)
@@ -478,6 +479,28 @@ type Get = (path: string, init?: RequestInit) => Promise<Response>
 const getFrom = (url: string | URL): Get => (path, init) =>
   fetch(new URL(path, url), { headers: { authorization: `Bearer ${workerToken}` }, ...init })
 
+const onWorkerd = (file: string, settings: Settings): Miniflare => {
+  const { outputFiles } = esbuild.buildSync({
+    entryPoints: [join(root, file)],
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    platform: "neutral",
+    mainFields: ["module"],
+    conditions: ["workerd", "worker"],
+    write: false,
+  })
+  return new Miniflare({
+    modules: true,
+    script: outputFiles[0]?.text ?? "",
+    compatibilityDate: "2026-04-01",
+    compatibilityFlags: ["nodejs_compat"],
+    bindings: settings,
+    r2Buckets: ["SECRETS"],
+    port: 0,
+  })
+}
+
 const edges: Readonly<
   Record<string, (settings: Settings, use: (get: Get) => Promise<void>) => Promise<void>>
 > = {
@@ -488,24 +511,7 @@ const edges: Readonly<
     }, ([url]) => use(getFrom(url))),
 
   workerd: async (settings, use) => {
-    const { outputFiles } = esbuild.buildSync({
-      entryPoints: [join(root, "examples/worker.ts")],
-      bundle: true,
-      format: "esm",
-      target: "es2022",
-      platform: "neutral",
-      mainFields: ["module"],
-      conditions: ["workerd", "worker"],
-      write: false,
-    })
-    const miniflare = new Miniflare({
-      modules: true,
-      script: outputFiles[0]?.text ?? "",
-      compatibilityDate: "2026-04-01",
-      compatibilityFlags: ["nodejs_compat"],
-      bindings: settings,
-      port: 0,
-    })
+    const miniflare = onWorkerd("examples/worker.ts", settings)
     try {
       await use(getFrom(await miniflare.ready))
     } finally {
@@ -629,6 +635,87 @@ describe.each(Object.entries(edges))("the edge worker on %s", (edge, withWorker)
       expect([response.status, await response.json()])
         .toEqual([503, { message: "no answer: try again later" }])
     })
+  })
+})
+
+describe("the cron worker on workerd", () => {
+  let stage: Stage
+  let miniflare: Miniflare
+
+  interface Bucket {
+    readonly get: (name: string) => Promise<{ readonly text: () => Promise<string> } | null>
+    readonly put: (name: string, text: string) => Promise<unknown>
+  }
+  interface Worker {
+    readonly scheduled: (
+      options: { readonly cron: string },
+    ) => Promise<{ readonly outcome: string }>
+  }
+  // Without the types of Cloudflare, which nothing else here needs, miniflare says that it gives requests.
+  const bucketOf = async () => await miniflare.getR2Bucket("SECRETS") as unknown as Bucket
+  const workerOf = async () => await miniflare.getWorker() as unknown as Worker
+
+  beforeEach(async () => {
+    stage = await openStage({})
+    miniflare = onWorkerd("examples/cron.ts", {
+      COCKROACH_API_KEY: stage.secret,
+      COCKROACH_SERVER: stage.baseUrl,
+    })
+  })
+  afterEach(async () => {
+    await miniflare.dispose()
+    await stage.close()
+  })
+
+  const now = DateTime.unsafeNow()
+  /** A key of this age whose secret is in the bucket. */
+  const put = async (object: string, name: string, days: number) => {
+    const { apiKey, secret } = await Effect.runPromise(stage.emulator.addApiKey({
+      name,
+      createdAt: DateTime.subtract(now, { days }),
+    }))
+    const bucket = await bucketOf()
+    await bucket.put(object, Redacted.value(secret))
+    return apiKey
+  }
+  const heldIn = async (object: string) => {
+    const bucket = await bucketOf()
+    return (await (await bucket.get(object))?.text())?.split("_").slice(0, 2).join("_")
+  }
+  const trigger = async () => {
+    const worker = await workerOf()
+    return (await worker.scheduled({ cron: "7 * * * *" })).outcome
+  }
+  const keys = () => Effect.runPromise(stage.emulator.apiKeys)
+
+  it("makes a successor for each old key, and goes on with its own work at a later trigger", async () => {
+    const [billing, ledger] = [await put("a", "billing", 100), await put("b", "ledger", 10)]
+    expect(await trigger()).toBe("ok")
+    const held = await heldIn("a")
+    expect((await keys()).find(({ id }) => id === held)?.name)
+      .toMatch(`billing [rotates ${billing.id} `)
+    expect(await heldIn("b")).toBe(ledger.id)
+    // The grace is not over: another run changes nothing.
+    expect(await trigger()).toBe("ok")
+    expect(await heldIn("a")).toBe(held)
+    expect((await keys()).map(({ id }) => id)).toContain(billing.id)
+  })
+
+  it("deletes the old key and finishes the new one a day later", async () => {
+    const old = await put("a", "billing", 100)
+    const successor = await put("a", `billing [rotates ${old.id} 1a2b3c4d]`, 2)
+    expect(await trigger()).toBe("ok")
+    const left = (await keys()).map(({ id, name }) => ({ id, name }))
+    expect(left).toContainEqual({ id: successor.id, name: "billing" })
+    expect(left.map(({ id }) => id)).not.toContain(old.id)
+  })
+
+  it("goes through all keys where one fails, and shows as failed then", async () => {
+    await put("a", "billing", 100)
+    const bucket = await bucketOf()
+    await bucket.put("0", "a shopping list")
+    expect(await trigger()).not.toBe("ok")
+    expect((await keys()).some(({ name }) => name.startsWith("billing [rotates "))).toBe(true)
   })
 })
 

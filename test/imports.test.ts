@@ -11,6 +11,7 @@ const order = [
   ["waiting/"],
   ["ApiKeyId.ts", "wire.ts", "ApiKey.ts"],
   ["ApiKeyError.ts"],
+  ["settings.ts"],
   ["Credentials.ts"],
   ["transport/"],
   ["endpoints/"],

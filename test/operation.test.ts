@@ -34,7 +34,7 @@ const documentedRoles = (docstring: string): ReadonlyArray<string> =>
 
 /** What a docstring says of repeating a request, by whether the operation is idempotent. */
 const onRepeating = {
-  true: "Sent again after the limit, 500, 502, 503, 504, lost connections and timeouts",
+  true: "Sent again after the rate limit, 500, 502, 503, 504, lost connections and timeouts",
   false: "it is sent again after `RateLimited` alone",
 }
 

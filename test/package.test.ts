@@ -2,52 +2,108 @@ import { beforeAll, describe, expect, it } from "vitest"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import { dirname, join } from "node:path"
-import { expectSuccess, root, runTool } from "./tool.ts"
+import { expectSuccess, root, runTool, withTool } from "./tool.ts"
 
 // Each use states what it expects of the file; where that is wrong the test fails.
 const readJson = (path: string) => JSON.parse(fs.readFileSync(join(root, path), "utf8"))
 
-const packageJson: {
+interface Manifest {
   readonly name: string
   readonly version: string
+  readonly description: string
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>
   readonly peerDependencies: Readonly<Record<string, string>>
-} = readJson("package.json")
-const sourceExports: Readonly<Record<string, string>> = readJson("deno.json").exports
+}
 
-const entryPoints = Object.entries(packageJson.exports)
-const packed = fs.mkdtempSync(join(os.tmpdir(), "packed-"))
-const tarball = join(packed, `effect-crdb-api-keys-${packageJson.version}.tgz`)
+const { name, version }: Manifest = readJson("package.json")
 
-beforeAll(async () => {
-  expectSuccess(await runTool("npm", ["run", "build"]))
-  expectSuccess(await runTool("npm", ["pack", "--pack-destination", packed]))
-  return () => fs.rmSync(packed, { recursive: true })
+/** What is built of a line, and how a user of it imports Effect's HTTP modules. */
+interface Line {
+  readonly npm: string
+  readonly jsr: string
+  readonly tarball: string
+  readonly effect: string
+  readonly http: string
+}
+
+const lineOf = (line: 3 | 4, http: string): Line => ({
+  npm: `packages/npm-${line}`,
+  jsr: `packages/jsr-${line}`,
+  tarball: join(root, `packages/effect-crdb-api-keys-${line}${version.slice(1)}.tgz`),
+  effect: line === 3 ? "effect" : "effect4",
+  http,
 })
 
-describe("npm run build", () => {
-  it("makes JavaScript, types and source maps of each entry point, and Node loads them", async () => {
-    for (const [name, entry] of entryPoints) {
+const lines: ReadonlyArray<readonly [3 | 4, Line]> = [
+  [3, lineOf(3, "@effect/platform")],
+  [4, lineOf(4, "effect/http")],
+]
+
+/** Makes a folder of its own for as long as the tests of a group run. */
+const emptyProject = (): string => {
+  const folder = fs.mkdtempSync(join(os.tmpdir(), "installed-"))
+  beforeAll(() => {
+    fs.writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
+    return () => fs.rmSync(folder, { recursive: true })
+  })
+  return folder
+}
+
+const compilerOptions = {
+  target: "es2022",
+  lib: ["es2023", "dom"],
+  strict: true,
+  noEmit: true,
+  types: [],
+  skipLibCheck: false,
+}
+
+beforeAll(async () => {
+  expectSuccess(await runTool("npm", ["run", "packages"]))
+})
+
+describe.each(lines)("the package for Effect %d", (line, { jsr, npm, tarball }) => {
+  const manifest = (): Manifest => readJson(`${npm}/package.json`)
+  const jsrManifest = (): {
+    readonly name: string
+    readonly version: string
+    readonly exports: Readonly<Record<string, string>>
+  } => readJson(`${jsr}/deno.json`)
+
+  it("says so in its version and in what it describes, on npm and on JSR", () => {
+    const { description, version } = manifest()
+    expect([version.split(".")[0], jsrManifest().version]).toEqual([`${line}`, version])
+    expect(description).toContain(`Effect ${line}`)
+    expect(readJson(`${npm}/package.json`)).not.toHaveProperty("devDependencies")
+    const source = fs.readFileSync(join(root, jsr, "src/version.ts"), "utf8")
+    expect(source).toContain(`"${version}"`)
+  })
+
+  it("has JavaScript, types and source maps of each entry point, and Node loads them", async () => {
+    for (const [entryName, entry] of Object.entries(manifest().exports)) {
       for (const output of [entry.default, entry.types]) {
-        const map: { readonly sources: readonly [string] } = readJson(`${output}.map`)
-        const source = join(root, dirname(output), map.sources[0])
-        expect([name, fs.existsSync(source)]).toEqual([name, true])
-        expect(fs.readFileSync(join(root, output), "utf8")).toContain("//# sourceMappingURL=")
+        const map: { readonly sources: readonly [string] } = readJson(join(npm, `${output}.map`))
+        const source = join(root, npm, dirname(output), map.sources[0])
+        expect([entryName, fs.existsSync(source)]).toEqual([entryName, true])
+        expect(fs.readFileSync(join(root, npm, output), "utf8")).toContain("//# sourceMappingURL=")
       }
       // A package can import itself by its name: this goes through `exports` as a user's import does.
-      const specifier = join(packageJson.name, name)
+      const specifier = join(name, entryName)
       const script = `console.log(Object.keys(await import(${JSON.stringify(specifier)})).join())`
-      const loaded = await runTool("node", ["--input-type=module", "--eval", script])
-      expectSuccess(loaded)
-      const source: object = await import(join(root, sourceExports[name] ?? name))
+      const loaded = expectSuccess(
+        await runTool("node", ["--input-type=module", "--eval", script], { cwd: join(root, npm) }),
+      )
+      const source: object = await import(
+        join(root, "src", jsrManifest().exports[entryName]?.replace("./src/", "") ?? entryName)
+      )
       expect(loaded.stdout.trim().split(",").sort()).toEqual(Object.keys(source).sort())
     }
   })
-})
 
-describe("the package", () => {
   it("holds the build, the command, the sources of its source maps, the documents, and nothing else", async () => {
-    const { stdout } = expectSuccess(await runTool("npm", ["pack", "--dry-run", "--json"]))
+    const { stdout } = expectSuccess(
+      await runTool("npm", ["pack", "--dry-run", "--json"], { cwd: join(root, npm) }),
+    )
     const [{ files }]: readonly [{ readonly files: ReadonlyArray<{ readonly path: string }> }] =
       JSON.parse(stdout)
     const strangers = files.map(({ path }) => path).filter((path) =>
@@ -70,74 +126,244 @@ describe("the package", () => {
     // It is ESM alone, which Node 20 can only import.
     expectSuccess(await runTool("attw", [tarball, "--profile", "esm-only"]))
   })
+
+  it("is what JSR takes, with every exported type stated", async () => {
+    // It may be dirty, so that the tests can run before a commit.
+    const args = ["publish", "--dry-run", "--allow-dirty"]
+    expectSuccess(await runTool("deno", args, { cwd: join(root, jsr) }))
+  })
+
+  it("documents every export and every field of it, and makes it of what is exported too", async () => {
+    const entries = Object.values(jsrManifest().exports)
+    const { stderr } = await runTool("deno", ["doc", "--lint", ...entries], {
+      cwd: join(root, jsr),
+    })
+    const errors = [...stderr.matchAll(/^error\[(.*)\]: (.*)\n *--> (.*)/gm)]
+      .map(([, rule, what = "", at]) => ({ rule, what, at }))
+    const isExcused = ({ rule, what }: (typeof errors)[number]): boolean => {
+      const [, holder = "", held = ""] =
+        /^public type '(.+?)' references private type '(.+?)'$/.exec(what) ?? []
+      return rule === "private-type-ref" &&
+        // The bases are what the types of errors and services are stated by.
+        (effectTypes[line].has(held) || hiddenTypes.has(held) ||
+          ["Base", "Tag", "Reference"].some((suffix) => held === holder + suffix))
+    }
+    expect(errors.filter(isExcused).length).toBeGreaterThan(0)
+    expect(errors.filter((error) => !isExcused(error))).toEqual([])
+  })
 })
 
-const program = `
-import { ApiKey, Credentials, getApiKey, listApiKeys, throttled } from "${packageJson.name}"
-import * as Emulator from "${packageJson.name}/emulator"
+/** Types of Effect that public ones are made of: by the names of each line, and of no other. */
+const sharedTypes = [
+  "Brand",
+  "Duration",
+  "Effect",
+  "HttpClient",
+  "HttpServerRequest",
+  "HttpServerResponse",
+  "Option",
+  "Redacted",
+  "Schedule",
+  "Unit",
+  "Utc",
+  "YieldableError",
+]
+const effectTypes = {
+  3: new Set([
+    ...sharedTypes,
+    "Brand.Constructor",
+    "DurationInput",
+    "Either",
+    "NoSuchElementException",
+    "Schema",
+  ]),
+  4: new Set([...sharedTypes, "Codec", "Constructor", "Input", "NoSuchElementError", "Result"]),
+}
+
+/** What nobody outside should make or read, although a public type holds it. */
+const hiddenTypes = new Set(["Gate"])
+
+it("both packages have one command", () => {
+  const [three, four] = lines.map(([, { npm }]) =>
+    fs.readFileSync(join(root, npm, "dist/bin/emulator.cjs"))
+  )
+  expect(three?.equals(four ?? Buffer.of())).toBe(true)
+})
+
+it("no type that a user of Effect 4 can reach is stated by a name of Effect 3", () => {
+  const dist = join(root, "packages/npm-4/dist")
+  const reached = new Set<string>()
+  const reach = (file: string): void => {
+    if (reached.has(file)) return
+    reached.add(file)
+    const text = fs.readFileSync(join(dist, file), "utf8")
+    for (const [, to = ""] of text.matchAll(/from "(\..*)\.ts"/g)) {
+      reach(join(dirname(file), `${to}.d.ts`))
+    }
+  }
+  for (const entry of ["mod.d.ts", "emulator/mod.d.ts"]) reach(entry)
+  expect(reached.size).toBeGreaterThan(20)
+  expect([...reached].filter((file) => file.startsWith("names/"))).toEqual([])
+})
+
+/** Lists, creates, rotates and deletes: in memory first, then against the server of its environment. */
+const programFor = (http: string) => `
+import { ApiKey, createApiKey, Credentials, deleteApiKey, getApiKey, listApiKeys } from "${name}"
+import { rotateApiKey, throttled } from "${name}"
+import * as Emulator from "${name}/emulator"
+import * as FetchHttpClient from "${http}/FetchHttpClient"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 
-const program: Effect.Effect<number, unknown> = Effect.gen(function* () {
+const inMemory: Effect.Effect<number, unknown> = Effect.gen(function* () {
   const { withoutRole } = yield* Emulator.Emulator
   const apiKey: ApiKey = yield* getApiKey(withoutRole.apiKeyId)
   return apiKey.id === withoutRole.apiKeyId ? yield* Stream.runCount(listApiKeys()) : 0
 }).pipe(Effect.provide(Emulator.layer({ keys: 20, rateLimit: "none" })))
 
-console.log(await Effect.runPromise(program), typeof Credentials, typeof throttled)
+const served = Effect.gen(function* () {
+  const oldest = yield* Effect.map(Stream.runHead(listApiKeys()), Option.getOrThrow)
+  const { serviceAccountId } = oldest
+  const { apiKey, secret } = yield* createApiKey({ name: "billing", serviceAccountId })
+  const held = yield* Ref.make(secret)
+  const store = {
+    read: Effect.map(Ref.get(held), Option.some),
+    write: (secret: typeof held extends Ref.Ref<infer S> ? S : never) => Ref.set(held, secret),
+  }
+  const { apiKey: { id }, deleted, did } = yield* rotateApiKey({ store, grace: 0 })
+  const { name } = yield* deleteApiKey(id)
+  const { _tag } = yield* Effect.flip(getApiKey(id))
+  return [did, deleted.join() === apiKey.id, name, _tag, String(yield* Ref.get(held))].join(" ")
+})
+
+const client = Layer.provide(throttled({ limit: 10, window: "1 second" }), FetchHttpClient.layer)
+console.log(await Effect.runPromise(inMemory))
+console.log(await Effect.runPromise(
+  Effect.provide(served, Layer.merge(client, Credentials.layerConfig)),
+))
 `
 
-// Each range's oldest version, or the newest that the tests run with.
-const oldest = (range: string): string => range.replace(/^\^/, "")
+// Each range's oldest version, or the newest that there is.
 const versions: ReadonlyArray<readonly [string, (range: string) => string]> = [
-  ["the oldest", oldest],
+  ["the oldest", (range) => range.replace(/^\^/, "")],
   ["the newest", (range) => range],
 ]
+const installations = lines.flatMap(([line, built]) =>
+  versions.map(([which, version]) => [line, which, built, version] as const)
+)
 
-describe.each(versions)("installed beside %s of its peers", (_, version) => {
-  const folder = fs.mkdtempSync(join(os.tmpdir(), "installed-"))
+describe.each(installations)(
+  "the package for Effect %d, in an empty project, beside %s of its peers",
+  (_, __, { http, npm, tarball }, version) => {
+    const folder = emptyProject()
+    const options = { cwd: folder }
+
+    beforeAll(async () => {
+      const { peerDependencies }: Manifest = readJson(`${npm}/package.json`)
+      const peers = Object.entries(peerDependencies)
+        .map(([name, range]) => `${name}@${version(range)}`)
+      const args = ["install", "--prefer-offline", "--no-audit", "--no-fund", tarball, ...peers]
+      expectSuccess(await runTool("npm", args, options))
+      fs.writeFileSync(join(folder, "program.ts"), programFor(http))
+    })
+
+    it.each([
+      ["nodenext", "nodenext"],
+      ["bundler", "esnext"],
+    ])("has types that hold under moduleResolution %s", async (moduleResolution, module) => {
+      const file = `tsconfig.${moduleResolution}.json`
+      fs.writeFileSync(
+        join(folder, file),
+        JSON.stringify({
+          compilerOptions: { ...compilerOptions, module, moduleResolution },
+          include: ["program.ts"],
+        }),
+      )
+      expectSuccess(await runTool("tsc", ["-p", file], options))
+    })
+
+    it("lists, creates, rotates and deletes against its command, on Node, Deno and Bun", async () => {
+      const args = ["program.ts", "--packages=external", "--outfile=program.mjs"]
+      expectSuccess(await runTool("esbuild", args, options))
+      const command = [join(folder, "node_modules/.bin/api-keys-emulator"), "--port", "0"]
+      const whenItSays = /COCKROACH_SERVER=(\S+)[^]*COCKROACH_API_KEY=(\S+)/
+      await withTool("node", command, { ...options, whenItSays }, async ([, server, key]) => {
+        const env = { COCKROACH_SERVER: server, COCKROACH_API_KEY: key }
+        const byDeno = [
+          "run",
+          "--node-modules-dir=manual",
+          "--cached-only",
+          "--allow-net=127.0.0.1",
+        ]
+        for (
+          const [runtime, ...args] of [
+            ["node"],
+            ["deno", ...byDeno, "--allow-env"],
+            ["bun"],
+          ] as const
+        ) {
+          const { stdout } = expectSuccess(
+            await runTool(runtime, [...args, "program.mjs"], { ...options, env }),
+          )
+          expect([runtime, ...stdout.trim().split("\n")]).toEqual([
+            runtime,
+            "23",
+            "made true billing NotFound <redacted>",
+          ])
+        }
+      })
+    })
+  },
+)
+
+/** The lines that README shows of what tools print of the package beside the other Effect. */
+const shownFor = (line: 3 | 4): ReadonlyArray<string> => {
+  const readme = fs.readFileSync(join(root, "README.md"), "utf8")
+  const blocks = [...readme.matchAll(/^```text\n(.*?)^```/gms)].map(([, text = ""]) => text)
+  const ofLine = blocks.find((text) => text.includes(`from ${name}@${line}.`))
+  return ofLine?.trim().split("\n") ?? []
+}
+
+describe.each(lines)("the package for Effect %d beside the other Effect", (line, built) => {
+  const folder = emptyProject()
   const options = { cwd: folder }
+  const [other, { effect }] = lines.find(([other]) => other !== line) ?? expect.fail("two lines")
 
-  beforeAll(async () => {
-    fs.writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
-    const peers = Object.entries(packageJson.peerDependencies)
-      .map(([name, range]) => `${name}@${version(range)}`)
-    expectSuccess(await runTool("npm", ["install", "--prefer-offline", tarball, ...peers], options))
-    fs.writeFileSync(join(folder, "program.ts"), program)
-    return () => fs.rmSync(folder, { recursive: true })
-  })
+  it("is refused, does not compile and does not start, with what README shows", async () => {
+    const install = ["install", "--prefer-offline", "--dry-run", built.tarball, `effect@${other}`]
+    const refused = await runTool("npm", install, options)
+    const forced = await runTool("npm", [...install, "--force"], options)
 
-  it.each([
-    ["nodenext", "nodenext"],
-    ["bundler", "esnext"],
-  ])("its types hold under moduleResolution %s", async (moduleResolution, module) => {
-    const compilerOptions = {
-      target: "es2022",
-      lib: ["es2023", "dom"],
-      module,
-      moduleResolution,
-      strict: true,
-      noEmit: true,
-      types: [],
-      skipLibCheck: false,
-    }
-    const file = `tsconfig.${moduleResolution}.json`
-    const include = ["program.ts"]
-    fs.writeFileSync(join(folder, file), JSON.stringify({ compilerOptions, include }))
-    expectSuccess(await runTool("tsc", ["-p", file], options))
-  })
-
-  it("it runs on Node and on Bun", async () => {
-    expectSuccess(
-      await runTool(
-        "esbuild",
-        ["program.ts", "--packages=external", "--outfile=program.mjs"],
-        options,
-      ),
+    const modules = join(folder, "node_modules")
+    fs.cpSync(join(root, built.npm), join(modules, name), {
+      recursive: true,
+      filter: (file) => !file.endsWith("node_modules"),
+    })
+    fs.symlinkSync(join(root, "node_modules", effect), join(modules, "effect"))
+    fs.writeFileSync(join(folder, "program.ts"), `export * from "${name}"\n`)
+    fs.writeFileSync(join(folder, "program.mjs"), `import "${name}"\n`)
+    const module = { module: "nodenext", moduleResolution: "nodenext" }
+    fs.writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({ compilerOptions: { ...compilerOptions, ...module }, files: ["program.ts"] }),
     )
-    for (const runtime of ["node", "bun"]) {
-      const { stdout } = expectSuccess(await runTool(runtime, ["program.mjs"], options))
-      expect([runtime, stdout.trim()]).toEqual([runtime, "23 function function"])
+    const compiled = await runTool("tsc", ["-p", "."], options)
+    const started = await runTool("node", ["program.mjs"], options)
+
+    expect([refused, forced, compiled, started].map(({ exitCode }) => exitCode === 0))
+      .toEqual([false, true, false, false])
+    const printed = [refused, forced, compiled, started]
+      .flatMap(({ stderr, stdout }) => `${stdout}\n${stderr}`.split("\n"))
+      .map((text) => text.replaceAll("effect4/", "effect/"))
+    const isPrinted = (shown: string) => {
+      const parts = shown.split("…")
+      return printed.some((text) => parts.every((part) => text.includes(part)))
     }
+    const shown = shownFor(line)
+    expect(shown.length).toBeGreaterThan(4)
+    expect(shown.filter((text) => !isPrinted(text))).toEqual([])
   })
 })

@@ -1,20 +1,11 @@
 import * as Context from "effect4/Context"
 
 export * from "effect4/Context"
-
-export type TagClass<Self, Id extends string, Shape> = Context.ServiceClass<
-  Self,
-  Id,
-  Shape
->
+export { type Reference as ReferenceClass, type ServiceClass as TagClass } from "effect4/Context"
 
 export const Tag =
-  <const Id extends string>(id: Id) => <Self, Shape>(): TagClass<Self, Id, Shape> =>
+  <const Id extends string>(id: Id) => <Self, Shape>(): Context.ServiceClass<Self, Id, Shape> =>
     Context.Service<Self, Shape>()(id)
-
-export type Reference<Shape> = Context.Reference<Shape>
-
-export type ReferenceClass<_Self, _Id extends string, Shape> = Context.Reference<Shape>
 
 export const Reference = <_Self>() =>
 <Shape>(

@@ -1,5 +1,6 @@
 export * from "effect4/Effect"
 export {
+  andThen as zipRight,
   callback as async,
   catch as catchAll,
   catchCause as catchAllCause,
@@ -9,6 +10,7 @@ export {
   forkDetach as forkDaemon,
   fromNullishOr as fromNullable,
   result as either,
+  tap as zipLeft,
 } from "effect4/Effect"
 export { make as makeSemaphore } from "effect4/Semaphore"
 import type * as Cause from "effect4/Cause"
@@ -18,38 +20,10 @@ import * as Fiber from "effect4/Fiber"
 import { dual } from "effect4/Function"
 import type * as Tracer from "effect4/Tracer"
 
-export const zipRight: {
-  <A2, E2, R2>(
-    that: Effect.Effect<A2, E2, R2>,
-  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A2, E | E2, R | R2>
-  <A, E, R, A2, E2, R2>(
-    self: Effect.Effect<A, E, R>,
-    that: Effect.Effect<A2, E2, R2>,
-  ): Effect.Effect<A2, E | E2, R | R2>
-} = dual(
-  2,
-  <A, E, R, A2, E2, R2>(self: Effect.Effect<A, E, R>, that: Effect.Effect<A2, E2, R2>) =>
-    Effect.flatMap(self, () => that),
-)
-
 export const mapErrorCause = <A, E, R, E2>(
   self: Effect.Effect<A, E, R>,
   f: (cause: Cause.Cause<E>) => Cause.Cause<E2>,
 ): Effect.Effect<A, E2, R> => Effect.catchCause(self, (cause) => Effect.failCause(f(cause)))
-
-export const zipLeft: {
-  <A2, E2, R2>(
-    that: Effect.Effect<A2, E2, R2>,
-  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | E2, R | R2>
-  <A, E, R, A2, E2, R2>(
-    self: Effect.Effect<A, E, R>,
-    that: Effect.Effect<A2, E2, R2>,
-  ): Effect.Effect<A, E | E2, R | R2>
-} = dual(
-  2,
-  <A, E, R, A2, E2, R2>(self: Effect.Effect<A, E, R>, that: Effect.Effect<A2, E2, R2>) =>
-    Effect.tap(self, () => that),
-)
 
 export const dieMessage = (message: string): Effect.Effect<never> => Effect.die(new Error(message))
 
@@ -61,7 +35,7 @@ export const timeoutFail: {
     self: Effect.Effect<A, E, R>,
     options: { readonly duration: Duration.Input; readonly onTimeout: () => E2 },
   ): Effect.Effect<A, E | E2, R>
-} = dual(
+} = /* @__PURE__ */ dual(
   2,
   <A, E, R, E2>(
     self: Effect.Effect<A, E, R>,
@@ -103,7 +77,7 @@ export const withSpan: {
     name: string,
     options?: Tracer.SpanOptions,
   ): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>>
-} = dual(
+} = /* @__PURE__ */ dual(
   (args) => Effect.isEffect(args[0]),
   <A, E, R>(
     self: Effect.Effect<A, E, R>,

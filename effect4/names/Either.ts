@@ -26,7 +26,7 @@ export const match: {
       readonly onRight: (value: A) => C
     },
   ): B | C
-} = dual(
+} = /* @__PURE__ */ dual(
   2,
   <A, E, B, C>(
     self: Result.Result<A, E>,

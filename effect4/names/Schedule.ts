@@ -3,7 +3,7 @@ import type * as Duration from "effect4/Duration"
 import * as Effect from "effect4/Effect"
 import * as Schedule from "effect4/Schedule"
 
-export const stop: Schedule.Schedule<number> = Schedule.recurs(0)
+export const stop: Schedule.Schedule<number> = /* @__PURE__ */ Schedule.recurs(0)
 
 export const modifyDelayEffect =
   <Out>(f: (output: Out, delay: Duration.Duration) => Effect.Effect<Duration.Input>) =>

@@ -38,7 +38,7 @@ export const filter = <S extends Schema.Top>(
   Schema.check<S>(Schema.makeFilter((value: S["Type"]) => {
     const found = predicate(value)
     return typeof found === "object" ? { path: found.path, issue: found.message } : found
-  }, annotations))
+  }, { ...annotations, expected: annotations?.description }))
 
 export const Tuple = <const Elements extends ReadonlyArray<Schema.Constraint>>(
   ...elements: Elements

@@ -8,7 +8,7 @@ import * as Effect from "effect4/Effect"
 import * as Exit from "effect4/Exit"
 import * as References from "effect4/References"
 import type * as Scope from "effect4/Scope"
-import * as TestClock from "effect4/testing/TestClock"
+import * as TestClock from "./names/TestClock.ts"
 import * as vitest from "vitest"
 
 export * from "vitest"
@@ -25,7 +25,7 @@ const settle = async <A, E>(effect: Effect.Effect<A, E>): Promise<A> => {
 
 const inTestClock: Run<Scope.Scope> = (effect) =>
   settle(effect.pipe(
-    Effect.provide(TestClock.layer()),
+    Effect.provide(TestClock.layer),
     Effect.provideService(References.CurrentLoggers, new Set()),
     Effect.scoped,
   ))

@@ -1,5 +1,6 @@
 // Bun: an edge worker that answers GET /keys with the newest fifty.
 import { Credentials, listApiKeysPage } from "@effect-crdb/api-keys"
+// On Effect 4 this is "effect/http/FetchHttpClient".
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -1,5 +1,6 @@
 // Deno: a script that prints every key older than 90 days.
 import { Credentials, listApiKeys } from "@effect-crdb/api-keys"
+// On Effect 4 this is "effect/http/FetchHttpClient".
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
@@ -8,9 +9,9 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 
 const audit = Effect.gen(function* () {
-  const limit = DateTime.subtract(yield* DateTime.now, { days: 90 })
+  const limit = DateTime.toEpochMillis(yield* DateTime.now) - 90 * 24 * 3_600_000
   yield* listApiKeys({ pageSize: 500 }).pipe( // oldest first: the walk ends at the first young one
-    Stream.takeWhile(({ createdAt }) => DateTime.lessThan(createdAt, limit)),
+    Stream.takeWhile(({ createdAt }) => DateTime.toEpochMillis(createdAt) < limit),
     Stream.runForEach(({ createdAt, id, name }) =>
       Console.log(`${DateTime.formatIsoDateUtc(createdAt)}  ${id}  ${name}`)
     ),

@@ -5,6 +5,8 @@
  */
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -63,8 +65,12 @@ export interface KeyEvent {
 export interface EmulatorService {
   /** Calls the API without a socket, whatever host a request names. */
   readonly httpClient: HttpClient.HttpClient
-  /** The API for any `HttpServer` of `@effect/platform`. */
-  readonly httpApp: HttpApp.Default
+  /** The API for any `HttpServer` of Effect's. */
+  readonly httpApp: Effect.Effect<
+    HttpServerResponse.HttpServerResponse,
+    never,
+    HttpServerRequest.HttpServerRequest
+  >
   /**
    * The API for `Deno.serve` and `Bun.serve`. Neither lets a handler close its connection, so a
    * drop is a body that fails. By then Deno has already sent the head of an answer.

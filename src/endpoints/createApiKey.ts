@@ -16,28 +16,28 @@ import { decodeCreatedApiKey } from "../transport/decode.ts"
 import { execute } from "../transport/execute.ts"
 import { checkNonEmpty } from "../transport/request.ts"
 
-/** What {@link createApiKey} can fail with: the API's description has every one of these statuses. */
+/** The errors of {@link createApiKey}. The API's description has every one of these statuses. */
 export type CreateApiKeyError = ApiKeyError
 
-/** What {@link createApiKey} makes. */
+/** The key that {@link createApiKey} makes. */
 export interface CreateApiKeyInput {
-  /** Free text, not empty; other keys may have it too. */
+  /** Free text, not empty. Other keys may have the same name. */
   readonly name: string
   /** The service account that the key acts for. */
   readonly serviceAccountId: string
 }
 
 /**
- * Makes a key for a service account. Its secret is shown here and never again.
+ * Makes a key for a service account. Only this answer shows its secret.
  *
- * Needs the role ORG_ADMIN. The API has no idempotency key, so a repeated request would make another
- * live key: it is sent again after `RateLimited` alone. An error with `mayHaveApplied` leaves open
- * whether a key was made. Fails with `NotFound` where there is no such service account.
+ * Needs the role ORG_ADMIN. The API has no idempotency key: a repeated request can make a second
+ * live key. So it is sent again after `RateLimited` alone. If it fails with `mayHaveApplied`, a key
+ * may exist all the same. Fails with `NotFound` where there is no such service account.
  *
- * A client that repeats by itself (`HttpClient.retryTransient`) does not repeat a create: an attempt
- * leaves the process once through `FetchHttpClient`, and through any client made with
- * `HttpClient.make` while that client's spans are on. Other clients, and a `fetch` of your own that
- * repeats, can send it twice: give this module one that does not.
+ * A client that repeats by itself (`HttpClient.retryTransient`) cannot repeat a create.
+ * `FetchHttpClient` sends an attempt only once. So does any client that is made with
+ * `HttpClient.make`, while its spans are on. Other clients, and a `fetch` of your own that repeats,
+ * can send it twice: give this module one that does not.
  *
  * @example
  * ```ts
@@ -70,10 +70,10 @@ export const createApiKey = (
     ),
   )
 
-// When a kept-alive connection breaks before an answer, Deno's fetch sends the request once more by
-// itself, a POST too (denoland/deno#35610): a second live key. A body that is a stream it cannot
-// send twice. Elsewhere a stream gains nothing and costs something: it goes without Content-Length,
-// and on Node 24.14 and 24.15 a 401 that answers it is lost (nodejs/undici#5018).
+// If a kept-alive connection breaks before an answer, Deno's fetch repeats the request by itself,
+// even a POST (denoland/deno#35610): a second live key. It cannot repeat a body that is a stream.
+// On other runtimes a stream gains nothing. It goes without Content-Length, and on Node 24.14 and
+// 24.15 a 401 that answers it is lost (nodejs/undici#5018).
 const unrepeatableJson = (body: unknown): HttpBody.HttpBody => {
   if (!("Deno" in globalThis)) return HttpBody.unsafeJson(body)
   const bytes = new TextEncoder().encode(JSON.stringify(body))

@@ -14,16 +14,16 @@ import { decodeApiKey } from "../transport/decode.ts"
 import { execute } from "../transport/execute.ts"
 import { checkId } from "../transport/request.ts"
 
-/** What {@link deleteApiKey} can fail with: the API's description has every one of these statuses. */
+/** The errors of {@link deleteApiKey}. The API's description has every one of these statuses. */
 export type DeleteApiKeyError = ApiKeyError
 
 /**
- * Deletes a key and answers what it was. Its secret stops working.
+ * Deletes a key, and answers the key as it was. Its secret stops working.
  *
- * Needs the role ORG_ADMIN. Sent again after the limit, 500, 502, 503, 504, lost connections and
- * timeouts, so that a `NotFound` with `mayHaveApplied` can mean that an earlier attempt deleted it.
- * On Deno and Bun take any `NotFound` for that: their fetch sends a request again by itself when a
- * kept-alive connection breaks, and tells nobody.
+ * Needs the role ORG_ADMIN. Sent again after the rate limit, 500, 502, 503, 504, lost connections
+ * and timeouts. So a `NotFound` with `mayHaveApplied` can mean that an earlier attempt deleted the
+ * key. On Deno and Bun, treat any `NotFound` as possibly your own delete: when a kept-alive
+ * connection breaks, their fetch repeats the request and tells nobody.
  *
  * @example
  * ```ts

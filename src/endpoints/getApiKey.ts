@@ -14,15 +14,15 @@ import { decodeApiKey } from "../transport/decode.ts"
 import { execute } from "../transport/execute.ts"
 import { checkId } from "../transport/request.ts"
 
-/** What {@link getApiKey} can fail with: the API's description has every one of these statuses. */
+/** The errors of {@link getApiKey}. The API's description has every one of these statuses. */
 export type GetApiKeyError = ApiKeyError
 
 /**
  * Gets one key by its id.
  *
- * Needs the role ORG_ADMIN or CLUSTER_ADMIN. Sent again after the limit, 500, 502, 503, 504, lost
- * connections and timeouts. Fails with `NotFound` where there is no such key, and with
- * `InvalidRequest` where the id is empty, a dot segment, or a secret.
+ * Needs the role ORG_ADMIN or CLUSTER_ADMIN. Sent again after the rate limit, 500, 502, 503, 504,
+ * lost connections and timeouts. Fails with `NotFound` where there is no such key, and with
+ * `InvalidRequest` if the id is empty, a dot segment, or a secret.
  *
  * @example
  * ```ts

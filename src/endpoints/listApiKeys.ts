@@ -19,34 +19,39 @@ import { execute } from "../transport/execute.ts"
 import { mismatched } from "../transport/failure.ts"
 import { type Call, checkNonEmpty, type Refusal, refuse } from "../transport/request.ts"
 
-/** What the lists can fail with: the API's description has every one of these statuses. */
+/** The errors of the lists. The API's description has every one of these statuses. */
 export type ListApiKeysError = ApiKeyError
 
-/** Which page of which list. */
+/** Options of {@link listApiKeysPage}: which list, and which of its pages. */
 export interface ListApiKeysPageOptions {
   /** Only the keys of this service account. */
   readonly serviceAccountId?: string | undefined
-  /** Keys a page, 1 to 2,147,483,647; the API's own default and maximum are not documented. */
+  /**
+   * Keys per page, from 1 to 2,147,483,647. The API does not document its default and its maximum.
+   */
   readonly pageSize?: number | undefined
-  /** By `createdAt`; the API's default is `"ASC"`, oldest first. */
+  /** Sorts by `createdAt`. The API's default is `"ASC"`, oldest first. */
   readonly sortOrder?: "ASC" | "DESC" | undefined
-  /** The keys as they were at this moment. */
+  /** Lists the keys as they were at this time. */
   readonly asOfTime?: DateTime.Utc | Date | undefined
-  /** A token of an earlier page, opaque; the first page by default. */
+  /** An opaque token from an earlier page. By default the list starts at its first page. */
   readonly startPage?: string | undefined
 }
 
-/** Which list, and how it is walked. */
+/** Options of {@link listApiKeyPages} and {@link listApiKeys}: which list, and how to walk it. */
 export interface ListApiKeysOptions extends ListApiKeysPageOptions {
-  /** Pages to fetch ahead of a slow consumer; 0 by default, which fetches a page when it is asked for. */
+  /**
+   * How many pages to fetch ahead of a slow consumer. By default 0: each page is fetched when you
+   * ask for it.
+   */
   readonly prefetch?: number | undefined
 }
 
 /**
- * Gets one page of keys, sorted by `createdAt`, and the tokens of its neighbours.
+ * Gets one page of keys, sorted by `createdAt`, and the tokens of the pages next to it.
  *
- * Needs the role ORG_ADMIN or CLUSTER_ADMIN. Sent again after the limit, 500, 502, 503, 504, lost
- * connections and timeouts.
+ * Needs the role ORG_ADMIN or CLUSTER_ADMIN. Sent again after the rate limit, 500, 502, 503, 504,
+ * lost connections and timeouts.
  *
  * @example
  * ```ts
@@ -61,11 +66,11 @@ export const listApiKeysPage = (
   execute(Operation.listApiKeys, toCall(options))
 
 /**
- * Walks a list page by page, lazily: to checkpoint a long walk, keep a page's `nextPage` and start
- * there again.
+ * Walks a list page by page, lazily. To checkpoint a long walk, keep a page's `nextPage`. Pass it
+ * as `startPage` to go on from there.
  *
- * A page token that was seen before ends the walk with `UnexpectedResponse`, after the page that
- * holds it. Otherwise like {@link listApiKeysPage}.
+ * A repeated page token ends the walk with `UnexpectedResponse`, after the page that holds it.
+ * Otherwise like {@link listApiKeysPage}.
  *
  * @example
  * ```ts
@@ -92,7 +97,8 @@ export const listApiKeyPages = (
   }
   return prefetch === 0 ? walk(options, Effect.void) : Stream.unwrap(
     Effect.map(Effect.makeSemaphore(prefetch), (ahead) =>
-      // In a finalizer, and wherever else nothing may be interrupted, an early end must still end it.
+      // If the stream ends early, this wait must end too, even in an uninterruptible region like a
+      // finalizer.
       walk(options, Effect.interruptible(ahead.take(1))).pipe(
         Stream.buffer({ capacity: "unbounded" }),
         Stream.tap(() => ahead.release(1)),
@@ -112,7 +118,7 @@ export const listApiKeyPages = (
  * import * as Stream from "effect/Stream"
  *
  * const before2025 = listApiKeys({ pageSize: 500 }).pipe(
- *   Stream.takeWhile((apiKey) => DateTime.lessThan(apiKey.createdAt, DateTime.unsafeMake("2025-01-01"))),
+ *   Stream.takeWhile(({ createdAt }) => DateTime.toEpochMillis(createdAt) < Date.UTC(2025, 0)),
  *   Stream.runCount,
  * )
  * ```

@@ -15,20 +15,20 @@ import { decodeApiKey } from "../transport/decode.ts"
 import { execute } from "../transport/execute.ts"
 import { checkId, checkNonEmpty } from "../transport/request.ts"
 
-/** What {@link updateApiKey} can fail with: the API's description has every one of these statuses. */
+/** The errors of {@link updateApiKey}. The API's description has every one of these statuses. */
 export type UpdateApiKeyError = ApiKeyError
 
-/** What {@link updateApiKey} changes; what is left out stays as it is. */
+/** The changes that {@link updateApiKey} makes. A field that you leave out stays as it is. */
 export interface UpdateApiKeyInput {
-  /** Free text, not empty; other keys may have it too. */
+  /** Free text, not empty. Other keys may have the same name. */
   readonly name?: string | undefined
 }
 
 /**
- * Renames a key and answers what it is now.
+ * Renames a key, and answers the key as it is now.
  *
- * Needs the role ORG_ADMIN. Sent again after the limit, 500, 502, 503, 504, lost connections and
- * timeouts. Fails with `NotFound` where there is no such key.
+ * Needs the role ORG_ADMIN. Sent again after the rate limit, 500, 502, 503, 504, lost connections
+ * and timeouts. Fails with `NotFound` where there is no such key.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * What a failed lifecycle program may have left in the organization.
+ * The keys that a failed lifecycle function may leave in the organization.
  *
  * @module
  */
@@ -14,28 +14,30 @@ import { escapeText, type Redact, redactor } from "../transport/redact.ts"
 
 /** A key that may be live although nobody has its secret. */
 export interface LeftBehind {
-  /** None where the answer that told it was lost: the name, unique by its mark, finds the key. */
+  /**
+   * None if the answer that has it was lost. Find the key by its name, which the mark makes unique.
+   */
   readonly id: Option.Option<ApiKeyId>
-  /** As it was created, with its mark. */
+  /** The name that the key was created with, mark included. */
   readonly name: string
 }
 
-/** What {@link ApiKeyNotCreated} tells. */
+/** The fields of {@link ApiKeyNotCreated}. */
 export interface ApiKeyNotCreatedFields {
-  /** What went wrong and what may be left behind. */
+  /** What went wrong, and which keys may be left behind. */
   readonly message: string
   /** The error that stood in the way. */
   readonly cause: ApiKeyError
-  /** Empty where it is certain that nothing is. */
+  /** The keys that may be left behind. Empty if it is certain that none is. */
   readonly leftBehind: ReadonlyArray<LeftBehind>
 }
 
 const ApiKeyNotCreatedBase: TaggedErrorClass<"ApiKeyNotCreated", ApiKeyNotCreatedFields> = Data
   .TaggedError("ApiKeyNotCreated")
-/** No key is handed out. What was made on the way is deleted again, or told in `leftBehind`. */
+/** You get no key. Each key that was made on the way is deleted again, or named in `leftBehind`. */
 export class ApiKeyNotCreated extends ApiKeyNotCreatedBase {}
 
-/** Makes the error, its message from its parts, with nothing in it that is not to be shown. */
+/** Makes the error, and its message from its parts. It replaces secrets in both. */
 export const notCreated = (
   cause: ApiKeyError,
   leftBehind: ReadonlyArray<LeftBehind>,
@@ -59,47 +61,47 @@ export const failNotCreated = (
     (redact) => Effect.fail(notCreated(cause, leftBehind, redact)),
   )
 
-/** What replaces the token in use, and what looks like a secret. */
+/** Makes a function that replaces the token in use, and anything that looks like a secret. */
 export const redactTokenInUse: Effect.Effect<Redact, never, Credentials> = Effect.flatMap(
   Credentials,
   ({ token }) =>
     (Effect.isEffect(token) ? token : Effect.succeed(token)).pipe(
       Effect.map((token) => redactor([Redacted.value(token)])),
-      // What there is to tell is told all the same where the token cannot be had any more.
+      // If the token cannot be had any more, the message is still worth telling.
       Effect.interruptible,
       Effect.timeout("10 seconds"),
       Effect.catchAllCause(() => Effect.succeed(redactor([]))),
     ),
 )
 
-/** The same, where any keys are to be told of. */
+/** The same, but if there are no keys to name it does not ask for the token. */
 export const redactInUse = (
   leftBehind: ReadonlyArray<LeftBehind>,
 ): Effect.Effect<Redact, never, Credentials> =>
   leftBehind.length === 0 ? Effect.succeed(redactor([])) : redactTokenInUse
 
 /**
- * A key as errors and logs may show it: its id and its name can come from a server, which can put
- * a secret there.
+ * A key as errors and logs may show it. Its id and name can come from a server, which can put a
+ * secret there.
  */
 export const redactKey = ({ id, name }: LeftBehind, redact: Redact): LeftBehind => ({
   id: Option.map(id, (id) => ApiKeyId(redact(id))),
   name: redact(name),
 })
 
-/** Says in a message what may be left behind. */
+/** Words for a message: which keys may be left behind. */
 export const describeLeftBehind = (leftBehind: ReadonlyArray<LeftBehind>): string =>
   leftBehind.length === 0
     ? "Nothing is left behind"
-    : `May be left behind, to be deleted: ${leftBehind.map(describe).join(", ")}`
+    : `Keys that may be left behind, for you to delete: ${leftBehind.map(describe).join(", ")}`
 
-/** Of a long name the end, where its mark is. */
+/** Of a long name it shows the end, where the mark is. */
 const describe = ({ id, name }: LeftBehind): string =>
   escapeText(
     Option.getOrElse(id, () => JSON.stringify(name.length > 100 ? `…${name.slice(-100)}` : name)),
   )
 
-/** Logs a key that may be live although nobody has its secret. */
+/** Logs a warning about a key that may be live although nobody has its secret. */
 export const warnOfLeftBehind = (
   message: string,
   key: LeftBehind,

@@ -13,11 +13,11 @@ import * as Ref from "effect/Ref"
 import { Credentials, type CredentialsOptions } from "../Credentials.ts"
 
 /**
- * Holds one key's secret: a secret manager's entry, a file, a variable of a deployment.
+ * Holds one key's secret: in a secret manager, in a file, or in a deployment's variable.
  *
- * A read must show the latest write, its own or another's, as soon as that write has returned, and
- * a write must be whole or not at all (for a file: write another one and rename it). Errors are the
- * store's own and reach the caller as they are, so keep secrets out of them.
+ * As soon as a write returns, every read must show it, whoever wrote it. A write must happen whole
+ * or not at all (for a file: write another file and rename it). Your program gets the store's own
+ * errors as they are, so keep secrets out of them.
  *
  * @example
  * ```ts
@@ -34,9 +34,9 @@ import { Credentials, type CredentialsOptions } from "../Credentials.ts"
  * ```
  */
 export interface SecretStore<E = never, R = never> {
-  /** None where nothing is held yet. */
+  /** None if the store holds nothing yet. */
   readonly read: Effect.Effect<Option.Option<Redacted.Redacted<string>>, E, R>
-  /** Replaces what is held, whole or not at all. */
+  /** Replaces the secret, whole or not at all. */
   readonly write: (secret: Redacted.Redacted<string>) => Effect.Effect<void, E, R>
 }
 
@@ -48,13 +48,13 @@ const SecretStoreEmptyBase: new (
 export class SecretStoreEmpty extends SecretStoreEmptyBase {}
 
 /**
- * Calls with the secret that a store holds, read anew for every request and after a 401, so that a
- * rotation is followed at once.
+ * Calls with the secret that a store holds. It reads the store for every request, and again after a
+ * 401, so it follows a rotation at once.
  *
- * Building the layer fails with the store's error, or with `SecretStoreEmpty` where it holds
- * nothing. A read that fails later is logged as a warning, and the secret that was read last is
- * used. Where reading is slow, cache `read` for a while: after the predecessor is deleted, calls
- * with its secret fail.
+ * Building the layer fails with the store's error, or with `SecretStoreEmpty` if the store holds
+ * nothing. If a later read fails, it logs a warning and uses the secret that it read last. If
+ * reading is slow, cache `read` for a while, but not for longer than the grace: calls with the old
+ * secret fail once the old key is deleted.
  *
  * @example
  * ```ts
@@ -90,7 +90,7 @@ export const credentialsFromStore = <E = never, R = never>(
           onSome: (secret) => Ref.updateAndGet(last, () => secret),
         }),
       ),
-      // What the store's error holds is not ours to log.
+      // The store's error is not logged: only its author knows what it holds.
       Effect.catchAll(() =>
         Effect.zipRight(
           Effect.logWarning("the secret store cannot be read: using what it held before"),

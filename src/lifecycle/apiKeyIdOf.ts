@@ -1,5 +1,5 @@
 /**
- * Whose secret is this?
+ * Finds the key that a secret belongs to.
  *
  * @module
  */
@@ -7,12 +7,14 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { ApiKeyId } from "../ApiKeyId.ts"
 
-// Nothing of another form is taken for an id: a piece of some other secret would go into a URL.
+// The id goes into URLs, so nothing of another form counts: it could be a piece of some other
+// secret.
 const wholeSecret = /^(CCDB\d+_[A-Za-z0-9]+)_[A-Za-z0-9]+$/
 
 /**
- * The id of the key that a secret belongs to, which the secret begins with; None for anything else,
- * a JWT for instance. Nothing is sent, so that the key need not exist any more.
+ * Reads the id of a key from its secret, which begins with it. None for anything else, like a JWT.
+ *
+ * It sends nothing. The key may be deleted already.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Bound the calls that nothing can interrupt.
+ * Gives a deadline to calls that nothing can interrupt.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import * as Option from "effect/Option"
 import { RetryPolicy, withRetryPolicy } from "../transport/RetryPolicy.ts"
 
 /**
- * Gives each call a deadline of 10 minutes, where the RetryPolicy has none, or none that ends: for clean-up, which must
- * come to its end although a token never comes or a schedule never stops.
+ * Gives each call a deadline of 10 minutes, if the RetryPolicy has none or an infinite one. It is
+ * for clean-up, which must end even if a token never comes or a schedule never stops.
  */
 export const boundCalls = <A, E, R>(calls: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(RetryPolicy, (policy) =>

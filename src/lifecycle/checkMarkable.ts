@@ -1,5 +1,5 @@
 /**
- * Refuse a name that reads as marked before anything is marked.
+ * Refuses a name that already ends like a mark.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export const refuseCreate = (
     (error) => failNotCreated(error, []),
   )
 
-/** Refuses a name that ends like a mark: the finished key would be taken for an unfinished one. */
+/** Refuses a name that ends like a mark: the finished key would look unfinished. */
 export const checkMarkable = (
   { name }: { readonly name: string },
 ): Effect.Effect<void, ApiKeyNotCreated, HttpClient | Credentials> =>
@@ -31,4 +31,4 @@ export const checkMarkable = (
     ? Effect.void
     : name === "" || typeof name !== "string"
     ? refuseCreate("name", "must be a string that is not empty")
-    : refuseCreate("name", "ends like a mark of the lifecycle's: choose another end")
+    : refuseCreate("name", "ends like a mark of this module: choose another end")

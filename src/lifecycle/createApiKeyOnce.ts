@@ -1,5 +1,5 @@
 /**
- * Create exactly one key, also when answers are lost.
+ * Creates exactly one key, even if answers are lost.
  *
  * @module
  */
@@ -18,20 +18,22 @@ import type { ApiKeyNotCreated } from "./LeftBehind.ts"
 import { onUnseenEnd } from "./onUnseenEnd.ts"
 
 /**
- * Makes exactly one key, or none, also when answers are lost or the call is interrupted.
+ * Makes exactly one key, or none, even if answers are lost or the call is interrupted.
  *
- * The key is made as `name [once 1a2b3c4d]` and then renamed to `name`, so that a create whose
- * answer is lost can be found by its name, deleted, and begun anew with another mark, as often as
- * the `RetryPolicy`'s schedule says. Two requests where nothing goes wrong. Names with a mark are
- * 16 characters longer than `name`; the API does not document how long a name may be.
+ * It creates the key as `name [once 1a2b3c4d]`, and then renames it to `name`. If the answer to the
+ * create is lost, it finds that key by its name, deletes it, and tries again with another mark, as
+ * often as the `RetryPolicy`'s schedule says. It sends two requests if nothing goes wrong. The
+ * marked name is 16 characters longer than `name`; the API does not document how long a name may
+ * be.
  *
- * Needs the role ORG_ADMIN. Fails with `ApiKeyNotCreated`, whose `cause` is the error that stood in
- * the way and whose `leftBehind` names each key that may be live although nobody has its secret. A
- * `name` that ends like a mark is refused with `InvalidRequest` as the cause. Interrupted, or broken
- * off by a defect, it deletes what it may have made, which nothing interrupts and which ends as the
- * `RetryPolicy` says, 10 minutes a call at most where that has no deadline; what it does not find it
- * logs as a warning. A process that is killed in between leaves a marked key, which
- * `sweepExpiredApiKeys` deletes.
+ * Needs the role ORG_ADMIN. Fails with `ApiKeyNotCreated`. Its `cause` is the error that stood in
+ * the way. Its `leftBehind` names each key that may be live although nobody has its secret. If
+ * `name` ends like a mark, the cause is `InvalidRequest`.
+ *
+ * If it is interrupted, or a defect breaks it off, it deletes what it may have made. Nothing
+ * interrupts this deletion. It ends when the `RetryPolicy` says; if that has no deadline, each call
+ * takes 10 minutes at most. If it does not find a key that may exist, it logs a warning. A process
+ * that is killed in the middle leaves a marked key, which `sweepExpiredApiKeys` deletes.
  *
  * @example
  * ```ts
@@ -68,7 +70,8 @@ export const createApiKeyOnce = (
     Effect.withSpan("ApiKeys.createApiKeyOnce", { captureStackTrace: false }),
   )
 
-// sweepExpiredApiKeys must not take a key that has been handed out.
+// After the lease, sweepExpiredApiKeys deletes a key that still has its mark. It must never delete
+// one that you have got.
 const longestMillis = defaultLeaseMillis / 2
 
 const notRenamed = `not renamed within ${longestMillis / 60_000} minutes`

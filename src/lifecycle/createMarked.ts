@@ -1,5 +1,5 @@
 /**
- * Make a key under a name of its own, so that one whose answer is lost can be found and deleted.
+ * Makes a key under a name of its own. If its answer is lost, that name finds the key again.
  *
  * @module
  */
@@ -34,15 +34,15 @@ import { onUnseenEnd, type Restore } from "./onUnseenEnd.ts"
 import { makePacing } from "./pacing.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 
-/** Which key, and the mark of each attempt. */
+/** The key to make, and the mark of each attempt. */
 export interface CreateMarkedInput {
   readonly name: string
   readonly serviceAccountId: string
-  /** Given when the attempt began, by the local clock. */
+  /** `sentAt` is when the attempt began, by the local clock. */
   readonly mark: (nonce: string, sentAt: number) => Mark
   /**
-   * By how many milliseconds the API's clock may be behind. Where it is known, a key that may have
-   * been made is looked for among those made since, and not among all.
+   * How many milliseconds the API's clock may be behind. If you give it, a lost key is looked for
+   * only among the keys made since this call began. Otherwise it is looked for among all keys.
    */
   readonly maxClockSkew?: number
 }
@@ -51,28 +51,31 @@ export interface CreateMarkedInput {
 export interface MarkedKey extends CreatedApiKey {
   /** When its create was about to be sent, by the local clock. */
   readonly sentAt: number
-  /** What earlier attempts asked for, whose answer was lost and which has not been found: it may still come. */
+  /**
+   * Keys of earlier attempts whose answer was lost, and which were not found. They may still
+   * appear.
+   */
   readonly doubtful: ReadonlyArray<LeftBehind>
 }
 
 /**
  * Makes exactly one marked key, or none.
  *
- * Where a create's outcome is unknown, the service account's keys are listed newest first, the one
- * with the mark is deleted, and a new attempt with a new mark is made when the RetryPolicy's
- * schedule says. To be run in an uninterruptible region: an answer is not lost between here and
- * the caller's care.
+ * If the outcome of a create is unknown, it lists the service account's keys, newest first, and
+ * deletes the one with the mark. It then makes a new attempt with a new mark, when the
+ * RetryPolicy's schedule says so. Run it in an uninterruptible region, so that no answer is lost
+ * before you can take care of it.
  *
- * However it ends, it looks for what is in doubt and deletes it. It tells what it did not find, in the
- * failure or in a warning. Nothing interrupts this. It takes a list and the deletions, each as long as
- * the RetryPolicy allows, and 10 minutes where that has no deadline.
+ * However it ends, it looks for each key in doubt and deletes it. It names each key that it did not
+ * find, in the failure or in a warning. Nothing interrupts this. It takes a list and the deletions.
+ * Each takes as long as the RetryPolicy allows, and 10 minutes at most if that has no deadline.
  */
 export const createMarked = (
   input: CreateMarkedInput,
   restore: Restore,
 ): Effect.Effect<MarkedKey, ApiKeyNotCreated, HttpClient | Credentials> =>
   Effect.flatMap(RetryPolicy, (policy) =>
-    // What this does safely, the retry of a create would do with duplicates.
+    // This function repeats a create safely. The policy's own repeats would make duplicates.
     withRetryPolicy({ ...policy, repeatCreateAcceptingDuplicates: false })(Effect.gen(function* () {
       const pause = yield* makePacing(policy.schedule)
       const doubtful = yield* Ref.make<ReadonlyArray<LeftBehind>>([])
@@ -100,7 +103,7 @@ export const createMarked = (
 
       const made = Effect.gen(function* () {
         const key = yield* make
-        // A create that was slow to arrive may have made its key since it was last looked for.
+        // A create that was slow to arrive may have made its key after the last search.
         yield* settle.pipe(
           Effect.onError(() =>
             Effect.flatMap(
@@ -123,7 +126,7 @@ export const createMarked = (
 
 interface FailedCreate {
   readonly error: ApiKeyError
-  /** Whether another attempt may succeed, once what this one made is gone. */
+  /** Whether another attempt may succeed, once the key of this one is gone. */
   readonly again: boolean
 }
 
@@ -151,15 +154,15 @@ const attempt = (
     return { ...exit.value, sentAt }
   })
 
-// Without its mark, nothing would tell what the key is for.
+// Without its mark, nobody could tell what the key is for.
 const changedName = (): ApiKeyError =>
   mismatched(
     { operation: Operation.createApiKey, attempts: 1, mayHaveApplied: true },
     200,
-    "the new key's name is not the one asked for, which may be too long with its mark",
+    "the new key's name is not the one asked for: with its mark, that may be too long",
   ).error
 
-// An interrupted create may have been sent; of the others the error tells.
+// A create that was interrupted may have been sent. If it failed, the error knows.
 const mayHaveMade = (cause: Cause.Cause<ApiKeyError>): boolean =>
   Option.match(Cause.failureOption(cause), {
     onNone: () => true,
@@ -171,7 +174,7 @@ const note = (
   key: LeftBehind,
 ): Effect.Effect<void> => Ref.update(doubtful, (keys) => [...keys, key])
 
-/** Finds the keys that are in doubt and deletes them; one that is not found stays in doubt. */
+/** Finds the keys in doubt, and deletes them. A key that it does not find stays in doubt. */
 const settleDoubtful = (
   serviceAccountId: string,
   since: number,

@@ -1,5 +1,5 @@
 /**
- * Delete a key that nobody is to have.
+ * Deletes a key that nobody may get.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import {
 } from "./LeftBehind.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 
-/** Deletes a key, and answers with it where it may be left. Ends in any case, and never fails. */
+/** Deletes a key, and answers with it if it may be left. It always ends, and never fails. */
 export const discardApiKey = (
   { id, name }: ApiKey,
 ): Effect.Effect<ReadonlyArray<LeftBehind>, never, HttpClient | Credentials> =>
@@ -27,14 +27,14 @@ export const discardApiKey = (
     Effect.catchAllCause(() => Effect.succeed([{ id: Option.some(id), name }])),
   )
 
-/** Deletes a key and fails with what keeps it from being handed out. */
+/** Deletes a key, and fails with the error that keeps the caller from getting it. */
 export const discardAndFail = (
   apiKey: ApiKey,
   cause: ApiKeyError,
 ): Effect.Effect<never, ApiKeyNotCreated, HttpClient | Credentials> =>
   Effect.flatMap(discardApiKey(apiKey), (left) => failNotCreated(cause, left))
 
-/** Deletes a key, and logs a warning where it may be left. */
+/** Deletes a key, and logs a warning if it may be left. */
 export const discardOrWarn = (
   apiKey: ApiKey,
   message: string,

@@ -1,5 +1,5 @@
 /**
- * Hand out no key that a sweep may take for left behind.
+ * Keeps a key back that a sweep may take for left behind.
  *
  * @module
  */
@@ -9,7 +9,10 @@ import type { ApiKeyError } from "../ApiKeyError.ts"
 import * as Operation from "../operation.ts"
 import { lost } from "../transport/failure.ts"
 
-/** Fails with what was not done in time where so many milliseconds have passed. */
+/**
+ * Fails if this many milliseconds have passed since the create. `what` says what was not done in
+ * time.
+ */
 export const failIfOverdue = (
   sentAt: number,
   longestMillis: number,

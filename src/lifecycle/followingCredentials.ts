@@ -1,5 +1,5 @@
 /**
- * Go on with the successor's secret when the key that the program calls with is replaced.
+ * Switches to the successor's secret when the key that the program calls with is replaced.
  *
  * @module
  */
@@ -14,14 +14,18 @@ import { apiKeyIdOf } from "./apiKeyIdOf.ts"
 /** Credentials that follow a rotation of their own key. */
 export interface Following {
   readonly credentials: CredentialsService
-  /** To be told before a key is deleted, or once it may have been, and its successor's secret. */
+  /**
+   * Call it before a key is deleted, or as soon as it may be deleted, with its successor's secret.
+   */
   readonly replace: (
     id: ApiKeyId,
     successor: Redacted.Redacted<string>,
   ) => Effect.Effect<void>
 }
 
-/** Makes credentials that follow; those of a JWT and of other keys stay as they are. */
+/**
+ * Makes credentials that follow a rotation. A JWT stays as it is, and so does another key's secret.
+ */
 export const makeFollowing = (credentials: CredentialsService): Effect.Effect<Following> =>
   Effect.map(
     Ref.make<ReadonlyMap<ApiKeyId, Redacted.Redacted<string>>>(new Map()),
@@ -49,7 +53,7 @@ const replacing = (id: ApiKeyId, successor: Redacted.Redacted<string>) =>
   replaced: ReadonlyMap<ApiKeyId, Redacted.Redacted<string>>,
 ): ReadonlyMap<ApiKeyId, Redacted.Redacted<string>> => {
   const next = new Map(replaced).set(id, successor)
-  // Where a key comes back, nothing takes its place any more: otherwise they would go round.
+  // If an old key comes back, it has no successor any more. Otherwise `follow` would never end.
   for (const back of Option.toArray(apiKeyIdOf(successor))) next.delete(back)
   return next
 }

@@ -1,32 +1,32 @@
 /**
- * Marks: what the lifecycle writes at the end of a key's name, since the API keeps nothing else
- * about a key that a program can choose.
+ * Marks. The lifecycle functions write them at the end of a key's name, since a program can choose
+ * nothing else that the API keeps about a key.
  *
  * @module
  */
 import * as Option from "effect/Option"
 import { ApiKeyId } from "../ApiKey.ts"
 
-/** What a marked key is for. The nonce, 8 lower-case letters or digits, is one create's own. */
+/** What a marked key is for. Each create draws its own nonce of 8 lower-case letters or digits. */
 export type Mark =
-  /** `[once 1a2b3c4d]`: made by createApiKeyOnce, and its secret not handed out yet. */
+  /** `[once 1a2b3c4d]`: made by createApiKeyOnce, which has not handed it out yet. */
   | { readonly _tag: "Once"; readonly nonce: string }
-  /** `[expires 2026-01-01T00:00:00Z 1a2b3c4d]`: lent until then, in milliseconds since 1970. */
+  /** `[expires 2026-01-01T00:00:00Z 1a2b3c4d]`: lent until `at`, in milliseconds since 1970. */
   | { readonly _tag: "Expires"; readonly at: number; readonly nonce: string }
   /** `[rotates CCDB1_… 1a2b3c4d]`: made to replace that key. */
   | { readonly _tag: "Rotates"; readonly predecessor: ApiKeyId; readonly nonce: string }
   /** `[first 1a2b3c4d]`: made for a secret store that held nothing. */
   | { readonly _tag: "First"; readonly nonce: string }
 
-/** A name taken apart; one without a mark is whole in `name`. */
+/** A name and its mark. */
 export interface MarkedName {
-  /** The name without its mark. */
+  /** The name without its mark. The whole name if it has none. */
   readonly name: string
-  /** None where the name does not end in one. */
+  /** None if the name does not end in a mark. */
   readonly mark: Option.Option<Mark>
 }
 
-/** Writes a mark behind a name. Of an expiry the fraction of a second is rounded up. */
+/** Writes a mark behind a name. It rounds an expiry up to a whole second. */
 export const formatMarked = (name: string, mark: Mark): string => `${name} [${describe(mark)}]`
 
 const describe = (mark: Mark): string => {
@@ -38,7 +38,7 @@ const describe = (mark: Mark): string => {
     case "Expires":
       return `expires ${formatSecond(mark.at)} ${mark.nonce}`
     case "Rotates":
-      // No id that we know of needs it; encoded, none whatever could end the mark early.
+      // No known id needs to be encoded. An unknown one could end the mark early if it were not.
       return `rotates ${encodeURIComponent(mark.predecessor)} ${mark.nonce}`
   }
 }
@@ -47,8 +47,8 @@ const formatSecond = (millis: number): string =>
   new Date(Math.ceil(millis / 1000) * 1000).toISOString().replace(".000Z", "Z")
 
 /**
- * Reads the last mark of a name: of a marked name that is marked again the inner mark stays part
- * of the name. What is not written exactly as {@link formatMarked} writes it is no mark.
+ * Reads the mark at the end of a name. If a marked name was marked again, the inner mark stays part
+ * of the name. Text that differs at all from what {@link formatMarked} writes is no mark.
  *
  * @example
  * ```ts
@@ -70,7 +70,8 @@ export const parseMarked = (text: string): MarkedName => {
     : unmarked
 }
 
-// What has an argument too many, or too few, is written otherwise, and so is no mark.
+// It need not check for a missing or a surplus argument: parseMarked writes the mark again and
+// compares.
 const readMark = (kind: string, argument: string, nonce: string): Mark | undefined => {
   switch (kind) {
     case "once":
@@ -86,7 +87,7 @@ const readMark = (kind: string, argument: string, nonce: string): Mark | undefin
   }
 }
 
-// What cannot be decoded is written otherwise too.
+// Text that cannot be decoded fails the same comparison.
 const decode = (text: string): string => {
   try {
     return decodeURIComponent(text)

@@ -1,5 +1,5 @@
 /**
- * Clean up after an end of which the caller learns nothing.
+ * Cleans up after an effect whose end the caller never sees.
  *
  * @module
  */
@@ -7,13 +7,15 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
-/** Makes interruptible what is safe to interrupt in a region that is not. */
+/** Makes part of an uninterruptible region interruptible again, where that is safe. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /**
- * Runs a clean-up where an effect ends with an interruption or a defect. To be used in the
- * uninterruptible region that `restore` belongs to. A failure counts as an interruption where one has
- * come in the meantime: it takes effect at the end of the region, and nobody sees the failure.
+ * Runs a clean-up if an effect ends with an interruption or a defect. Use it in the uninterruptible
+ * region that `restore` belongs to.
+ *
+ * A failure counts as an interruption if one has come in the meantime. The interruption takes
+ * effect at the end of the region, so nobody sees the failure.
  */
 export const onUnseenEnd =
   <R2>(restore: Restore, cleanUp: Effect.Effect<void, never, R2>) =>

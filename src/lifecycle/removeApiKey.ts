@@ -1,5 +1,5 @@
 /**
- * Delete a key that may be deleted already.
+ * Deletes a key that may be deleted already.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { Credentials } from "../Credentials.ts"
 import { deleteApiKey } from "../endpoints/deleteApiKey.ts"
 
-/** Sees to it that a key is gone; true where this call deleted it, or may have. */
+/** Makes sure that a key is gone. True if this call deleted it, or may have. */
 export const removeApiKey = (
   id: string,
 ): Effect.Effect<boolean, ApiKeyError, HttpClient | Credentials> =>
   deleteApiKey(id).pipe(
     Effect.as(true),
-    // After a lost answer, that it is gone can be this call's own doing.
+    // After a lost answer, this call may itself have deleted the key.
     Effect.catchTag("NotFound", ({ mayHaveApplied }) => Effect.succeed(mayHaveApplied)),
   )

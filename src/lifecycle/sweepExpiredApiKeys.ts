@@ -1,5 +1,5 @@
 /**
- * Delete what killed processes have left.
+ * Deletes the keys that killed processes leave behind.
  *
  * @module
  */
@@ -25,23 +25,22 @@ import { removeApiKey } from "./removeApiKey.ts"
 
 /** Options of {@link sweepExpiredApiKeys}. */
 export interface SweepOptions {
-  /** Only the keys of this service account; by default of the whole organization. */
+  /** Only the keys of this service account. By default the keys of the whole organization. */
   readonly serviceAccountId?: string | undefined
-  /** From which age on an unfinished `createApiKeyOnce` is over; 10 minutes by default. */
+  /** The age at which an unfinished `createApiKeyOnce` counts as dead; 10 minutes by default. */
   readonly lease?: Duration.DurationInput | undefined
 }
 
 /**
- * Deletes temporary keys whose time is over, and keys that a killed `createApiKeyOnce` left, whose
- * secrets nobody has; yields each key that it deleted, as it was.
+ * Deletes temporary keys whose time is over, and keys of a killed `createApiKeyOnce`, whose secrets
+ * nobody has. It yields each key that it deleted, as it was.
  *
- * Only names that end in exactly such a mark count, so that no other key is touched. Whether a time
- * is over, the local clock says. A page may be old by the time its keys are come to: each is looked at
- * anew before it is deleted. One deletion after the other; two requests for each key.
+ * It touches only keys whose name ends in exactly such a mark. The local clock says whether a time
+ * is over. A page may be old when a key's turn comes, so it gets each key again before it deletes
+ * it. It deletes one key after the other, with two requests for each.
  *
- * Needs the role ORG_ADMIN. Fails like `listApiKeys` and `deleteApiKey`, at the first key that
- * cannot be deleted; run it again to go on. A `lease` that makes no sense is refused with
- * `InvalidRequest`.
+ * Needs the role ORG_ADMIN. Fails like `listApiKeys` and `deleteApiKey`, at the first key that it
+ * cannot delete. Run it again to go on. A `lease` that makes no sense fails with `InvalidRequest`.
  *
  * @example
  * ```ts
@@ -79,7 +78,9 @@ export const sweepExpiredApiKeys = (
   )
 }
 
-/** Decides whether a key is to be swept up, at a time in milliseconds since 1970. */
+/**
+ * Decides whether to sweep a key up. `now` is in milliseconds since 1970, `lease` in milliseconds.
+ */
 export const isExpired = (apiKey: ApiKey, now: number, lease: number): boolean => {
   const mark = Option.getOrUndefined(parseMarked(apiKey.name).mark)
   return mark?._tag === "Expires"

@@ -1,5 +1,5 @@
 /**
- * Lend a key for as long as a scope is open, and sweep up what killed processes leave.
+ * Lends a key for as long as a scope is open.
  *
  * @module
  */
@@ -22,31 +22,33 @@ import { type ApiKeyNotCreated, warnOfLeftBehind } from "./LeftBehind.ts"
 import { onUnseenEnd } from "./onUnseenEnd.ts"
 import { removeApiKey } from "./removeApiKey.ts"
 
-/** What {@link temporaryApiKey} makes. */
+/** The key that {@link temporaryApiKey} makes. */
 export interface TemporaryApiKeyInput extends CreateApiKeyInput {
   /**
-   * After how long `sweepExpiredApiKeys` may delete it, in use or not, counted from when its create
-   * was about to be sent; above zero, and at most 1,000 years.
+   * When this time is over, `sweepExpiredApiKeys` may delete the key, in use or not. It counts from
+   * just before the create is sent. Above zero, and at most 1,000 years.
    */
   readonly expiresIn: Duration.DurationInput
 }
 
 /**
- * Makes a key that is deleted when the scope closes, however it closes.
+ * Makes a key, and deletes it when the scope closes, however it closes.
  *
- * Its name is `name [expires 2026-01-01T00:00:00Z 1a2b3c4d]`, 41 characters longer than `name`: a
- * process that is killed leaves it behind, and `sweepExpiredApiKeys` deletes it once that time has
- * come. The key itself works until it is deleted. As with `createApiKeyOnce`, a lost answer leaves
- * no second key, and neither does an interruption or a defect. What is handed out has more than half
- * of `expiresIn` ahead of it: a key that took longer to make is deleted, and the call fails.
+ * The key's name is `name [expires 2026-01-01T00:00:00Z 1a2b3c4d]`, 41 characters longer than
+ * `name`. A process that is killed leaves the key behind, and `sweepExpiredApiKeys` deletes it once
+ * that time has come. The key itself works until it is deleted.
  *
- * The deletion is retried as the `RetryPolicy` says, for 10 minutes at most where that has no
- * deadline, and a key that is gone already is no failure; if it fails for good, a warning with the
- * key's id is logged.
+ * As with `createApiKeyOnce`, a lost answer leaves no second key. Nor does an interruption or a
+ * defect. The key that you get has more than half of `expiresIn` ahead of it. If it takes longer to
+ * make, it is deleted, and the call fails.
+ *
+ * The deletion is retried as the `RetryPolicy` says, for 10 minutes at most if that has no
+ * deadline. A key that is gone already is no failure. If the deletion fails for good, it logs a
+ * warning with the key's id.
  *
  * Needs the role ORG_ADMIN. Fails with `ApiKeyNotCreated`. Its `cause` is a `TransportError` with
- * reason `"Timeout"` where the key took too long, and `InvalidRequest` where `name` ends like a mark
- * or `expiresIn` makes no sense.
+ * reason `"Timeout"` if the key took too long. It is `InvalidRequest` if `name` ends like a mark or
+ * `expiresIn` makes no sense.
  *
  * @example
  * ```ts

@@ -137,7 +137,10 @@ export class RetryPolicy extends RetryPolicyReference {
     }
     return Schedule.recurs(attempts - 1).pipe(
       Schedule.modifyDelayEffect((retry) =>
-        Effect.map(Random.next, (random) => Duration.times(backoffBound(bounds, retry), random))
+        Effect.map(
+          Random.next,
+          (random) => Duration.millis(random * Duration.toMillis(backoffBound(bounds, retry))),
+        )
       ),
     )
   }
@@ -165,7 +168,12 @@ export const backoffBound = (
   },
   retry: number,
 ): Duration.Duration =>
-  Duration.min(bounds.cap, Duration.times(bounds.base, bounds.factor ** retry))
+  Duration.millis(
+    Math.min(
+      Duration.toMillis(bounds.cap),
+      Duration.toMillis(bounds.base) * bounds.factor ** retry,
+    ),
+  )
 
 /**
  * Runs an Effect or a Stream, one call or a whole program, under another policy.

@@ -15,13 +15,11 @@ import { parseRetryAfter } from "./retryAfter.ts"
 
 /** One that waits for as long as its `RetryPolicy` says, less what it has waited at this gate already. */
 export const entering = (hadTurn: boolean, waited: number = 0): Effect.Effect<Entering> =>
-  Effect.map(
-    Effect.all([currentMonotonicMillis, RetryPolicy]),
-    ([now, { maxRetryAfter }]) => ({
+  Effect.flatMap(RetryPolicy, ({ maxRetryAfter }) =>
+    Effect.map(currentMonotonicMillis, (now) => ({
       latest: now + Duration.toMillis(maxRetryAfter) - waited,
       hadTurn,
-    }),
-  )
+    })))
 
 /**
  * Lets a gate hear an answer. It shuts for as long as the answer asks for, unless that is longer than
@@ -35,14 +33,11 @@ export const hear = (
     ? gate.pass
     : response.headers["retry-after"] === undefined
     ? Effect.void
-    : Effect.flatMap(
-      Effect.all([Clock.currentTimeMillis, RetryPolicy]),
-      ([now, { maxRetryAfter }]) =>
-        Option.match(
-          Option.filter(
-            parseRetryAfter(response.headers, now),
-            Duration.between({ minimum: Duration.millis(1), maximum: maxRetryAfter }),
-          ),
-          { onNone: () => Effect.void, onSome: gate.shut },
-        ),
-    )
+    : Effect.flatMap(RetryPolicy, ({ maxRetryAfter }) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const wait = Option.getOrElse(parseRetryAfter(response.headers, now), () =>
+          Duration.zero)
+        const isKept = Duration.toMillis(wait) >= 1 &&
+          Duration.lessThanOrEqualTo(wait, maxRetryAfter)
+        return isKept ? gate.shut(wait) : Effect.void
+      }))

@@ -19,7 +19,7 @@ import {
   toWaiting,
 } from "./attemptHold.ts"
 import { AttemptWait, type AttemptWaitService } from "./AttemptWait.ts"
-import { inContext, runUntil } from "./ownFiber.ts"
+import { runUntil } from "./ownFiber.ts"
 import { monotonicMillis } from "../waiting/monotonic.ts"
 import { wholeMillis } from "../waiting/wholeMillis.ts"
 
@@ -59,10 +59,7 @@ export const withAttemptTimeout = <A, E, R>(
       if (hold.isHeldBack !== isHeldBack) onWait(hold.isHeldBack)
     }
 
-    const own = inContext(
-      attempt,
-      Context.add(context, AttemptWait, { ...held, holdBack: holdingBack(note) }),
-    )
+    const own = Context.add(context, AttemptWait, { ...held, holdBack: holdingBack(note) })
 
     const untilOver = (wait: Duration.Duration): Effect.Effect<void> =>
       Effect.flatMap(clock.sleep(wholeMillis(wait)), () => {
@@ -72,7 +69,7 @@ export const withAttemptTimeout = <A, E, R>(
         return Effect.void
       })
 
-    return runUntil(own, untilOver(duration), (exit, isInterrupted) => {
+    return runUntil(attempt, own, untilOver(duration), (exit, isInterrupted) => {
       if (hold.isHeldBack && (isTimedOut || !endsWaiting(hold, exit))) note(toGoneOn)
       const outcome = isInterrupted || !Exit.isInterrupted(exit)
         ? exit

@@ -51,7 +51,7 @@ const apiKey = (body: unknown): Model.ApiKey | undefined => {
     id: ApiKeyId(id),
     name,
     serviceAccountId: ServiceAccountId(service_account_id),
-    createdAt: DateTime.unsafeMake(millis),
+    createdAt: DateTime.unsafeFromDate(new Date(millis)),
   }
 }
 

@@ -54,20 +54,24 @@ export const exchange = <A>(
   // Under the shield from the first: a client may fail before it has made an Effect.
   const answered = Effect.suspend(() =>
     Context.get(context, HttpClient.HttpClient).execute(request)
-  ).pipe(
-    Effect.catchAll(answerOfFilteringClient),
-    Effect.catchAllCause((cause) =>
-      sendings.refused === undefined || Cause.isInterruptedOnly(cause)
-        ? Effect.failCause(Cause.map(cause, failed))
-        : Effect.fail(refusedSending(state(), sendings.refused, sendings.status))
-    ),
   )
-  const received = Effect.flatMap(answered, (response) => {
+  const receiveFrom = (response: HttpClientResponse.HttpClientResponse) => {
     if (isElsewhere(response, sendings.origin)) {
       return Effect.fail(mismatched(state(), response.status, elsewhere))
     }
     const received = receive(response, Context.get(context, MaxResponseBytes), options)
     return gate === undefined ? received : Effect.zipRight(hear(gate, response), received)
+  }
+  const received = Effect.matchCauseEffect(answered, {
+    onSuccess: receiveFrom,
+    onFailure: (cause) => {
+      const answer = answerOfFilteringClient(cause)
+      return answer !== undefined
+        ? receiveFrom(answer)
+        : sendings.refused === undefined || Cause.isInterruptedOnly(cause)
+        ? Effect.failCause(Cause.map(cause, failed))
+        : Effect.fail(refusedSending(state(), sendings.refused, sendings.status))
+    },
   })
   return shielded(received, redact, sendings)
 }
@@ -97,38 +101,39 @@ const receive = <A>(
 ): Effect.Effect<Received<A>, FailedAttempt> => {
   const { headers, status } = response
   const isSuccess = status >= 200 && status <= 299
-  return readBody(response, isSuccess ? maxBytes : Math.min(maxBytes, maxFailureBytes)).pipe(
-    // What is not a success keeps the tag of its status, whether its body can be read or not.
-    Effect.catchAll((error) =>
-      isSuccess
-        ? Effect.fail(lost(state(), "Connection", describeLoss(error, redact)))
-        : Effect.succeedNone
-    ),
-    Effect.flatMap((body) =>
-      Option.isNone(body) && isSuccess
-        ? Effect.fail(mismatched(state(), status, `its body is longer than ${maxBytes} bytes`))
-        : Effect.flatMap(
-          Clock.currentTimeMillis,
-          (now) => {
-            const answer = { status, headers, body: Option.getOrElse(body, () => "") }
-            return Either.match(interpret(state(), answer, call, tokens, now), {
-              onLeft: Effect.fail,
-              onRight: Effect.succeed,
-            })
-          },
-        )
-    ),
-    Effect.map((model) => ({ status, model })),
+  const understand = (body: string) =>
+    Effect.flatMap(
+      Clock.currentTimeMillis,
+      (now) =>
+        Either.match(interpret(state(), { status, headers, body }, call, tokens, now), {
+          onLeft: Effect.fail,
+          onRight: (model) => Effect.succeed({ status, model }),
+        }),
+    )
+  return Effect.matchEffect(
+    readBody(response, isSuccess ? maxBytes : Math.min(maxBytes, maxFailureBytes)),
+    {
+      // What is not a success keeps the tag of its status, whether its body can be read or not.
+      onFailure: (error) =>
+        isSuccess
+          ? Effect.fail(lost(state(), "Connection", describeLoss(error, redact)))
+          : understand(""),
+      onSuccess: (body) =>
+        Option.isNone(body) && isSuccess
+          ? Effect.fail(mismatched(state(), status, `its body is longer than ${maxBytes} bytes`))
+          : understand(Option.getOrElse(body, () => "")),
+    },
   )
 }
 
 // A client of the user's may turn a status into an error, as filterStatusOk does: it is an answer.
 const answerOfFilteringClient = (
-  error: HttpClientError.HttpClientError,
-): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> => {
-  const response = isOfStatus(error) ? responseOf(error) : undefined
-  return response === undefined ? Effect.fail(error) : Effect.succeed(response)
-}
+  cause: Cause.Cause<HttpClientError.HttpClientError>,
+): HttpClientResponse.HttpClientResponse | undefined =>
+  Option.match(Cause.failureOption(cause), {
+    onNone: () => undefined,
+    onSome: (error) => isOfStatus(error) ? responseOf(error) : undefined,
+  })
 
 // Of a platform's error only its code is told: the error itself keeps the request and its token.
 const describeLoss = (error: HttpClientError.HttpClientError, redact: Redact): string => {

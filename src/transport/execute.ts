@@ -71,8 +71,7 @@ export const execute = <A, Path extends string>(
           mayHaveApplied: false,
           isSent: false,
           isTokenRenewed: false,
-          server: undefined,
-          origin: undefined,
+          goesTo: undefined,
           status: undefined,
         }
         const call = Either.match(Either.flatMap(input, checkMaxBytes(context)), {
@@ -106,9 +105,7 @@ interface Progress {
   mayHaveApplied: boolean
   isSent: boolean
   isTokenRenewed: boolean
-  server: ServerAttributes | undefined
-  /** Of the URL that it goes to. */
-  origin: string | undefined
+  goesTo: { readonly origin: string; readonly server: ServerAttributes } | undefined
   /** Of the answer to the latest request; undefined where there is none. */
   status: number | undefined
 }
@@ -151,10 +148,10 @@ const attempt = <A>(
   ): Effect.Effect<Received<A>, FailedAttempt> => {
     const tokens = [token]
     const redact = redactor(tokens)
-    const server = progress.server ??= serverAttributes(request.url)
+    const { origin, server } = progress.goesTo ??= placeOf(request.url)
     const state = () => stateOf(progress)
     const sendings = makeSendings({
-      origin: progress.origin ??= new URL(request.url).origin,
+      origin,
       mayRepeat: progress.operation.idempotent,
       requestInit: Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
       span: progress.span,
@@ -199,30 +196,34 @@ const attempt = <A>(
 
   const current = currentToken(credentials.token, progress.span)
   // A token is asked for when its request is about to go, not while it waits.
-  const once = (hadTurn: boolean) =>
-    enter(gate, hadTurn).pipe(
-      Effect.zipRight(current),
-      Effect.flatMap((redacted) => begin(redacted, hadTurn)),
-      Effect.tapError(({ error }) =>
-        Effect.sync(() => {
+  const once = (hadTurn: boolean): Effect.Effect<A, FailedAttempt> =>
+    Effect.matchEffect(
+      Effect.flatMap(
+        Effect.zipRight(enter(gate, hadTurn), current),
+        (redacted) => begin(redacted, hadTurn),
+      ),
+      {
+        onSuccess: ({ model }) => Effect.succeed(model),
+        onFailure: (failed) => {
+          const { error } = failed
           progress.isSent = false
           progress.mayHaveApplied = error.mayHaveApplied
-        })
-      ),
+          const isRenewable = error._tag === "Unauthorized" && !progress.isTokenRenewed &&
+            Effect.isEffect(credentials.token)
+          if (!isRenewable) return Effect.fail(failed)
+          // A 401 proves that nothing was done, so that even a create may follow it.
+          progress.isTokenRenewed = true
+          const report = reportRetry(progress, failed, Duration.zero)
+          return Effect.zipRight(Effect.withParentSpan(report, progress.span), once(true))
+        },
+      },
     )
-  // A 401 proves that nothing was done, so that even a create may follow it.
-  const renewed = Effect.catchIf(
-    once(false),
-    ({ error }) =>
-      error._tag === "Unauthorized" && Effect.isEffect(credentials.token) &&
-      !progress.isTokenRenewed,
-    (failed) => {
-      progress.isTokenRenewed = true
-      const report = reportRetry(progress, failed, Duration.zero)
-      return Effect.zipRight(Effect.withParentSpan(report, progress.span), once(true))
-    },
-  )
-  return Effect.map(renewed, ({ model }) => model)
+  return once(false)
+}
+
+const placeOf = (requestUrl: string) => {
+  const url = new URL(requestUrl)
+  return { origin: url.origin, server: serverAttributes(url) }
 }
 
 const enter = (gate: Gate | undefined, hadTurn: boolean): Effect.Effect<void> =>
@@ -306,12 +307,12 @@ const statusOf = (error: ApiKeyError): number | undefined =>
   error._tag === "TransportError" ? undefined : error.status
 
 const describeEnd = (
-  { attempts, server, span, status }: Progress,
+  { attempts, goesTo, span, status }: Progress,
   exit: Exit.Exit<unknown, ApiKeyError>,
 ): void => {
-  if (server !== undefined) {
-    span.attribute("server.address", server["server.address"])
-    span.attribute("server.port", server["server.port"])
+  if (goesTo !== undefined) {
+    span.attribute("server.address", goesTo.server["server.address"])
+    span.attribute("server.port", goesTo.server["server.port"])
   }
   if (status !== undefined) span.attribute("http.response.status_code", status)
   if (attempts > 1) span.attribute("http.request.resend_count", attempts - 1)
@@ -331,9 +332,10 @@ const reportRetry = (
     "http.request.resend_count": error.attempts,
     wait: Duration.format(wait),
   }
-  return Effect.all([
-    Effect.map(Clock.currentTimeNanos, (now) => span.event("retry", now, details)),
-    Effect.annotateLogs(Effect.logDebug(`${operation.name} is sent again`), details),
-    recordRetry(operation, error),
-  ], { discard: true })
+  return Effect.map(Clock.currentTimeNanos, (now) => span.event("retry", now, details)).pipe(
+    Effect.zipRight(
+      Effect.annotateLogs(Effect.logDebug(`${operation.name} is sent again`), details),
+    ),
+    Effect.zipRight(recordRetry(operation, error)),
+  )
 }

@@ -8,7 +8,7 @@ import * as Metric from "effect/Metric"
 import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { OperationFacts } from "../operation.ts"
 import { currentMonotonicMillis } from "../waiting/monotonic.ts"
-import { type Attributes, counter, histogram } from "./instruments.ts"
+import { counter, histogram } from "./instruments.ts"
 
 // The boundaries that OpenTelemetry's HTTP conventions recommend, in seconds.
 const seconds = [
@@ -30,13 +30,13 @@ const seconds = [
 
 // To find a metric by its attributes costs more than to measure, and the sets of them are few. What is
 // kept is no state of the module's: Effect keeps each metric under its name and attributes.
-const byAttributes = <Metric>(
-  make: (attributes: Attributes) => Metric,
-): (attributes: Attributes) => Metric => {
+const kept = <Of extends ReadonlyArray<string | number | undefined>, Metric>(
+  make: (...of: Of) => Metric,
+): (...of: Of) => Metric => {
   const made = new Map<string, Metric>()
-  return (attributes) => {
-    const id = JSON.stringify(attributes)
-    const metric = made.get(id) ?? make(attributes)
+  return (...of) => {
+    const id = of.join(" ")
+    const metric = made.get(id) ?? make(...of)
     made.set(id, metric)
     return metric
   }
@@ -45,17 +45,35 @@ const byAttributes = <Metric>(
 // An attribute is where `@effect/opentelemetry` looks for a metric's unit.
 const unit = { unit: "s" }
 
-const requestDuration = byAttributes((attributes) =>
+const requestDuration = kept((
+  operation: string,
+  method: string,
+  address: string,
+  port: number,
+  status: number | undefined,
+  error: string | undefined,
+) =>
   histogram(
     "http.client.request.duration",
     "Seconds from a request's sending to the last byte of its answer",
     seconds,
-    attributes,
+    {
+      operation,
+      "http.request.method": method,
+      "server.address": address,
+      "server.port": String(port),
+      ...(status === undefined ? {} : { "http.response.status_code": String(status) }),
+      ...(error === undefined ? {} : { "error.type": error }),
+      ...unit,
+    },
   )
 )
 
-const retries = byAttributes((attributes) =>
-  counter("crdb.api_keys.retries", "Requests that are sent again", attributes)
+const retries = kept((operation: string, error: string) =>
+  counter("crdb.api_keys.retries", "Requests that are sent again", {
+    operation,
+    "error.type": error,
+  })
 )
 
 const throttleWait = histogram(
@@ -72,13 +90,10 @@ export interface ServerAttributes {
 }
 
 /** Reads them from a URL. */
-export const serverAttributes = (url: string): ServerAttributes => {
-  const { hostname, port, protocol } = new URL(url)
-  return {
-    "server.address": hostname,
-    "server.port": port === "" ? protocol === "http:" ? 80 : 443 : Number(port),
-  }
-}
+export const serverAttributes = ({ hostname, port, protocol }: URL): ServerAttributes => ({
+  "server.address": hostname,
+  "server.port": port === "" ? protocol === "http:" ? 80 : 443 : Number(port),
+})
 
 /** What an error is called in spans, logs and metrics. */
 export const errorType = (error: ApiKeyError): string =>
@@ -93,21 +108,20 @@ export const recordRequest = (
   millis: number,
 ): Effect.Effect<void> =>
   Metric.update(
-    requestDuration({
-      operation: name,
-      "http.request.method": method,
-      "server.address": server["server.address"],
-      "server.port": String(server["server.port"]),
-      ...(status === undefined ? {} : { "http.response.status_code": String(status) }),
-      ...(error === undefined ? {} : { "error.type": errorType(error) }),
-      ...unit,
-    }),
+    requestDuration(
+      name,
+      method,
+      server["server.address"],
+      server["server.port"],
+      status,
+      error && errorType(error),
+    ),
     millis / 1000,
   )
 
 /** Counts a retry, by the error that it follows. */
 export const recordRetry = ({ name }: OperationFacts, error: ApiKeyError): Effect.Effect<void> =>
-  Metric.update(retries({ operation: name, "error.type": errorType(error) }), 1)
+  Metric.update(retries(name, errorType(error)), 1)
 
 /** Measures a wait for the throttle, however it ends. */
 export const timeThrottleWait = <A, E, R>(

@@ -84,14 +84,14 @@ export const makeRequest = <A>(
   if (credentials.limit !== undefined && !isLimit(credentials.limit)) {
     return refuse("limit", "must be a number of requests a second above 0")
   }
-  const shown = {
-    id: call.id,
-    serviceAccountId: call.query?.["service_account_id"],
-    startPage: call.query?.["pagination.page"],
-    vanityName: Option.getOrUndefined(credentials.vanityName),
-    username: Option.getOrUndefined(credentials.username),
-  }
-  for (const [field, value] of Object.entries(shown)) {
+  const shown = [
+    ["id", call.id],
+    ["serviceAccountId", call.query?.["service_account_id"]],
+    ["startPage", call.query?.["pagination.page"]],
+    ["vanityName", Option.getOrUndefined(credentials.vanityName)],
+    ["username", Option.getOrUndefined(credentials.username)],
+  ] as const
+  for (const [field, value] of shown) {
     if (value !== undefined && holdsSecret(value, token)) {
       return refuse(field, "holds a secret, which URLs and logs would show")
     }

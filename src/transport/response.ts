@@ -84,23 +84,24 @@ export const readBody = (
   const source = platformResponse(response)
   // A client of the user's may have read it already, and has it still.
   const wasRead = source?.bodyUsed === true
-  if (!wasRead && !isLengthKept(response.headers, maxBytes)) {
-    if (source === undefined) return readStream(response, maxBytes)
-    boundBody(source, maxBytes)
+  if (source === undefined && !isLengthKept(response.headers, maxBytes)) {
+    return readStream(response, maxBytes)
   }
-  return response.text.pipe(
-    Effect.catchAll((error) =>
+  if (source !== undefined && !wasRead) boundBody(source, maxBytes)
+  const bounded = (text: string) => isLonger(text, maxBytes) ? Option.none() : Option.some(text)
+  return Effect.matchEffect(response.text, {
+    onSuccess: (text) => Effect.succeed(bounded(text)),
+    onFailure: (error) =>
       wasRead
-        ? Effect.map(response.arrayBuffer, (bytes) => new TextDecoder().decode(bytes))
-        : Effect.fail(error)
-    ),
-    Effect.map((text) => isLonger(text, maxBytes) ? Option.none() : Option.some(text)),
-    Effect.catchIf(({ cause }) => cause instanceof TooLong, () => Effect.succeedNone),
-  )
+        ? Effect.map(response.arrayBuffer, (bytes) => bounded(new TextDecoder().decode(bytes)))
+        : error.cause instanceof TooLong
+        ? Effect.succeedNone
+        : Effect.fail(error),
+  })
 }
 
 // With a length and no compression the HTTP client itself stops reading where it should. Where a server
-// sends both a length and chunks, Deno and Bun believe the chunks.
+// sends both a length and chunks, some believe the chunks.
 const isLengthKept = (headers: Headers.Headers, maxBytes: number): boolean => {
   const length = headers["content-length"]
   return length !== undefined && /^\d+$/.test(length) && Number(length) <= maxBytes &&

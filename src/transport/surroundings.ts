@@ -5,26 +5,14 @@
  */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
-import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
-import type * as Predicate from "effect/Predicate"
 import * as Tracer from "effect/Tracer"
-
-/** What takes the place of what the program has set. */
-export interface Surroundings {
-  /** Decides which requests have no span. */
-  readonly tracerDisabledWhen: (
-    own: Predicate.Predicate<HttpClientRequest.HttpClientRequest>,
-  ) => Predicate.Predicate<HttpClientRequest.HttpClientRequest>
-  readonly tracer: Tracer.Tracer
-  /** The span that the client is within; undefined leaves it. */
-  readonly span: ((own: Tracer.Span) => Tracer.Span) | undefined
-}
+import type { ClientSurroundings } from "./ClientSurroundings.ts"
 
 /**
  * Runs an effect to the end of a fiber of its own, in surroundings that are made of the tracer in use:
@@ -32,7 +20,7 @@ export interface Surroundings {
  */
 export const inSurroundings = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
-  surroundings: (tracer: Tracer.Tracer, isDefault: boolean) => Surroundings,
+  surroundings: (tracer: Tracer.Tracer, isDefault: boolean) => ClientSurroundings,
 ): Effect.Effect<A, E, R> =>
   Effect.flatMap(tracerInUse, (own) => {
     const { span, tracer, tracerDisabledWhen } = surroundings(own, own === defaultTracer)

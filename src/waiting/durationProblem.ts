@@ -1,21 +1,23 @@
 /**
- * What is wrong with a duration that a user gives.
+ * Checks a duration that a user gives.
  *
  * @module
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
-/** Which durations make sense for an option. */
+/** Which durations an option allows. */
 export interface AllowedDurations {
   readonly zero: boolean
-  /** Whether it may have no end. */
+  /** Whether it may be infinite. */
   readonly infinite: boolean
 }
 
 /**
- * What is wrong with an input, to follow the name of its option; None where it is a duration that is
- * allowed. It looks at what was given, since Effect decodes all that is negative, and NaN, to zero.
+ * Says what is wrong with an input, in words that follow the option's name. None if the option
+ * allows it.
+ *
+ * It looks at the input itself, since Effect decodes negative durations and NaN to zero.
  */
 export const durationProblem = (
   input: unknown,
@@ -32,7 +34,7 @@ export const durationProblem = (
   )
 }
 
-// Compared so that NaN counts as below zero.
+// NaN is not `>= 0`, so it counts as below zero.
 const isBelowZero = (input: unknown): boolean => {
   if (Array.isArray(input)) return !(input[0] * 1e9 + input[1] >= 0)
   return typeof input === "number" || typeof input === "string" || typeof input === "bigint"

@@ -1,5 +1,5 @@
 /**
- * Holds every fiber back when one answer says to wait.
+ * Holds all fibers back when one answer says to wait.
  *
  * @module
  */
@@ -11,33 +11,36 @@ import { makeLine } from "./line.ts"
 import { currentMonotonicMillis } from "./monotonic.ts"
 import { wholeMillis } from "./wholeMillis.ts"
 
-/** One that comes to a gate. */
+/** A caller that comes to a gate. */
 export interface Entering {
-  /** Until when it waits for the gate to open, by the monotonic clock. */
+  /** It waits for the gate to open until this time at most, by the monotonic clock. */
   readonly latest: number
-  /** Whether it had its turn already, and goes before those who still wait for theirs. */
+  /** Whether it has had a turn already. It then goes before callers that still wait for theirs. */
   readonly hadTurn: boolean
 }
 
 /**
- * A gate that an answer's `Retry-After` shuts for all who come to it. Nobody waits longer than its own
- * policy allows, whoever stands before it: it goes at once, and fails on an answer of its own.
+ * A gate that an answer's `Retry-After` shuts for all callers. A caller that won't wait that long
+ * goes through at once, and fails on its own answer. So nobody waits longer than its own policy
+ * allows, whoever is ahead of it in the line.
  */
 export interface Gate {
-  /** Waits until the gate is open, where it is not. */
+  /** Waits while the gate is shut. */
   readonly enter: (one: Effect.Effect<Entering>) => Effect.Effect<void>
-  /** Whether it is shut for one that comes now. */
+  /** Whether it is shut for a caller that comes now. */
   readonly isShut: (one: Entering) => Effect.Effect<boolean>
-  /** Shuts the gate for so long, unless it is shut for longer already. */
+  /** Shuts the gate for this long, unless it is already shut for longer. */
   readonly shut: (wait: Duration.Duration) => Effect.Effect<void>
-  /** Notes an answer that does not shut it, which tells what rate the API takes. */
+  /** Notes an answer that does not shut the gate. Such answers show which rate the API accepts. */
   readonly pass: Effect.Effect<void>
 }
 
 /**
- * Makes a gate that is open. After it was shut it lets callers in one by one, so that they do not all
- * meet the next refusal. It begins at `limit` a second, or at the rate that the API took before, if
- * that was higher. The rate grows by a quarter each second, so that the line gets shorter.
+ * Makes an open gate. When it opens again after it was shut, it lets callers in one by one: if all
+ * came at once, they would meet the next refusal.
+ *
+ * It begins at `limit` a second, or at the rate that the API accepted before, if that was higher.
+ * The rate grows by a quarter each second, so the line gets shorter.
  */
 export const makeGate = (limit: number): Gate => {
   const line = makeLine()
@@ -57,7 +60,7 @@ export const makeGate = (limit: number): Gate => {
           nextAt = now + 1000 / rateAfter(rateAtFirst, limit, now - shutUntil)
           mustQueue = line.waiting() > 0
         })
-        // The gate may be shut again meanwhile.
+        // The gate may have been shut again during the sleep.
         : Effect.zipRight(Effect.sleep(wholeMillis(Duration.millis(opensAt - now))), untilOpen)
     },
   )
@@ -66,7 +69,7 @@ export const makeGate = (limit: number): Gate => {
     const one = { latest, leave: Deferred.unsafeMake<void>(FiberId.none) }
     return Effect.suspend(() => {
       waiting.add(one)
-      // Also where nothing else may be interrupted, each of the two ends the other.
+      // Each of the two must be able to end the other, even in an uninterruptible region.
       return Effect.raceFirst(
         Effect.interruptible(line.turn(untilOpen, hadTurn)),
         Effect.interruptible(Deferred.await(one.leave)),
@@ -96,15 +99,15 @@ export const makeGate = (limit: number): Gate => {
   }
 }
 
-/** Decides how many a second are let in so long after the gate has opened again. */
+/** How many callers a second may enter, this long after the gate opened again. */
 export const rateAfter = (rateAtFirst: number, limit: number, millisOpen: number): number =>
   rateAtFirst * (1 + Math.max(0, Math.floor(millisOpen / 1000) - secondsAt(rateAtFirst, limit)) / 4)
 
-// Beyond the limit it is the throttle that keeps to one; at the limit, ten seconds without a refusal
-// say that there may be more.
+// Above the limit the rate grows at once: if a limit must be kept, the throttle keeps it. At the limit
+// it grows after ten seconds without a refusal, which say that the API may accept more.
 const secondsAt = (rateAtFirst: number, limit: number): number => rateAtFirst > limit ? 0 : 10
 
-// Counts by whole seconds: the one that runs, and the one before.
+// Counts the answers of two whole seconds: the current one, and the one before.
 const makeRate = () => {
   let second = 0
   let now = 0

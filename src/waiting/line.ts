@@ -7,21 +7,23 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 
-/** A line in which each waits for its turn. Effect's Semaphore lets a newcomer push in. */
+/**
+ * A line in which each caller waits for its turn. Effect's Semaphore would let a newcomer push in.
+ */
 export interface Line {
   /**
-   * Runs an effect when all who came before are done, or, for one that had its turn already, before
-   * all who still wait. Whoever is interrupted leaves the line.
+   * Runs an effect when all callers before it are done. A caller that has had a turn already goes
+   * before all that still wait for theirs. An interrupted caller leaves the line.
    */
   readonly turn: <A, E, R>(
     effect: Effect.Effect<A, E, R>,
     hadTurn?: boolean,
   ) => Effect.Effect<A, E, R>
-  /** How many wait. */
+  /** How many callers wait. */
   readonly waiting: () => number
 }
 
-/** An empty line, which lets so many have their turn at the same time. */
+/** An empty line. `atOnce` callers can have their turn at the same time. */
 export const makeLine = (atOnce: number = 1): Line => {
   const returned = new Set<() => void>()
   const waiting = new Set<() => void>()
@@ -32,7 +34,7 @@ export const makeLine = (atOnce: number = 1): Line => {
     if (next === undefined) {
       free++
     } else {
-      // The turn is handed over, never set free, so that nobody can push in.
+      // The turn goes straight to the next caller: a newcomer could take a free one.
       returned.delete(next)
       waiting.delete(next)
       next()
@@ -48,13 +50,13 @@ export const makeLine = (atOnce: number = 1): Line => {
             free--
             return own
           }
-          // Entered here, where nothing can be interrupted, and left below, whatever happens between.
+          // It enters where nothing can interrupt it. Every way out below makes it leave.
           const called = Deferred.unsafeMake<void>(FiberId.none)
           const next = () => Deferred.unsafeDone(called, Effect.void)
           const among = hadTurn ? returned : waiting
           among.add(next)
           return restore(Deferred.await(called)).pipe(
-            // Interrupted with the turn already in hand, it hands it on.
+            // If it has its turn already when it is interrupted, it passes the turn on.
             Effect.onInterrupt(() =>
               Effect.suspend(() => among.delete(next) ? Effect.void : leave)
             ),

@@ -1,13 +1,13 @@
 /**
- * How long to sleep: in whole milliseconds.
+ * Rounds a sleep to whole milliseconds.
  *
  * @module
  */
 import * as Duration from "effect/Duration"
 
 /**
- * The same duration in whole milliseconds, which is all that clocks count; rounded up, so that no
- * wait falls short.
+ * Rounds a duration up to whole milliseconds: clocks count nothing finer, and a wait must not be
+ * too short.
  */
 export const wholeMillis = (duration: Duration.Duration): Duration.Duration =>
   Duration.millis(Math.ceil(Duration.toMillis(duration)))

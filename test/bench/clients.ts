@@ -5,8 +5,9 @@
  */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { root, walkAlone } from "./alone.ts"
+import { walkAlone } from "./alone.ts"
 import { serve } from "./emulator.ts"
+import { type Line, root } from "./lines.ts"
 import type { Setting } from "./pages.ts"
 import type { Walked } from "./report.ts"
 import { median } from "./row.ts"
@@ -21,9 +22,12 @@ export interface Client {
   readonly "lines of user code": number
 }
 
-const clients = {
-  apiKeys: "@effect-crdb/api-keys",
-  openapiFetch: "openapi-fetch, a loop by hand, zod",
+const clients: Readonly<Record<Line, Readonly<Record<string, string>>>> = {
+  3: {
+    apiKeys: "@effect-crdb/api-keys, on Effect 3",
+    openapiFetch: "openapi-fetch, a loop by hand, zod",
+  },
+  4: { apiKeys: "the same, on Effect 4" },
 }
 const keys = 100_000
 const pageSize = 500
@@ -37,7 +41,7 @@ const linesOf = (client: string): number =>
     .length
 
 /** Walks in turn, each time in a new process. */
-export const clientsBench = async (): Promise<ReadonlyArray<Client>> => {
+export const clientsBench = async (line: Line): Promise<ReadonlyArray<Client>> => {
   const small = await serve(keys / 20)
   const large = await serve(keys)
   const settingOf = ({ port, token }: typeof small): Setting => ({
@@ -48,8 +52,8 @@ export const clientsBench = async (): Promise<ReadonlyArray<Client>> => {
   const walked: Record<string, Array<Walked>> = {}
   try {
     for (let i = 0; i < walks; i++) {
-      for (const client of Object.keys(clients)) {
-        const one = await walkAlone(client, settingOf(small), settingOf(large))
+      for (const client of Object.keys(clients[line])) {
+        const one = await walkAlone(line, client, settingOf(small), settingOf(large))
         if (one.keys < keys) throw new Error(`${client} found ${one.keys} keys of ${keys}`)
         ;(walked[client] ??= []).push(one)
       }
@@ -57,7 +61,7 @@ export const clientsBench = async (): Promise<ReadonlyArray<Client>> => {
   } finally {
     await Promise.all([small.stop(), large.stop()])
   }
-  return Object.entries(clients).map(([client, name]) => {
+  return Object.entries(clients[line]).map(([client, name]) => {
     const middle = (of: (one: Walked) => number) => median((walked[client] ?? []).map(of))
     const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`
     return {

@@ -1,11 +1,10 @@
 import { Bench } from "tinybench"
-import { median } from "./row.ts"
 
 /** How a case did against the first one. */
 export interface Compared {
-  /** Microseconds a call, in the round that was disturbed least. */
+  /** Microseconds a call, in the rounds that were disturbed least: the fastest quarter. */
   readonly micros: number
-  /** Times as slow as the first case: the median over the rounds. */
+  /** Times as slow as the first case. */
   readonly ratio: number
 }
 
@@ -19,8 +18,8 @@ export interface CompareOptions {
 }
 
 /**
- * Measures cases in turn, many short rounds of each, and compares those of the same round: what
- * else the machine does meanwhile then falls on all of them. No collection is forced in between:
+ * Measures cases in turn, many short rounds of each, so that what else the machine does meanwhile
+ * falls on all of them, and compares what each takes undisturbed. No collection is forced in between:
  * V8 then throws compiled code away, and everything takes several times as long.
  */
 export const compare = async <Name extends string>(
@@ -44,10 +43,15 @@ export const compare = async <Name extends string>(
     })
     if (round >= options.warmup) rounds.push(micros)
   }
-  const compared = names.map((name, index): [Name, Compared] => [name, {
-    micros: Math.min(...rounds.map((micros) => micros[index] ?? NaN)),
-    ratio: median(rounds.map((micros) => (micros[index] ?? NaN) / (micros[0] ?? NaN))),
-  }])
+  const micros = names.map((_, index) => {
+    const sorted = rounds.map((micros) => micros[index] ?? NaN).toSorted((a, b) => a - b)
+    const fastest = sorted.slice(0, Math.ceil(sorted.length / 4))
+    return fastest.reduce((sum, one) => sum + one, 0) / fastest.length
+  })
+  const compared = names.map((name, index): [Name, Compared] => {
+    const own = micros[index] ?? NaN
+    return [name, { micros: own, ratio: own / (micros[0] ?? NaN) }]
+  })
   // One entry for each name.
   return Object.fromEntries(compared) as Record<Name, Compared>
 }

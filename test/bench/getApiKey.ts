@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
 import { compare } from "./compare.ts"
+import type { Line } from "./lines.ts"
 import { atMost, figure, type Row } from "./row.ts"
 
 const id = "CCDB1_12345abcdefGHIJKLMnopq"
@@ -32,6 +33,7 @@ const measure = async (
   answerHeaders: Readonly<Record<string, string>>,
   answer: string,
   target: number,
+  overFetch: number,
 ): Promise<ReadonlyArray<Row>> => {
   const fetch: typeof globalThis.fetch = () =>
     Promise.resolve(new Response(body, { headers: answerHeaders }))
@@ -68,9 +70,11 @@ const measure = async (
         "  microseconds: getApiKey; HttpClient; fetch and JSON.parse",
         [key, client, fetched].map(({ micros }) => micros.toFixed(0)).join("; "),
       ),
-      figure(
-        "  getApiKey against fetch and JSON.parse",
-        `${(key.ratio / fetched.ratio).toFixed(1)} x`,
+      atMost(
+        `getApiKey against fetch and JSON.parse, an answer with ${answer}`,
+        key.ratio / fetched.ratio,
+        overFetch,
+        (ratio) => `${ratio.toFixed(1)} x`,
       ),
     ]
   } finally {
@@ -78,8 +82,16 @@ const measure = async (
   }
 }
 
+const targets = {
+  3: { withLength: 2.2, withoutLength: 2.8, overFetch: 13.8 },
+  4: { withLength: 2, withoutLength: 2.5, overFetch: 7 },
+}
+
 /** Measures both kinds of answers; the API's small ones come with a length. */
-export const getApiKeyBench = async (): Promise<ReadonlyArray<Row>> => [
-  ...await measure(withLength, "Content-Length", 2.2),
-  ...await measure(withoutLength, "no length", 2.8),
-]
+export const getApiKeyBench = async (line: Line): Promise<ReadonlyArray<Row>> => {
+  const { overFetch, ...over } = targets[line]
+  return [
+    ...await measure(withLength, "Content-Length", over.withLength, overFetch),
+    ...await measure(withoutLength, "no length", over.withoutLength, overFetch),
+  ]
+}

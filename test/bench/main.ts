@@ -4,30 +4,41 @@
  *
  * @module
  */
+import { execFile } from "node:child_process"
 import { cpus } from "node:os"
 import process from "node:process"
-import { bundleBench } from "./bundle.ts"
-import { clientsBench } from "./clients.ts"
-import { decodeBench } from "./decode.ts"
-import { emulatorBench } from "./emulator.ts"
-import { getApiKeyBench } from "./getApiKey.ts"
-import { lifecycleBench } from "./lifecycle.ts"
-import { limitsBench } from "./limits.ts"
-import { prefetchBench } from "./prefetch.ts"
+import { promisify } from "node:util"
+import type { Client } from "./clients.ts"
+import { bundleProgram, type Line } from "./lines.ts"
 import type { Row } from "./row.ts"
-import { throttleBench } from "./throttle.ts"
-import { walkBench } from "./walk.ts"
 
-const groups: Readonly<Record<string, () => Promise<ReadonlyArray<Row>>>> = {
-  get: getApiKeyBench,
-  decode: decodeBench,
-  walk: walkBench,
-  bundle: bundleBench,
-  prefetch: prefetchBench,
-  throttle: throttleBench,
-  limits: limitsBench,
-  emulator: emulatorBench,
-  lifecycle: lifecycleBench,
+/** The files that measure, by the names of their groups. */
+const groups: Readonly<Record<string, string>> = {
+  get: "getApiKey",
+  decode: "decode",
+  start: "start",
+  walk: "walk",
+  bundle: "bundle",
+  prefetch: "prefetch",
+  throttle: "throttle",
+  limits: "limits",
+  emulator: "emulator",
+  lifecycle: "lifecycle",
+}
+
+const lines: ReadonlyArray<Line> = [3, 4]
+
+/** Measures in a process of its own, in which no other group and no other Effect is. */
+const measure = async <Measured>(file: string, line: Line): Promise<ReadonlyArray<Measured>> => {
+  const program = await bundleProgram(
+    line,
+    file,
+    `import { ${file}Bench } from "./${file}.ts"
+    console.log(JSON.stringify(await ${file}Bench(${line})))`,
+  )
+  const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", program])
+  // The last that it prints is what it has measured.
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "")
 }
 
 const args = process.argv.slice(2)
@@ -61,24 +72,45 @@ const table = (lines: ReadonlyArray<ReadonlyArray<string>>): string => {
   ).join("\n")
 }
 
-const rows: Array<Row> = []
-for (const [name, measure] of Object.entries(groups)) {
-  if (!isChosen(name)) continue
-  say(name)
-  rows.push(...await measure())
+/** One thing that is measured, on each line. */
+interface Measured {
+  readonly what: string
+  readonly on: Partial<Record<Line, Row>>
 }
-if (isChosen("clients")) say("clients")
-const clients = isChosen("clients") ? await clientsBench() : []
+
+const rows = new Map<string, Measured>()
+for (const [name, file] of Object.entries(groups)) {
+  if (!isChosen(name)) continue
+  for (const line of lines) {
+    // The emulator's command is one, and both packages have it.
+    if (name === "emulator" && line === 4) continue
+    say(`${name}, Effect ${line}`)
+    for (const row of await measure<Row>(file, line)) {
+      const { on } = rows.get(row.what) ?? { on: {} }
+      rows.set(row.what, { what: row.what, on: { ...on, [line]: row } })
+    }
+  }
+}
+const clients: Array<Client> = []
+if (isChosen("clients")) {
+  for (const line of lines) {
+    say(`clients, Effect ${line}`)
+    clients.push(...await measure<Client>("clients", line))
+  }
+}
 
 const machine = `Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`
 if (json) {
-  console.log(JSON.stringify({ machine, rows, clients }, undefined, 2))
+  console.log(JSON.stringify({ machine, rows: [...rows.values()], clients }, undefined, 2))
 } else {
-  const verdict = ({ pass }: Row) => pass === undefined ? "" : pass ? "pass" : "FAIL"
-  if (rows.length > 0) {
+  const cells = (row: Row | undefined) =>
+    row === undefined
+      ? ["", ""]
+      : [`${row.measured}${row.pass === false ? " FAIL" : ""}`, row.target]
+  if (rows.size > 0) {
     console.log(table([
-      ["what", "measured", "target", ""],
-      ...rows.map((row) => [row.what, row.measured, row.target, verdict(row)]),
+      ["what", "Effect 3", "target", "Effect 4", "target"],
+      ...[...rows.values()].map(({ on, what }) => [what, ...cells(on[3]), ...cells(on[4])]),
     ]))
   }
   const [first] = clients
@@ -91,4 +123,5 @@ if (json) {
   }
   console.log(`\n${machine}`)
 }
-if (options.includes("--strict") && rows.some(({ pass }) => pass === false)) process.exitCode = 1
+const isMissed = ({ on }: Measured) => Object.values(on).some(({ pass }) => pass === false)
+if (options.includes("--strict") && [...rows.values()].some(isMissed)) process.exitCode = 1

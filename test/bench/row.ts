@@ -4,8 +4,8 @@ export interface Row {
   readonly measured: string
   /** Empty where the figure is there to compare with alone. */
   readonly target: string
-  /** Undefined where there is no target. */
-  readonly pass: boolean | undefined
+  /** Absent where there is no target. */
+  readonly pass?: boolean
 }
 
 /** A figure to compare others with. */
@@ -13,7 +13,6 @@ export const figure = (what: string, measured: string): Row => ({
   what,
   measured,
   target: "",
-  pass: undefined,
 })
 
 /** A figure that may be so large and no larger. */

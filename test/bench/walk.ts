@@ -4,6 +4,7 @@
  * @module
  */
 import { walkAlone } from "./alone.ts"
+import type { Line } from "./lines.ts"
 import { withPages } from "./pages.ts"
 import { atMost, figure, type Row } from "./row.ts"
 
@@ -12,12 +13,13 @@ const pageSize = 500
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`
 
 /** Walks in processes of their own; the keys are made up in this one. */
-export const walkBench = async (): Promise<ReadonlyArray<Row>> => {
+export const walkBench = async (line: Line): Promise<ReadonlyArray<Row>> => {
   const walk = (client: string, samplesLive: boolean) =>
     withPages(
       keys / 100,
       pageSize,
-      (short) => withPages(keys, pageSize, (long) => walkAlone(client, short, long, samplesLive)),
+      (short) =>
+        withPages(keys, pageSize, (long) => walkAlone(line, client, short, long, samplesLive)),
     )
   const walked = await walk("apiKeys", false)
   const bare = await walk("httpClient", false)

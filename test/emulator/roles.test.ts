@@ -40,18 +40,21 @@ describe("roles", () => {
             }),
         )
         const { apiKeyId, serviceAccountId } = emulator.withoutRole
-        const result = yield* callOn({ id: apiKeyId, serviceAccountId }).pipe(
+        const exit = yield* callOn({ id: apiKeyId, serviceAccountId }).pipe(
           withRetryPolicy(RetryPolicy.none),
-          Effect.either,
+          Effect.exit,
           Effect.provideService(HttpClient.HttpClient, client),
           Effect.provideService(Credentials, callerOf(emulator).credentials),
         )
         const said = `HTTP 403: ${operation} needs the role ${roles.join(" or ")} at`
-        expect(result).toMatchObject(
-          may
-            ? { _tag: "Right" }
-            : { left: { _tag: "Forbidden", code: 7, message: expect.stringContaining(said) } },
-        )
+        if (may) yield* exit
+        else {
+          expect(yield* Effect.flip(exit)).toMatchObject({
+            _tag: "Forbidden",
+            code: 7,
+            message: expect.stringContaining(said),
+          })
+        }
         expect((yield* emulator.history).length).toBe(may && mutates ? 1 : 0)
       }),
   )

@@ -65,7 +65,7 @@ describe("an id reaches the server as one path segment", () => {
   )
 })
 
-describe("what cannot be right is refused before sending", () => {
+describe("wrong input is refused before sending", () => {
   const isSecret = "is a secret, not an id: the id is its part before the second underscore"
   const badIds: ReadonlyArray<readonly [id: string, reason: string]> = [
     ["", "is empty: an empty id would address the whole list"],
@@ -145,22 +145,20 @@ describe("what cannot be right is refused before sending", () => {
       Effect.gen(function* () {
         const { result, sent } = yield* callOnce(call, () => json({}))
         expect(sent).toEqual([])
-        expect(Either.flip(result)).toMatchObject({
-          right: {
-            _tag: "InvalidRequest",
-            field,
-            status: undefined,
-            attempts: 0,
-            mayHaveApplied: false,
-            message: `${
-              name.startsWith("list") ? "listApiKeys" : name.split(" ")[0]
-            }: ${field} ${reason}`,
-          },
-        })
+        expect(result).toMatchObject(Either.left({
+          _tag: "InvalidRequest",
+          field,
+          status: undefined,
+          attempts: 0,
+          mayHaveApplied: false,
+          message: `${
+            name.startsWith("list") ? "listApiKeys" : name.split(" ")[0]
+          }: ${field} ${reason}`,
+        }))
       }),
   )
 
-  it.effect("and a secret in the place of an id is not in the message", () =>
+  it.effect("a secret in the place of an id does not appear in the message", () =>
     Effect.gen(function* () {
       const { result } = yield* callOnce(getApiKey(secret), () => json({}))
       expect(JSON.stringify(result)).not.toContain("NkdXLI9d81Mn")

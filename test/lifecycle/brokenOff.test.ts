@@ -6,7 +6,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HashMap from "effect/HashMap"
 import * as Logger from "effect/Logger"
-import * as LogLevel from "effect/LogLevel"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Emulator from "../../src/emulator/mod.ts"
@@ -89,7 +88,7 @@ const play = (how: Play): Effect.Effect<Played> =>
   Effect.gen(function* () {
     const warnings: Array<readonly [string, object]> = []
     const logger = Logger.make(({ annotations, logLevel, message }) => {
-      if (!LogLevel.greaterThanEqual(logLevel, LogLevel.Warning)) return
+      if (!["WARN", "ERROR", "FATAL"].includes(logLevel.label)) return
       warnings.push([String(message), Object.fromEntries(HashMap.toEntries(annotations))])
     })
     const organization = yield* makeOrganization({ faults: how.faults ?? faults })
@@ -149,7 +148,7 @@ describe.each(Object.entries(programs))("a create of %s", (_, program) => {
       }))
   }
 
-  test("tells what may still come where it is interrupted before it made a key", () =>
+  test("names the key that may still appear if it is interrupted before it made one", () =>
     Effect.gen(function* () {
       const played = yield* play({ program, interruptedAt: 0.5 })
       expect(played.warnings).toEqual([[doubt, { id: "unknown", name: marked }]])
@@ -159,7 +158,7 @@ describe.each(Object.entries(programs))("a create of %s", (_, program) => {
     { operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } },
   ]
 
-  test("deletes a key that came late where it is interrupted in the wait", () =>
+  test("deletes a key that appeared late if it is interrupted in the wait", () =>
     Effect.gen(function* () {
       const late = { program, faults: neverMade, lateAt: 5 }
       expect((yield* play({ ...late, interruptedAt: 4 })).left).toEqual([])
@@ -167,7 +166,7 @@ describe.each(Object.entries(programs))("a create of %s", (_, program) => {
       expect([left, warnings]).toEqual([[], []])
     }))
 
-  test("tells what may still come where it is interrupted in the wait", () =>
+  test("names the key that may still appear if it is interrupted in the wait", () =>
     Effect.gen(function* () {
       const { warnings } = yield* play({ program, faults: neverMade, interruptedAt: 6 })
       expect(warnings).toEqual([[doubt, { id: "unknown", name: marked }]])
@@ -180,7 +179,7 @@ describe.each(Object.entries(programs))("a create of %s", (_, program) => {
   ]
 
   for (const interruptedAt of [1.5, 2.5]) {
-    test(`tells what it cannot find where it is interrupted after ${interruptedAt} s`, () =>
+    test(`names the key that it cannot find if it is interrupted after ${interruptedAt} s`, () =>
       Effect.gen(function* () {
         const { left, outcome, warnings } = yield* play({
           program,
@@ -241,7 +240,7 @@ describe.each(Object.entries(programs))("a create of %s", (_, program) => {
       expect([outcome, left, warnings]).toEqual(["Failure", [], []])
     }))
 
-  test("tells what it cannot find after a defect, where every list breaks", () =>
+  test("names the key that it cannot find after a defect, if every list breaks", () =>
     Effect.gen(function* () {
       const { left, outcome, warnings } = yield* play({ program, around: dying("GET", Infinity) })
       expect(outcome).toBe("Failure")
@@ -250,7 +249,7 @@ describe.each(Object.entries(programs))("a create of %s", (_, program) => {
     }))
 
   for (const deadline of [undefined, Duration.infinity]) {
-    test(`ends after a while where it is interrupted, its token never comes, and the deadline is ${deadline}`, () =>
+    test(`ends after a while if it is interrupted, its token never comes, and the deadline is ${deadline}`, () =>
       Effect.gen(function* () {
         let asked = 0
         const { millis, outcome, warnings } = yield* play({
@@ -281,7 +280,7 @@ describe("createApiKeyOnce", () => {
       ? Effect.zipRight(effect, Effect.dieMessage("broken"))
       : effect
 
-  test("leaves nothing where the renaming breaks with a defect", () =>
+  test("leaves nothing if the renaming breaks with a defect", () =>
     Effect.gen(function* () {
       const { left, outcome, warnings } = yield* play({ program: once, around: breaking("PATCH") })
       expect([outcome, left, warnings]).toEqual(["Failure", [], []])
@@ -293,7 +292,7 @@ describe("createApiKeyOnce", () => {
     { operation: "updateApiKey", fault: { _tag: "Respond", status: 403 } },
   ]
 
-  test("tells its key where it is interrupted while that cannot be deleted", () =>
+  test("names its key if it is interrupted and cannot delete it", () =>
     Effect.gen(function* () {
       const { left, outcome, warnings } = yield* play({
         program: once,
@@ -306,7 +305,7 @@ describe("createApiKeyOnce", () => {
 })
 
 describe("temporaryApiKey", () => {
-  test("tells its key where the deletion at the end of its scope breaks with a defect", () =>
+  test("names its key if the deletion at the end of its scope breaks with a defect", () =>
     Effect.gen(function* () {
       const { warnings } = yield* play({
         program: temporary,
@@ -332,7 +331,7 @@ describe("temporaryApiKey", () => {
     },
   ]
 
-  test("tells its key where it is interrupted while that came too late and cannot be deleted", () =>
+  test("names its key if that came too late and it is interrupted while it cannot delete it", () =>
     Effect.gen(function* () {
       const { left, outcome, warnings } = yield* play({
         program: tooLate,
@@ -346,7 +345,7 @@ describe("temporaryApiKey", () => {
       ]])
     }))
 
-  test("deletes a key that came too late once more where it is interrupted meanwhile", () =>
+  test("tries once more to delete a key that came too late if it is interrupted meanwhile", () =>
     Effect.gen(function* () {
       const { left, outcome, warnings } = yield* play({
         program: tooLate,

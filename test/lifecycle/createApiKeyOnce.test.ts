@@ -1,6 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -41,7 +40,7 @@ const scenario = (
     const result = yield* createApiKeyOnce({ name: "reports", serviceAccountId }).pipe(
       withRetryPolicy(policy),
       Effect.provide(organization.access()),
-      Effect.either,
+      Effect.exit,
     )
     const keys = (yield* organization.keys).filter(({ id }) => id !== organization.old.id)
     return { emulator, keys, result, serviceAccountId }
@@ -51,7 +50,7 @@ describe("createApiKeyOnce", () => {
   test("makes a key of the wanted name with two requests", () =>
     Effect.gen(function* () {
       const { emulator, keys, result } = yield* scenario([])
-      expect(Either.map(result, ({ apiKey }) => apiKey)).toEqual(Either.right(keys[0]))
+      expect((yield* result).apiKey).toEqual(keys[0])
       expect(keys.map(({ name }) => name)).toEqual(["reports"])
       expect((yield* emulator.requests).map(({ method }) => method)).toEqual(["POST", "PATCH"])
     }))
@@ -93,7 +92,7 @@ describe("createApiKeyOnce", () => {
       }))
   }
 
-  test("tells what may be left behind where the lost key cannot be found", () =>
+  test("names the lost key if it cannot be found", () =>
     Effect.gen(function* () {
       const { keys, result } = yield* scenario([
         { operation: "createApiKey", fault: { _tag: "DropAfter" } },
@@ -176,7 +175,7 @@ describe("createApiKeyOnce", () => {
     }))
 
   for (const [what, faults] of [["", []], [", or tells it", [forbidden]]] as const) {
-    test(`deletes its key where those before can no longer be looked for${what}`, () =>
+    test(`deletes its key if it can no longer look for those before it${what}`, () =>
       Effect.gen(function* () {
         const { emulator, keys, result } = yield* scenario([
           { operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } },
@@ -194,7 +193,7 @@ describe("createApiKeyOnce", () => {
       }))
   }
 
-  test("tells its key where it can neither be renamed nor deleted", () =>
+  test("names its key if it can neither rename nor delete it", () =>
     Effect.gen(function* () {
       const { keys, result } = yield* scenario([
         { operation: "updateApiKey", fault: forbidden },
@@ -206,7 +205,7 @@ describe("createApiKeyOnce", () => {
       expect(leftBehind).toEqual(keys.map(({ id, name }) => ({ id: Option.some(id), name })))
     }))
 
-  test("deletes its key where it cannot be renamed", () =>
+  test("deletes its key if it cannot rename it", () =>
     Effect.gen(function* () {
       const { keys, result } = yield* scenario([
         { operation: "updateApiKey", fault: { _tag: "Respond", status: 503 } },
@@ -273,7 +272,7 @@ describe("createApiKeyOnce", () => {
       expect(keys).toEqual([(yield* result).apiKey])
     }))
 
-  test("deletes a key that arrives after it was looked for in vain", () =>
+  test("deletes a key that appears after a search did not find it", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { emulator } = organization

@@ -154,7 +154,27 @@ describe.concurrent("examples/rotate.ts", () => {
       expect(await Effect.runPromise(emulator.history)).toEqual([])
     }))
 
-  it("goes on where one key fails, names it, and ends with status 1", () =>
+  it("waits for nothing with --once, says when to come back, and goes on then", () =>
+    withExample([], async ({ addKept, emulator, folder, rotate }) => {
+      const kept = await addKept("billing")
+      const first = await rotate(folder, "--grace", "3 seconds", "--once")
+      expect([first.exitCode, first.stderr]).toEqual([3, ""])
+      expect(first.stdout).toMatch(/ -> CCDB1_\w+ in .*billing \(waiting until 20[^)]+Z\)\n/)
+      expect(first.stdout).toContain("0 of 1 keys rotated\n")
+      expect(first.stdout).toMatch(/1 of 1 keys wait: run it again at 20\S+Z or later\n$/)
+      const ids = async () => (await Effect.runPromise(emulator.apiKeys)).map(({ id }) => id)
+      expect(await ids()).toContain(kept.id)
+
+      await new Promise((resolve) => setTimeout(resolve, 3000))
+      const second = await rotate(folder, "--grace", "3 seconds", "--once")
+      expect(second.exitCode).toBe(3)
+      expect(await ids()).not.toContain(kept.id)
+      // Its mark comes off when it is two leases old.
+      const successor = (await Effect.runPromise(emulator.apiKeys)).at(-1)
+      expect(successor?.name).toBe(`billing [rotates ${kept.id} ${successor?.name.slice(-9)}`)
+    }))
+
+  it("goes on if one key fails, names it, and ends with status 1", () =>
     withExample([], async ({ addKept, emulator, rotate, folder }) => {
       await addKept("billing")
       await addKept("ledger")
@@ -219,7 +239,7 @@ describe.concurrent("examples/rotate.ts", () => {
   )
 
   it.each([["600", "600"], ["640", "640"], ["664", "640"], ["400", "400"]])(
-    "keeps a file's owner and group, and of its mode %s no more than %s",
+    "keeps a file's owner and group, and turns its mode %s into %s",
     (mode, kept) =>
       withExample([], async ({ addKept, folder, rotate }) => {
         const { file, id } = await addKept("billing")
@@ -275,7 +295,7 @@ describe.concurrent("examples/rotate.ts", () => {
       }),
   )
 
-  it("makes what a dangling link leads to, with --adopt alone", () =>
+  it("makes the file behind a dangling link only with --adopt", () =>
     withExample([], async (example) => {
       const { file, target } = await addLinked(example)
       fs.rmSync(target)
@@ -292,8 +312,8 @@ describe.concurrent("examples/rotate.ts", () => {
   const badLinks: ReadonlyArray<
     readonly [string, string, (file: string, folder: string) => void]
   > = [
-    ["to itself", "lead round and round", (file) => fs.symlinkSync("billing", file)],
-    ["in a loop", "lead round and round", (file, folder) => {
+    ["to itself", "lead in a circle", (file) => fs.symlinkSync("billing", file)],
+    ["in a loop", "lead in a circle", (file, folder) => {
       fs.symlinkSync(path.join(folder, "two"), path.join(folder, "one"))
       fs.symlinkSync("one", path.join(folder, "two"))
       fs.symlinkSync("../two", file)
@@ -448,7 +468,7 @@ describe.concurrent("examples/rotate.ts", () => {
       expect((await Effect.runPromise(emulator.apiKeys)).map(({ id }) => id)).toContain(apiKeyId)
     }))
 
-  it("takes a key and its successor that is in the file already for one rotation", () =>
+  it("counts a key, and its successor that the file holds, as one rotation", () =>
     withExample([], async ({ add, emulator, folder, rotate }) => {
       const { id, serviceAccountId } = await add("billing")
       const { apiKey, secret } = await Effect.runPromise(
@@ -463,7 +483,7 @@ describe.concurrent("examples/rotate.ts", () => {
       expect((await Effect.runPromise(emulator.apiKeys)).map((key) => key.id)).not.toContain(id)
     }))
 
-  it("tells of a key that may come about late", () =>
+  it("names a key that may appear late", () =>
     withExample([100], async ({ emulator, folder, rotate }) => {
       await Effect.runPromise(emulator.setFaults([
         { operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } },
@@ -471,7 +491,7 @@ describe.concurrent("examples/rotate.ts", () => {
       const { exitCode, stderr } = await rotate(folder, "--adopt", "--grace", "1 millis")
       expect(exitCode).toBe(0)
       expect(stderr).toMatch(
-        /may have left a key behind, .*: "of 100\/days \[rotates CCDB1_\w+ \w+\]"/,
+        /may have left a key behind\. .*: "of 100\/days \[rotates CCDB1_\w+ \w+\]"/,
       )
     }))
 
@@ -493,7 +513,7 @@ describe.concurrent("examples/rotate.ts", () => {
       }),
   )
 
-  it("ends with status 2 and says how it is used where it is called wrongly", () =>
+  it("ends with status 2 and its usage if it is called wrongly", () =>
     withExample([], async ({ folder, rotate }) => {
       const calls = [[], [folder, "--nonsense"], [folder, "more"], [folder, "--grace", "soon"]]
       for (const args of calls) {

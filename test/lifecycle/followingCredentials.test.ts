@@ -40,7 +40,7 @@ describe("credentials that follow a rotation", () => {
         .toBe(Redacted.value(secretOf(expected)))
     }))
 
-  it.effect("stay as they are where they are a JWT's", () =>
+  it.effect("stay as they are if they hold a JWT", () =>
     Effect.gen(function* () {
       expect(yield* tokenAfter(Redacted.make("a.b.c"), [["a", "b"]])).toBe("a.b.c")
     }))

@@ -69,7 +69,7 @@ const namesAskedFor = ({ emulator }: Organization) =>
       .map(({ body }) => String(JSON.parse(body).name)))
 
 describe("the log", () => {
-  test("of a create that is interrupted tells the key that cannot be deleted", () =>
+  test("of a create that is interrupted names the key that it cannot delete", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({ faults: [undeletable] })
       const logs = yield* logsOf(
@@ -85,7 +85,7 @@ describe("the log", () => {
 
   const doubt = "a create whose outcome is unknown may have left a key behind, or still make one"
 
-  test("of a create whose answer is lost to an interruption tells the key that it finds", () =>
+  test("of a create that is interrupted before its answer names the key that it finds", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({ faults: [undeletable] })
       const logs = yield* logsOf(
@@ -95,7 +95,7 @@ describe("the log", () => {
       expect(logs).toEqual([["WARN", doubt, { id: key?.id, name: key?.name }]])
     }))
 
-  test("of a create tells the names of those before it that have not come about", () =>
+  test("of a create names the keys of earlier attempts that have not appeared", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({
         faults: [{ operation: "createApiKey", calls: [1, 2], fault: { _tag: "DropBefore" } }],
@@ -108,7 +108,7 @@ describe("the log", () => {
       )
     }))
 
-  test("of a create tells none that it has found and deleted", () =>
+  test("of a create names no key that it has found and deleted", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({
         faults: [
@@ -148,7 +148,7 @@ describe("the log", () => {
       ]])
     }))
 
-  test("of a rotation that is broken off tells the key that it has not written", () =>
+  test("of a rotation that is broken off names the key that it has not written", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({ faults: [undeletable] })
       const { read, write } = organization.store()
@@ -171,7 +171,7 @@ describe("the log", () => {
       ["is interrupted", Effect.never],
     ] as const
   ) {
-    test(`of a rotation whose write ${how} tells the key that the store may hold, or not`, () =>
+    test(`of a rotation whose write ${how} names the key that the store may hold, or not`, () =>
       Effect.gen(function* () {
         const organization = yield* makeOrganization()
         const { read } = organization.store()
@@ -191,7 +191,7 @@ describe("the log", () => {
       }))
   }
 
-  test("of a rotation that is interrupted while it tells why it fails names the create in doubt", () =>
+  test("of a rotation that is interrupted while it fails names the create in doubt", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({
         faults: [
@@ -279,7 +279,7 @@ describe("a span", () => {
       rotateApiKey({ store: organization.store(), grace: 0 }),
   }
   for (const [name, program] of Object.entries(programs)) {
-    test(`of ${name} holds those of its calls`, () =>
+    test(`of ${name} holds the spans of its calls`, () =>
       Effect.gen(function* () {
         const organization = yield* makeOrganization()
         const roots: Array<string> = []

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import type { HttpClient } from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
@@ -54,7 +55,7 @@ const play = (program: Program, policy: typeof policies["the default policy"], s
       Effect.fork,
     )
     yield* TestClock.adjust("1 minute")
-    yield* fiber
+    yield* Fiber.join(fiber)
   }).pipe(Effect.withRandom(Random.make(seed)), Effect.provide(TestContext.TestContext))
 
 describe("a create that is lost three times", () => {

@@ -45,13 +45,13 @@ describe("a mark", () => {
     expect(formatMarked("billing", mark)).toBe(text)
   })
 
-  it("comes back as it was, behind whatever name, a marked one included", () => {
+  it("is read as it was written, behind any name, even a marked one", () => {
     fc.assert(fc.property(name, mark, (name, mark) => {
       expect(parseMarked(formatMarked(name, mark))).toEqual({ name, mark: Option.some(mark) })
     }))
   })
 
-  it("is found only where it is written exactly so", () => {
+  it("is found only in its exact form", () => {
     fc.assert(fc.property(name, (text) => {
       const { mark, name } = parseMarked(text)
       expect(Option.match(mark, {
@@ -80,13 +80,13 @@ describe("a mark", () => {
     "billing [expires 2026-01-01T00:00:00.000Z 1a2b3c4d]",
     "billing [expires 2026-02-31T00:00:00Z 1a2b3c4d]",
     "[once 1a2b3c4d]",
-  ])("is not read into %j", (name) => {
+  ])("is not found in %j", (name) => {
     expect(parseMarked(name)).toEqual({ name, mark: Option.none() })
   })
 })
 
 describe("a secret", () => {
-  it.each([id, "CCDB12_1a"])("tells the id of its key: %s", (id) => {
+  it.each([id, "CCDB12_1a"])("has the id of its key: %s", (id) => {
     expect(apiKeyIdOf(Redacted.make(`${id}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`)))
       .toEqual(Option.some(id))
   })
@@ -99,7 +99,7 @@ describe("a secret", () => {
     "eyJhbGciOi_J9.eyJzdWIi.c2ln_bmF0dXJl",
     "hunter2_hunter2",
     `x${id}_abc`,
-  ])("of another form tells none: %j", (secret) => {
+  ])("of another form has no id: %j", (secret) => {
     expect(apiKeyIdOf(Redacted.make(secret))).toEqual(Option.none())
   })
 })

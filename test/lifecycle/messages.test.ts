@@ -34,7 +34,7 @@ const unseen = { id: Option.none(), name: "billing [once 2a2b3c4d]" }
 const redact = redactor(["the-token-in-use"])
 
 describe("an error says what may be left behind", () => {
-  it("without a secret that a server put into it, and of a long name its end", () => {
+  it("without a secret that a server put there, and with the end of a long name", () => {
     const name = `${"x ".repeat(100)} the-token-in-use [once 1a2b3c4d]`
     const id = Option.some(ApiKeyId("CCDB1_a_bCCDB1_c_d"))
     const error = notCreated(cause, [{ id: Option.none(), name }, { id, name: "n" }], redact)
@@ -43,48 +43,48 @@ describe("an error says what may be left behind", () => {
       { id: Option.some("<redacted>"), name: "n" },
     ])
     expect(error.message).toContain(
-      `to be deleted: "…${" x".repeat(36)}  <redacted> [once 1a2b3c4d]", <redacted>`,
+      `for you to delete: "…${" x".repeat(36)}  <redacted> [once 1a2b3c4d]", <redacted>`,
     )
   })
 
-  it("where no key is handed out", () => {
+  it("if no key is handed out", () => {
     expect(notCreated(cause, [], redact)).toMatchObject({
       _tag: "ApiKeyNotCreated",
       message: "no key was handed out: createApiKey: name is taken. Nothing is left behind",
     })
     expect(notCreated(cause, [found, unseen], redact).message).toBe(
-      "no key was handed out: createApiKey: name is taken. May be left behind, to be deleted: " +
-        'CCDB1_a, "billing [once 2a2b3c4d]"',
+      "no key was handed out: createApiKey: name is taken. " +
+        'Keys that may be left behind, for you to delete: CCDB1_a, "billing [once 2a2b3c4d]"',
     )
   })
 
   it.each<readonly [RotationFailedReason, string]>([
     ["Api", "a call failed. Run it again to go on"],
     ["Store", "the secret store failed. Run it again to go on"],
-    ["UnreadableSecret", "what the secret store holds is not the secret of an API key"],
+    ["UnreadableSecret", "the secret store holds something that is not the secret of an API key"],
     [
       "NothingHeld",
       "the secret store is empty: say with apiKey which key to replace, or with first what to make",
     ],
     [
       "HeldKeyGone",
-      "the key in the secret store is deleted, and no key that may be replaced is named: say with apiKey or first what to make in its place",
+      "the key in the secret store is deleted, and you name no key that can be replaced: say with apiKey or first what to make in its place",
     ],
     [
       "StoreHoldsAnother",
-      "the secret store holds neither the key to be replaced nor its successor: check which it is",
+      "the secret store holds neither the key to replace nor its successor: check which key it holds",
     ],
     ["SecretRefused", "the API refuses the secret although its key exists"],
     [
       "NotStored",
       "the secret store does not show what was written. Check it before running this again",
     ],
-    ["LeaseOver", "the run was held up for half the lease, so that it may not write any more"],
-  ])("where a rotation fails with %s", (reason, what) => {
+    ["LeaseOver", "the run was held up for half the lease, so it may not write any more"],
+  ])("if a rotation fails with %s", (reason, what) => {
     const fields = { reason, cause: undefined, held: Option.none() }
     expect(rotationFailed({ ...fields, leftBehind: [found] }, redact)).toMatchObject({
       _tag: "RotationFailed",
-      message: `rotation: ${what}. May be left behind, to be deleted: CCDB1_a`,
+      message: `rotation: ${what}. Keys that may be left behind, for you to delete: CCDB1_a`,
     })
     expect(rotationFailed({ ...fields, leftBehind: [] }, redact, "no such luck").message)
       .toBe("rotation: no such luck. Nothing is left behind")
@@ -95,13 +95,13 @@ describe("an input that is refused before anything is sent says why", () => {
   const { client, sent } = scripted()
   const services = Layer.merge(client, Credentials.layerApiKey(Redacted.make("token")))
   const serviceAccountId = "1234abcd-1234-1234-abcd-12345678abcd"
-  // What a program that is not type-checked may give for a name.
+  // A program that is not type-checked may pass this as a name.
   const noName = undefined as unknown as string
 
   it.effect.each<readonly [string, string]>([
     ["", "name must be a string that is not empty"],
     [noName, "name must be a string that is not empty"],
-    ["x [once 1a2b3c4d]", "name ends like a mark of the lifecycle's: choose another end"],
+    ["x [once 1a2b3c4d]", "name ends like a mark of this module: choose another end"],
   ])("where the name is %j", ([name, reason]) =>
     Effect.gen(function* () {
       const error = yield* createApiKeyOnce({ name, serviceAccountId }).pipe(
@@ -123,7 +123,7 @@ describe("an input that is refused before anything is sent says why", () => {
   ]
   it.effect.each(inputs)("where the %s is that of %j", ([field, input]) =>
     Effect.gen(function* () {
-      // What a program that is not type-checked may give.
+      // A program that is not type-checked may pass this.
       const given = { ...input, expiresIn: "1 hour" } as unknown as TemporaryApiKeyInput
       for (const create of [createApiKeyOnce(given), temporaryApiKey(given)]) {
         const error = yield* create.pipe(Effect.scoped, Effect.provide(services), Effect.flip)

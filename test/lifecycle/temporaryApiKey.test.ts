@@ -4,7 +4,7 @@ import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -95,7 +95,7 @@ describe("temporaryApiKey", () => {
       }))
   }
 
-  test("does not mind that it is deleted already", () =>
+  test("does not mind if its key is deleted already", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       yield* temporaryApiKey(input(organization)).pipe(
@@ -156,7 +156,7 @@ describe("temporaryApiKey", () => {
       const organization = yield* makeOrganization({ faults })
       const isOld = ({ id }: { readonly id: string }) => id === organization.old.id
       return yield* temporaryApiKey(input(organization, expiresIn)).pipe(
-        Effect.either,
+        Effect.exit,
         Effect.bindTo("result"),
         Effect.bind("now", () => Clock.currentTimeMillis),
         Effect.bind(
@@ -225,7 +225,7 @@ describe("temporaryApiKey", () => {
       }))
   }
 
-  test("is told where it took too long and cannot be deleted", () =>
+  test("is named if it took too long and cannot be deleted", () =>
     Effect.gen(function* () {
       const { left, result } = yield* slowly([
         { operation: "createApiKey", answerDelay: "11 seconds" },
@@ -253,11 +253,12 @@ describe("temporaryApiKey", () => {
           const { left, now, result } = await Effect.runPromise(
             inVirtualTime(slowly(faults, expiresIn)),
           )
-          if (Either.isRight(result)) {
-            expect(left).toEqual([result.right.apiKey])
-            expect(expiryOf(result.right.apiKey) - now).toBeGreaterThan(expiresIn / 2)
+          if (Exit.isSuccess(result)) {
+            expect(left).toEqual([result.value.apiKey])
+            expect(expiryOf(result.value.apiKey) - now).toBeGreaterThan(expiresIn / 2)
           } else {
-            expect(left.length).toBeLessThanOrEqual(result.left.leftBehind.length)
+            const { leftBehind } = Effect.runSync(Effect.flip(result))
+            expect(left.length).toBeLessThanOrEqual(leftBehind.length)
           }
         },
       ),
@@ -313,7 +314,7 @@ describe("sweepExpiredApiKeys", () => {
     return organization
   })
 
-  test("deletes what is expired and what is unfinished for longer than the lease, and tells it", () =>
+  test("deletes and yields expired keys, and keys that are unfinished for longer than the lease", () =>
     Effect.gen(function* () {
       const organization = yield* stocked
       const count = (yield* organization.keys).length
@@ -326,7 +327,7 @@ describe("sweepExpiredApiKeys", () => {
       expect((yield* organization.keys).length).toBe(count - 3)
     }))
 
-  test("does not tell what another sweep has deleted", () =>
+  test("does not yield what another sweep has deleted", () =>
     Effect.gen(function* () {
       const organization = yield* stocked
       const swept = yield* Effect.all(
@@ -336,7 +337,7 @@ describe("sweepExpiredApiKeys", () => {
       expect(swept.reduce((sum, count) => sum + count, 0)).toBe(3)
     }))
 
-  test("goes on where a key is gone by the time that it comes to it", () =>
+  test("goes on if a key is gone before its turn", () =>
     Effect.gen(function* () {
       const organization = yield* stocked
       yield* organization.emulator.setFaults([
@@ -351,7 +352,7 @@ describe("sweepExpiredApiKeys", () => {
       ])
     }))
 
-  test("keeps to one service account where it is told to", () =>
+  test("keeps to one service account if it is given one", () =>
     Effect.gen(function* () {
       const organization = yield* stocked
       const { serviceAccountId } = organization.emulator.admin
@@ -361,7 +362,7 @@ describe("sweepExpiredApiKeys", () => {
       expect(swept).toBe(0)
     }))
 
-  test("leaves what is unfinished for less than the lease that it is told", () =>
+  test("leaves keys that are unfinished for less than the given lease", () =>
     Effect.gen(function* () {
       const organization = yield* stocked
       const count = (lease: Duration.DurationInput) =>
@@ -370,7 +371,7 @@ describe("sweepExpiredApiKeys", () => {
       expect(yield* count("9 minutes")).toBe(2)
     }))
 
-  test("fails where a deletion does, and goes on when it is run again", () =>
+  test("fails if a deletion does, and goes on when it is run again", () =>
     Effect.gen(function* () {
       const organization = yield* stocked
       yield* organization.emulator.setFaults([

@@ -36,8 +36,10 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: [transportTest("redact")],
   },
   shield: {
-    sources: ["shield", "surroundings", "tracerOver"].map(transport),
-    tests: ["shield", "exchange"].map(transportTest),
+    sources: ["ClientSurroundings", "shield", "SpanChanges", "surroundings", "tracerOver"].map(
+      transport,
+    ),
+    tests: ["shield", "beginnings", "exchange"].map(transportTest),
   },
   request: {
     sources: ["version.ts", transport("request")],
@@ -102,7 +104,7 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ["durationProblem", "gate", "line", "monotonic", "wholeMillis"].map(waitingTest),
   },
   credentials: {
-    sources: ["Credentials.ts"],
+    sources: ["Credentials.ts", "settings.ts"],
     tests: ["Credentials.test.ts"],
   },
   endpoints: {
@@ -160,12 +162,15 @@ export const areas: Readonly<Record<string, Area>> = {
       ),
     tests: [
       ...["messages", "logs"].map(lifecycleTest),
-      ...["checkRotation", "rotationOutcome", "rotateApiKey", "onStep"].map(rotationTest),
+      ...["checkRotation", "rotationOutcome", "rotateApiKey", "shortRuns", "onStep"].map(
+        rotationTest,
+      ),
     ],
   },
   following: {
-    sources: ["followingCredentials", "SecretStore"].map(lifecycle),
-    tests: ["followingCredentials", "SecretStore", "logs"].map(lifecycleTest),
+    sources: ["fileProblem", "fileSecretStore", "followingCredentials", "SecretStore"]
+      .map(lifecycle),
+    tests: ["fileSecretStore", "followingCredentials", "SecretStore", "logs"].map(lifecycleTest),
   },
   fleet: {
     sources: ["listAccount", "rotateApiKeys", "sharedLists"].map(rotation),

@@ -2,7 +2,7 @@ import process from "node:process"
 import { defineConfig, mergeConfig } from "vitest/config"
 import type { RunnerTestCase } from "vitest"
 import { BaseSequencer, type Reporter, type TestSpecification } from "vitest/node"
-import base from "../../vitest.config.ts"
+import { effect3 } from "../../vitest.config.ts"
 
 const tests = process.env["MUTATION_TESTS"]?.split(",") ?? []
 
@@ -30,7 +30,7 @@ const unloadable: Reporter = {
 
 /** One thread for all, in which Effect is loaded once; `anew.ts` keeps one mutant from the next. */
 export default mergeConfig(
-  { ...base, test: { ...base.test, include: [], reporters: [unloadable] } },
+  { ...effect3, test: { ...effect3.test, include: [], reporters: [unloadable] } },
   defineConfig({
     test: {
       include: tests,

@@ -21,7 +21,12 @@ if (problems.length > 0) {
   process.exit(1)
 }
 
-const steps = ["npm test", "npm run build", "npm pack --dry-run", "npx deno publish --dry-run"]
+const jsr = ["packages/jsr-3", "packages/jsr-4"]
+const steps = [
+  "npm test",
+  "npm run packages",
+  ...jsr.map((folder) => `cd ${folder} && npx deno publish --dry-run`),
+]
 for (const step of steps) {
   console.log(`\n> ${step}`)
   if (spawnSync(step, { shell: true, stdio: "inherit" }).status !== 0) {
@@ -30,9 +35,11 @@ for (const step of steps) {
   }
 }
 
+// The tag keeps "npm install @effect-crdb/api-keys" with the version that fits "npm install effect".
 console.log(`
-Ready. Nothing has been published; these two commands do it:
+Ready. Nothing has been published; these commands do it:
 
-  npm publish --access public
-  npx deno publish
+  npm publish packages/effect-crdb-api-keys-3.*.tgz --access public --tag effect-3
+  npm publish packages/effect-crdb-api-keys-4.*.tgz --access public
+${jsr.map((folder) => `  (cd ${folder} && npx deno publish)`).join("\n")}
 `)

@@ -4,11 +4,13 @@ import { root } from "../tool.ts"
 import { problemsOf, type ReleaseState } from "./problems.ts"
 import { readState } from "./readState.ts"
 
+const newest = ["## 4.2.0 (2026-01-31)", "## 3.2.0 (2026-01-31)"]
+
 const ready: ReleaseState = {
   changes: "",
-  tags: "v0.1.0\nv0.2.0",
-  versions: { "package.json": "0.3.0", "deno.json": "0.3.0" },
-  changelog: "# Changelog\n\n## 0.3.0 (2026-01-31)\n\n- New.\n\n## 0.2.0 (2025-12-01)\n",
+  tags: "v3.1.0\nv4.1.0",
+  versions: { "package.json": "3.2.0", "deno.json": "3.2.0" },
+  changelog: ["# Changelog", ...newest, "## 4.1.0 (2025-12-01)", ""].join("\n\n- New.\n\n"),
   today: "2026-01-31",
 }
 
@@ -20,17 +22,21 @@ it.each<readonly [string, Partial<ReleaseState>, RegExp]>([
   ["a tree that is not clean", { changes: " M src/mod.ts\n" }, /^commit or drop .*\n M src\/mod/],
   [
     "two versions",
-    { versions: { ...ready.versions, lock: "0.3.1" } },
-    /^state one .*lock 0\.3\.1$/,
+    { versions: { ...ready.versions, lock: "3.2.1" } },
+    /^state one .*lock 3\.2\.1$/,
   ],
   ["a version that is not found", { versions: { lock: undefined } }, / is no version$/],
-  ["a version that there is already", { tags: "v0.3.0" }, /^v0\.3\.0 is published already$/],
-  ["a change that is not dated", {
-    changelog: "## 0.3.0 (unreleased)\n",
-  }, /0\.3\.0 has no date \(unreleased\): write "## 0\.3\.0 \(2026-01-31\)"$/],
-  ["a change of the future", { changelog: "## 0.3.0 (2026-02-01)\n" }, /of the future/],
-  ["a version without its changes", { changelog: "## 0.2.0 (2025-12-01)\n" }, /in 0\.3\.0$/],
-  ["a changelog without a version", { changelog: "# Changelog\n" }, /in 0\.3\.0$/],
+  ["a version that there is already", { tags: "v3.2.0" }, /^v3\.2\.0 is published already$/],
+  ["one of the second line", { tags: "v4.2.0" }, /^v4\.2\.0 is published already$/],
+  [
+    "a change that is not dated",
+    { changelog: "## 4.2.0 (unreleased)\n" },
+    /4\.2\.0 has no date \(unreleased\): write "## 4\.2\.0 \(2026-01-31\)"$/,
+  ],
+  ["a change of the future", { changelog: "## 4.2.0 (2026-02-01)\n" }, /of the future/],
+  ["a version without its changes", { changelog: "## 4.1.0 (2025-12-01)\n" }, /in 4\.2\.0$/],
+  ["one line without its changes", { changelog: "## 4.2.0 (2026-01-31)\n" }, /in 3\.2\.0$/],
+  ["a changelog without a version", { changelog: "# Changelog\n" }, /in 4\.2\.0$/],
 ])("%s does", (_, state, problem) => {
   expect(problemsOf({ ...ready, ...state })).toContainEqual(expect.stringMatching(problem))
 })

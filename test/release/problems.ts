@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ofSecondLine } from "../../effect4/tree.ts"
 
 /** What a release depends on and no test knows. */
 export interface ReleaseState {
@@ -10,7 +11,7 @@ export interface ReleaseState {
   readonly changes: string
   /** What `git tag` says. */
   readonly tags: string
-  /** The version that is stated in each place. */
+  /** The version of the first line that is stated in each place. */
   readonly versions: Readonly<Record<string, string | undefined>>
   readonly changelog: string
   /** As in `2026-01-31`. */
@@ -25,16 +26,23 @@ export const problemsOf = (state: ReleaseState): ReadonlyArray<string> => {
     state.changes.trim() !== "" && `commit or drop what git status shows:\n${state.changes}`,
     others.length > 0 && `state one version: ${stated.join(", ")}`,
     !/^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version) && `${version} is no version`,
-    state.tags.split("\n").includes(`v${version}`) && `v${version} is published already`,
-    changelogProblem(state, version),
+    // Both lines are published at once, and begin the changelog, the newer one first.
+    ...[ofSecondLine(version), version].flatMap((version, place) => [
+      state.tags.split("\n").includes(`v${version}`) && `v${version} is published already`,
+      changelogProblem(state, version, place),
+    ]),
   ]
   return problems.filter((problem) => typeof problem === "string")
 }
 
-const changelogProblem = ({ changelog, today }: ReleaseState, version: string) => {
-  const newest = changelog.match(/^## (\S+)(?: \((.*)\))?$/m)
-  if (newest?.[1] !== version) return `CHANGELOG.md: begin with what is in ${version}`
-  const date = newest[2] ?? ""
+const changelogProblem = (
+  { changelog, today }: ReleaseState,
+  version: string,
+  place: number,
+) => {
+  const found = [...changelog.matchAll(/^## (\S+)(?: \((.*)\))?$/mg)][place]
+  if (found?.[1] !== version) return `CHANGELOG.md: begin with what is in ${version}`
+  const date = found[2] ?? ""
   if (!/^\d{4}-\d\d-\d\d$/.test(date)) {
     return `CHANGELOG.md: ${version} has no date (${date}): write "## ${version} (${today})"`
   }

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { secondLineBundle } from "../../effect4/test/secondLine.ts"
 import { expectSuccess, runTool } from "../tool.ts"
 import { serve } from "./stage.ts"
 import { type Setting, type StepResult, steps, tell } from "./story.ts"
@@ -16,13 +17,15 @@ import { type Setting, type StepResult, steps, tell } from "./story.ts"
 type Runtime = (setting: Setting) => Promise<ReadonlyArray<StepResult>>
 
 /** One file with all that it needs, as it is shipped to an edge. */
-const bundled = (name: string, options: esbuild.BuildOptions): string => {
-  const { outputFiles } = esbuild.buildSync({
+const bundled = async (name: string, options: esbuild.BuildOptions): Promise<string> => {
+  const { outputFiles } = await esbuild.build({
     entryPoints: [fileURLToPath(new URL(name, import.meta.url))],
     bundle: true,
     minify: true,
     format: "esm",
     target: "es2022",
+    platform: "neutral",
+    mainFields: ["module"],
     write: false,
     ...options,
   })
@@ -35,60 +38,57 @@ const spawned = async (tool: string, args: ReadonlyArray<string>, setting: Setti
   return stdout.trim().split("\n").map((line): StepResult => JSON.parse(line))
 }
 
-const runtimes: Readonly<Record<string, Runtime>> = {
-  Node: tell,
-
-  // The network address that it calls is all that it may use: no environment, no file, no more.
-  Deno: (setting) =>
-    spawned("deno", [
-      "run",
-      "--no-prompt",
-      "--cached-only",
-      `--allow-net=${new URL(setting.baseUrl).host}`,
-      "test/runtimes/main.ts",
-    ], setting),
-
-  Bun: async (setting) => {
+const bundle =
+  (tool: string, args: ReadonlyArray<string>, plugins: Array<esbuild.Plugin>): Runtime =>
+  async (setting) => {
     const folder = mkdtempSync(join(tmpdir(), "story-"))
     try {
       const file = join(folder, "story.mjs")
-      writeFileSync(
-        file,
-        bundled("main.ts", {
-          platform: "neutral",
-          mainFields: ["module"],
-          external: ["node:process"],
-        }),
-      )
-      return await spawned("bun", ["run", file], setting)
+      writeFileSync(file, await bundled("main.ts", { plugins, external: ["node:process"] }))
+      return await spawned(tool, [...args, file], setting)
     } finally {
       rmSync(folder, { recursive: true })
     }
-  },
+  }
 
-  workerd: async (setting) => {
-    const miniflare = new Miniflare({
-      modules: true,
-      script: bundled("worker.ts", {
-        platform: "neutral",
-        mainFields: ["module"],
-        conditions: ["workerd", "worker"],
-      }),
-      compatibilityDate: "2026-04-01",
+const workerd = (plugins: Array<esbuild.Plugin>): Runtime => async (setting) => {
+  const miniflare = new Miniflare({
+    modules: true,
+    script: await bundled("worker.ts", { plugins, conditions: ["workerd", "worker"] }),
+    compatibilityDate: "2026-04-01",
+  })
+  try {
+    const response = await miniflare.dispatchFetch("http://worker.invalid/", {
+      method: "POST",
+      body: JSON.stringify(setting),
     })
-    try {
-      const response = await miniflare.dispatchFetch("http://worker.invalid/", {
-        method: "POST",
-        body: JSON.stringify(setting),
-      })
-      const text = await response.text()
-      if (!response.ok) throw new Error(text)
-      // The worker answers with exactly these.
-      return JSON.parse(text)
-    } finally {
-      await miniflare.dispose()
-    }
-  },
+    const text = await response.text()
+    if (!response.ok) throw new Error(text)
+    // The worker answers with exactly these.
+    return JSON.parse(text)
+  } finally {
+    await miniflare.dispose()
+  }
+}
+
+// The network address that it calls is all that it may use: no environment, no file, no more.
+const inDeno = ({ baseUrl }: Setting) => [
+  "run",
+  "--no-prompt",
+  "--cached-only",
+  `--allow-net=${new URL(baseUrl).host}`,
+]
+
+const runtimes: Readonly<Record<string, Runtime>> = {
+  "Effect 3 on Node": tell,
+  "Effect 3 on Deno": (setting) =>
+    spawned("deno", [...inDeno(setting), "test/runtimes/main.ts"], setting),
+  "Effect 3 on Bun": bundle("bun", ["run"], []),
+  "Effect 3 on workerd": workerd([]),
+  "Effect 4 on Node": bundle("node", [], [secondLineBundle]),
+  "Effect 4 on Deno": (setting) => bundle("deno", inDeno(setting), [secondLineBundle])(setting),
+  "Effect 4 on Bun": bundle("bun", ["run"], [secondLineBundle]),
+  "Effect 4 on workerd": workerd([secondLineBundle]),
 }
 
 const names = Object.keys(steps({

@@ -28,7 +28,6 @@ import type { FaultPlan, FaultRule, SeenRequest } from "@effect-crdb/api-keys/em
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { HttpClient } from "@effect/platform/HttpClient"
 import * as Cause from "effect/Cause"
-import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -118,7 +117,7 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
   const anId = keyIds[0] ?? ""
   const ofAccount = Effect.map(
     Stream.runCollect(listApiKeys({ serviceAccountId })),
-    Chunk.toReadonlyArray,
+    (all) => [...all],
   )
 
   return {
@@ -156,7 +155,7 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
     "walks a list of many pages, both ways, and with pages ahead": Effect.gen(function* () {
       const idsOf = (options: Parameters<typeof listApiKeys>[0]) =>
         Stream.runCollect(Stream.map(listApiKeys(options), ({ id }) => id)).pipe(
-          Effect.map(Chunk.toReadonlyArray),
+          Effect.map((ids) => [...ids]),
         )
       yield* order([])
       yield* checkEqual("oldest first", yield* idsOf({ pageSize: 100 }), keyIds)
@@ -172,7 +171,7 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
       )
       yield* checkEqual(
         "as of now",
-        Chunk.toReadonlyArray(pages).flatMap((page) => page.apiKeys.map(({ id }) => id)),
+        [...pages].flatMap((page) => page.apiKeys.map(({ id }) => id)),
         keyIds,
       )
     }),
@@ -309,11 +308,11 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
       const made = yield* Stream.runCollect(
         Stream.filter(listApiKeys({ serviceAccountId }), (key) => key.name === name),
       )
-      yield* checkEqual("one key of each create", Chunk.size(made), 2)
+      yield* checkEqual("one key of each create", [...made].length, 2)
       yield* Effect.forEach(made, ({ id }) => deleteApiKey(id))
       yield* check(
         "the one it told of among them",
-        Chunk.some(made, ({ id }) => id === apiKey.id),
+        [...made].some(({ id }) => id === apiKey.id),
         made,
       )
     }),
@@ -399,7 +398,7 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
         serviceAccountId,
       })
       const swept = yield* Stream.runCollect(sweepExpiredApiKeys())
-      yield* checkEqual("what was left", Chunk.toReadonlyArray(swept), [left.apiKey])
+      yield* checkEqual("what was left", [...swept], [left.apiKey])
       yield* checkEqual("the others are there", yield* ofAccount, before)
     }),
 
@@ -446,7 +445,7 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
         }),
         Stream.runCollect,
       )
-      const rotations = Chunk.toReadonlyArray(outcomes).flatMap(({ result }) =>
+      const rotations = [...outcomes].flatMap(({ result }) =>
         Either.match(result, { onLeft: () => [], onRight: (rotation) => [rotation] })
       )
       yield* checkEqual("each", rotations.map(({ did }) => did), ["made", "made", "made"])

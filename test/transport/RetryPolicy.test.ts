@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
+import * as TestContext from "effect/TestContext"
 import * as fc from "fast-check"
 import {
   type ApiKeyError,
@@ -37,7 +38,7 @@ const play = (call: ApiCall, script: ReturnType<typeof scripted>, policy?: Retry
     const times = script.sent.map(({ at }) => at)
     return {
       tag: Either.match(outcome, { onLeft: ({ _tag }) => _tag as string, onRight: () => "ok" }),
-      error: Either.isLeft(outcome) ? outcome.left : undefined,
+      error: Either.match(outcome, { onLeft: (error) => error, onRight: () => undefined }),
       requests: times.length,
       waits: times.slice(1).map((at, index) => at - (times[index] ?? 0)),
     }
@@ -128,8 +129,10 @@ describe("a policy", () => {
   it.effect("hands its schedule the error of each attempt", () =>
     Effect.gen(function* () {
       const onlyAfter503 = RetryPolicy.make({
-        schedule: Schedule.recurWhile<ApiKeyError>((error) =>
-          error._tag === "ServerError" && error.status === 503
+        schedule: Schedule.forever.pipe(
+          Schedule.whileInput((error: ApiKeyError) =>
+            error._tag === "ServerError" && error.status === 503
+          ),
         ),
       })
       const script = scripted({ status: 503 }, { status: 503 }, { status: 500 })
@@ -251,7 +254,7 @@ describe("the decision", () => {
             return yield* Fiber.join(fiber)
           })
           const error = await Effect.runPromise(
-            Effect.provide(run, (await import("effect/TestContext")).TestContext),
+            Effect.provide(run, TestContext.TestContext),
           )
           const waits = script.sent.slice(1).map(({ at }, i) => at - (script.sent[i]?.at ?? 0))
           expect(script.sent.length).toBe(attempts)

@@ -36,7 +36,7 @@ const play = (attempt: Effect.Effect<unknown, string>, interruptedAfter = 600) =
     const now = () => (clock.unsafeCurrentTimeMillis() - 1_000_000) / 1000
     const told: Array<Told> = []
     const fiber = yield* Effect.fork(withAttemptTimeout(attempt, {
-      context: Context.empty(),
+      context: yield* Effect.context<never>(),
       duration: Duration.seconds(30),
       held: { hadTurn: false, renewed: Effect.succeed },
       onTimeout: () => "too slow",
@@ -171,7 +171,7 @@ describe("an attempt that is interrupted", () => {
           () => Effect.sync(() => running--),
         )
         const fiber = yield* withAttemptTimeout(attempt, {
-          context: Context.empty(),
+          context: yield* Effect.context<never>(),
           duration: Duration.seconds(30),
           held: { hadTurn: false, renewed: Effect.succeed },
           onTimeout: () => "too slow",

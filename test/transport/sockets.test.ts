@@ -84,14 +84,12 @@ describe.concurrent("over real sockets", () => {
           const emulator = yield* Emulator.Emulator
           const seen = yield* emulator.requests
           expect(seen.map((request) => request.operation)).toEqual(Array(times).fill(operation))
-          expect(Either.flip(outcome)).toMatchObject({
-            right: {
-              _tag: isGone ? "NotFound" : tag,
-              operation,
-              attempts: times,
-              mayHaveApplied: open && mutations.includes(operation),
-            },
-          })
+          expect(outcome).toMatchObject(Either.left({
+            _tag: isGone ? "NotFound" : tag,
+            operation,
+            attempts: times,
+            mayHaveApplied: open && mutations.includes(operation),
+          }))
         }).pipe(Effect.provide(servedEmulator({ faults: [rule], rateLimit: "none" }))))
     }
 

@@ -48,7 +48,7 @@ describe("throttled", () => {
       const script = scripted(ok)
       const fiber = yield* Effect.forEach(
         Array.from({ length: 35 }, (_, index) => index),
-        (index) => Effect.tap(getApiKey(id), () => served.push(index)),
+        (index) => Effect.map(getApiKey(id), () => served.push(index)),
         { concurrency: "unbounded" },
       ).pipe(
         Effect.provide(Layer.provide(tenASecond, script.client)),

@@ -236,20 +236,24 @@ describe("a span", () => {
       const spanned = (name: string) => Effect.withSpan(Effect.void, name)
       const call = calls.getApiKey.pipe(
         withRetryPolicy(RetryPolicy.make({
-          schedule: Schedule.tapInput(Schedule.recurs(1), () => spanned("schedule")),
+          schedule: Schedule.recurs(1).pipe(
+            Schedule.modifyDelayEffect((_, delay) => Effect.as(spanned("schedule"), delay)),
+          ),
         })),
         Effect.provide(
           Credentials.layerApiKey(Effect.as(spanned("token"), Redacted.make(secret))),
         ),
       )
       const { spans } = yield* watch(call, { status: 503 }, ok)
-      expect(spans.map(({ name, within }) => [name, within])).toEqual([
+      // Effect 3 puts its own name before the client's.
+      const nameOf = (name: string) => name.replace("http.client ", "")
+      expect(spans.map(({ name, within }) => [nameOf(name), within])).toEqual([
         ["ApiKeys.getApiKey", undefined],
         ["token", "ApiKeys.getApiKey"],
-        ["http.client GET", "ApiKeys.getApiKey"],
+        ["GET", "ApiKeys.getApiKey"],
         ["schedule", "ApiKeys.getApiKey"],
         ["token", "ApiKeys.getApiKey"],
-        ["http.client GET", "ApiKeys.getApiKey"],
+        ["GET", "ApiKeys.getApiKey"],
       ])
     }))
 
@@ -429,6 +433,9 @@ describe("a URL names its server", () => {
     ["https://api.example:8443", "api.example", 8443],
     ["http://127.0.0.1:8080", "127.0.0.1", 8080],
   ])("%s: %s, %i", (url, address, port) => {
-    expect(serverAttributes(url)).toEqual({ "server.address": address, "server.port": port })
+    expect(serverAttributes(new URL(url))).toEqual({
+      "server.address": address,
+      "server.port": port,
+    })
   })
 })

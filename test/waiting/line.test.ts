@@ -9,8 +9,7 @@ describe("a line", () => {
   it("is free again after one who is interrupted in the tick in which it enters", async () => {
     const { turn } = makeLine()
     const fiber = Effect.runFork(turn(Effect.never))
-    fiber.unsafeInterruptAsFork(fiber.id())
-    await Effect.runPromise(Fiber.await(fiber))
+    await Effect.runPromise(Fiber.interrupt(fiber))
     await Effect.runPromise(turn(Effect.void))
   })
 

@@ -1,5 +1,5 @@
 /**
- * Pause between attempts as a schedule says. Here a schedule has steps in place of a driver.
+ * Pauses between attempts as a schedule says. Here a schedule has steps in place of a driver.
  *
  * @module
  */
@@ -7,7 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { wholeMillis } from "../waiting/wholeMillis.ts"
 
-/** Begins a schedule. What it makes pauses before another attempt, and fails where the schedule ends. */
+/**
+ * Begins a schedule. The function that it makes pauses before another attempt, and fails when the
+ * schedule ends.
+ */
 export const makePacing = <Out, In>(
   schedule: Schedule.Schedule<Out, In>,
 ): Effect.Effect<(input: In) => Effect.Effect<unknown, unknown>> =>

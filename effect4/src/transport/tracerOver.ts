@@ -1,13 +1,6 @@
 // Here a span's attributes come after its making, through the span itself.
 import * as Tracer from "effect/Tracer"
-
-export interface SpanChanges {
-  readonly before?: {
-    readonly name: (name: string) => string
-    readonly attributes: (attributes: Readonly<Record<string, unknown>>) => Record<string, unknown>
-  }
-  readonly span: (span: Tracer.Span, kind: Tracer.SpanKind) => Tracer.Span
-}
+import type { SpanChanges } from "./SpanChanges.ts"
 
 export const tracerOver = (
   own: Tracer.Tracer,

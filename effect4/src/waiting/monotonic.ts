@@ -6,9 +6,11 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
-/** Milliseconds since some moment, to the microsecond; a wall clock that is set leaves it alone. */
+/**
+ * Milliseconds since some moment, to the microsecond. Setting the wall clock does not change it.
+ */
 export const monotonicMillis = (clock: Clock.Clock): number =>
-  // Whole microseconds fit a number, nanoseconds do not.
+  // A number can hold whole microseconds, but not nanoseconds.
   Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
 
 /** {@link monotonicMillis} of the Clock in use. */

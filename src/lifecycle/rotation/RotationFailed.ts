@@ -1,5 +1,5 @@
 /**
- * Why a rotation did not come to its end.
+ * Why a rotation failed.
  *
  * @module
  */
@@ -12,20 +12,25 @@ import type { Redact } from "../../transport/redact.ts"
 import { describeLeftBehind, type LeftBehind, redactKey } from "../LeftBehind.ts"
 import type { Obstacle } from "./decide.ts"
 
-/** Which kind of failure: a call's, the store's, or one of what was found. */
+/** The kind of failure: a call failed, the store failed, or the rotation found something wrong. */
 export type RotationFailedReason = "Api" | "Store" | "UnreadableSecret" | Obstacle
 
-/** What {@link RotationFailed} tells; `E` is the store's error. */
+/** The fields of {@link RotationFailed}. `E` is the store's error. */
 export interface RotationFailedFields<E> {
-  /** Which kind of failure it is. */
+  /** The kind of failure. */
   readonly reason: RotationFailedReason
-  /** What happened and what may be left behind. */
+  /** What happened, and which keys may be left behind. */
   readonly message: string
-  /** The error of the call or of the store; undefined for other reasons, and where the store is too slow. */
+  /**
+   * The error of the call or of the store. Undefined for other reasons, and if the store is too
+   * slow.
+   */
   readonly cause: ApiKeyError | E | undefined
-  /** The key whose secret the store was last seen to hold. */
+  /** The key whose secret the store held when it was last read. */
   readonly held: Option.Option<ApiKeyId>
-  /** Keys of this run that may be live, or may still come, and are not known to be in the store. */
+  /**
+   * Keys of this run that may be live, or may still appear. They are not known to be in the store.
+   */
   readonly leftBehind: ReadonlyArray<LeftBehind>
 }
 
@@ -36,12 +41,12 @@ const RotationFailedBase: new <E>(
   & { readonly _tag: "RotationFailed" }
   & Readonly<RotationFailedFields<E>> = Data.TaggedError("RotationFailed")
 /**
- * The rotation did not come to its end. The store holds a key that works, the old or the new one,
- * unless the reason is `HeldKeyGone` or `SecretRefused`. Run again it goes on where it was.
+ * The rotation failed before it was done. The store holds a key that works, the old or the new one,
+ * unless the reason is `HeldKeyGone` or `SecretRefused`. Run it again, and it goes on where it was.
  */
 export class RotationFailed<E = never> extends RotationFailedBase<E> {}
 
-/** Makes the error, its message from its parts. */
+/** Makes the error, and its message from its parts. */
 export const rotationFailed = <E>(
   fields: Omit<RotationFailedFields<E>, "message">,
   redact: Redact,
@@ -58,14 +63,14 @@ export const rotationFailed = <E>(
 const explanations: Readonly<Record<RotationFailedReason, string>> = {
   Api: "a call failed. Run it again to go on",
   Store: "the secret store failed. Run it again to go on",
-  UnreadableSecret: "what the secret store holds is not the secret of an API key",
+  UnreadableSecret: "the secret store holds something that is not the secret of an API key",
   NothingHeld:
     "the secret store is empty: say with apiKey which key to replace, or with first what to make",
   HeldKeyGone:
-    "the key in the secret store is deleted, and no key that may be replaced is named: say with apiKey or first what to make in its place",
+    "the key in the secret store is deleted, and you name no key that can be replaced: say with apiKey or first what to make in its place",
   StoreHoldsAnother:
-    "the secret store holds neither the key to be replaced nor its successor: check which it is",
+    "the secret store holds neither the key to replace nor its successor: check which key it holds",
   SecretRefused: "the API refuses the secret although its key exists",
   NotStored: "the secret store does not show what was written. Check it before running this again",
-  LeaseOver: "the run was held up for half the lease, so that it may not write any more",
+  LeaseOver: "the run was held up for half the lease, so it may not write any more",
 }

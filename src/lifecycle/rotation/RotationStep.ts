@@ -1,5 +1,5 @@
 /**
- * Tell a program what a rotation is about to do.
+ * Tells a program what a rotation is about to do.
  *
  * @module
  */
@@ -12,24 +12,27 @@ import type { Redact } from "../../transport/redact.ts"
 import { redactTokenInUse } from "../LeftBehind.ts"
 import type { Run, Step } from "./decide.ts"
 
-/** What a rotation is about to do. Ids and names are fit to be shown: what looks like a secret is replaced. */
+/**
+ * What a rotation is about to do. You can show ids and names: anything that looks like a secret is
+ * replaced.
+ */
 export type RotationStep =
   /** Get the key that the store holds, or list the keys of its service account. */
   | { readonly _tag: "Look" }
-  /** Make the successor of a key, or the store's first, which is named so but for its mark. */
+  /** Make the successor of a key, or the store's first key. `name` is without its mark. */
   | {
     readonly _tag: "Make"
     readonly name: string
-    /** The key that is to be replaced; None where the store is empty and none was named. */
+    /** The key to replace. None if the store is empty and no `apiKey` was given. */
     readonly predecessor: Option.Option<ApiKeyId>
   }
-  /** Prove a key's secret by a call that is made with it. */
+  /** Prove by a call that a key's secret works. */
   | { readonly _tag: "Prove"; readonly id: ApiKeyId }
   /** Write the new key's secret to the store. */
   | { readonly _tag: "Write"; readonly id: ApiKeyId }
-  /** Read the store again after a moment, since it does not show what was written. */
+  /** Read the store again after a moment, since it does not show the new secret yet. */
   | { readonly _tag: "Reread" }
-  /** Wait until then, for the readers of the old secret or for a run that may be at work. */
+  /** Wait, for the readers of the old secret or for another run that may be at work. */
   | {
     readonly _tag: "Wait"
     readonly until: DateTime.Utc
@@ -37,16 +40,16 @@ export type RotationStep =
   }
   /** Delete the predecessor, a key that this run made in vain, or one that a broken run left. */
   | { readonly _tag: "Delete"; readonly id: ApiKeyId }
-  /** Take the mark off the successor's name: what is left to be done. */
+  /** Take the mark off the successor's name. This is the last step. */
   | { readonly _tag: "Unmark"; readonly id: ApiKeyId; readonly name: string }
 
-/** Is told each step before it is done. */
+/** Called with each step before it is done. */
 export type OnStep = (step: RotationStep) => Effect.Effect<void>
 
-// A rotation has only half of its lease from the making of a key to its writing.
+// Short, since a rotation must write a key within half of its lease after making it.
 const patience = "10 seconds"
 
-/** Tells a step, and goes on whatever becomes of that. */
+/** Calls `onStep` with a step, and goes on whatever comes of it. */
 export const tellStep = (
   onStep: OnStep,
   step: Exclude<Step, { readonly _tag: "Done" | "Fail" }>,
@@ -56,10 +59,10 @@ export const tellStep = (
     redactTokenInUse,
     (redact) =>
       Effect.suspend(() => onStep(describe(step, run, redact))).pipe(
-        // What cannot be interrupted is left behind, so that it does not hold up the rotation either.
+        // If it cannot be interrupted, it goes on by itself and does not hold up the rotation.
         Effect.disconnect,
         Effect.timeoutFail({ duration: patience, onTimeout: () => "timeout" as const }),
-        // What a defect of the program's own holds is not ours to log.
+        // The defect is not logged: only the program knows what it holds.
         Effect.catchAllCause(() =>
           Effect.logWarning(
             "onStep broke, or did not end within 10 seconds: the rotation goes on without it",
@@ -68,7 +71,7 @@ export const tellStep = (
       ),
   )
 
-/** Whether a step is the one that was told, if perhaps at another time. */
+/** Whether a step is the one that `onStep` was called with. Its times may differ. */
 export const isSameStep = (step: Step, told: Step): boolean =>
   step._tag === told._tag && idOf(step) === idOf(told)
 
@@ -95,7 +98,7 @@ const describe = (
     case "Wait":
       return {
         _tag: "Wait",
-        until: DateTime.unsafeMake(Math.min(step.until, latest)),
+        until: dateOf(step.until),
         reason: step.reason,
       }
     case "Prove":
@@ -106,5 +109,9 @@ const describe = (
   }
 }
 
-// No date is later.
+/** Rounds a time up to a whole millisecond. */
+export const dateOf = (millis: number): DateTime.Utc =>
+  DateTime.unsafeMake(Math.ceil(Math.min(millis, latest)))
+
+// No later date exists.
 const latest = 8.64e15

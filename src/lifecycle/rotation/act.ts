@@ -1,5 +1,5 @@
 /**
- * The acts of a rotation: each carries one step out and notes what it then knows.
+ * The acts of a rotation. Each carries one step out, and notes what the rotation then knows.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { mismatched } from "../../transport/failure.ts"
 import { apiKeyIdOf } from "../apiKeyIdOf.ts"
 import { createMarked } from "../createMarked.ts"
 import type { Following } from "../followingCredentials.ts"
-import { keysAbout, unseenBy } from "./keyIndex.ts"
+import { indexKeys, type KeyIndex, keysAbout, unseenBy, type Viewpoint } from "./keyIndex.ts"
 import type { LeftBehind } from "../LeftBehind.ts"
 import type { Listed } from "./listAccount.ts"
 import { wholeMillis } from "../../waiting/wholeMillis.ts"
@@ -42,13 +42,15 @@ export interface State<E> {
     { readonly apiKey: ApiKey; readonly secret: Redacted.Redacted<string> }
   >
   readonly deleted: ReadonlyArray<ApiKeyId>
-  /** Keys that the API has said to be gone, whoever deleted them. */
+  /** Keys that the API says are gone, whoever deleted them. */
   readonly gone: ReadonlySet<ApiKeyId>
-  /** Some once the write failed; undefined in it where the write took too long. */
+  /**
+   * Some if the write failed. It holds the store's error, or undefined if the write took too long.
+   */
   readonly writeFailure: Option.Option<E | undefined>
 }
 
-/** What the acts work with. */
+/** What all acts need. */
 export interface Acting<E, R> {
   readonly store: SecretStore<E, R>
   readonly plan: Plan
@@ -61,7 +63,7 @@ export interface Acting<E, R> {
 export interface Failure<E> {
   readonly reason: RotationFailedReason
   readonly cause: ApiKeyError | E | undefined
-  /** In place of what is usually said of the reason. */
+  /** Stands in the message instead of the reason's usual words. */
   readonly what?: string
 }
 
@@ -73,7 +75,7 @@ export const observeStore = <E, R>({ following, plan, state, store }: Acting<E, 
     const before = yield* Ref.get(state)
     const secret = yield* store.read.pipe(
       Effect.mapError((cause): Failure<E> => ({ reason: "Store", cause })),
-      // What cannot be interrupted is left behind, so that it does not hold up the rotation.
+      // If it cannot be interrupted, it goes on by itself and does not hold up the rotation.
       Effect.disconnect,
       Effect.timeoutFail({
         duration: storeTimeout(plan),
@@ -91,7 +93,7 @@ export const observeStore = <E, R>({ following, plan, state, store }: Acting<E, 
     const isMangled = !isOwn && Option.isSome(held) &&
       Equal.equals(Option.flatMap(own, apiKeyIdOf), held)
     if (Option.isSome(before.view.held) && Option.isSome(secret) && !isMangled) {
-      // Whoever wrote this deletes the key before, which may be the one that the program calls with.
+      // Whoever wrote this secret deletes the key before it. The program may call with that key.
       yield* following.replace(before.view.held.value, secret.value)
     }
     yield* Ref.update(state, (state) => ({
@@ -102,7 +104,7 @@ export const observeStore = <E, R>({ following, plan, state, store }: Acting<E, 
         ...state.run,
         refusals: 0,
         rereads: 0,
-        // Of its own key the run has proven the secret that it wrote, and no other.
+        // The run has proven the secret that it wrote itself, and no other secret of that key.
         proven: isOwn ? state.run.proven : Option.none(),
       },
     }))
@@ -144,9 +146,9 @@ const giveUp = <E, R>({ plan, state }: Acting<E, R>, obstacle: Obstacle): Act<E,
     const replaced = obstacle === "StoreHoldsAnother"
       ? view.keys.find(({ id }) => Option.exists(plan.target, (target) => target.id === id))
       : undefined
-    // One page can still show the deleted key when the next shows its successor without a mark.
+    // One page may still show the deleted key although the next shows its successor unmarked.
     if (replaced !== undefined && Option.isNone(yield* getIfThere(state, replaced.id))) return
-    // The caller may have named the key that the store holds, and it may be deleted since.
+    // If the caller named the key that the store holds, it may have been deleted since.
     const refused = obstacle === "SecretRefused" && Option.isNone(own) ? view.held : Option.none()
     if (Option.isSome(refused) && Option.isNone(yield* getIfThere(state, refused.value))) return
     return yield* Effect.fail<Failure<E>>(
@@ -163,8 +165,9 @@ export const actOrFollow = <E, R>(
 ): Act<E, R> => orFollow(acting, act(acting, step))
 
 /**
- * Carries an act out. Where the API does not accept the token, and the store by then holds another
- * key, the program called with the one before, which is deleted: it goes on with what the store holds.
+ * Carries an act out. If the API does not accept the token, it reads the store again. If the store
+ * holds another key by now, the program called with the deleted one before. The rotation then goes
+ * on with the key in the store.
  */
 const orFollow = <E, R>(acting: Acting<E, R>, act: Act<E, R>): Act<E, R> =>
   Effect.gen(function* () {
@@ -184,34 +187,44 @@ const orFollow = <E, R>(acting: Acting<E, R>, act: Act<E, R>): Act<E, R> =>
 const isUnauthorized = ({ cause, reason }: Failure<unknown>): boolean =>
   reason === "Api" && Predicate.isTagged(cause, "Unauthorized")
 
-// The id comes from a key's name, so it may be no id at all.
+// The id comes from a key's name, so it may not be an id at all.
 const isInvalid = ({ cause }: Failure<unknown>): boolean =>
   Predicate.isTagged(cause, "InvalidRequest")
 
-/** Gets the key that the store holds. */
-const getHeld = <E, R>({ state }: Acting<E, R>): Act<E, R> =>
+/**
+ * Gets the key that the store holds. A run that returns may end before it lists, so it gets the
+ * predecessor too.
+ */
+const getHeld = <E, R>({ plan, state }: Acting<E, R>): Act<E, R> =>
   Effect.gen(function* () {
     const { view } = yield* Ref.get(state)
     const found = yield* getIfThere(state, Option.getOrThrow(view.held))
+    const beside = Option.isSome(found) && plan.onWait === "return"
+      ? yield* getUnseen(state, indexKeys([found.value]), {
+        held: found.value,
+        target: Option.none(),
+        doubtful: [],
+      })
+      : []
     yield* Ref.update(state, (state) => ({
       ...state,
       view: {
         ...state.view,
-        keys: Option.toArray(found),
-        // Gone: which account it was of, and so which others there are, nobody can say.
+        keys: [...Option.toArray(found), ...beside],
+        // If it is gone, nobody knows its account, and so there are no keys to list.
         listed: Option.isNone(found),
       },
     }))
   })
 
-/** The key that the store holds, once it is known: a look is one at those beside it. */
+/** The key that the store holds, once it is known. A look then lists the keys beside it. */
 export const knownHeld = <E, R>({ state }: Acting<E, R>): Effect.Effect<ApiKey | undefined> =>
   Effect.map(
     Ref.get(state),
     ({ view }) => view.keys.find(({ id }) => Option.contains(view.held, id)),
   )
 
-/** Notes what a list of the keys beside the held one shows. */
+/** Notes the keys that a list shows beside the held one. */
 export const noteListed = <E, R>(
   acting: Acting<E, R>,
   held: ApiKey,
@@ -222,19 +235,12 @@ export const noteListed = <E, R>(
     Effect.gen(function* () {
       const { plan: { target }, state } = acting
       const { index } = yield* api(listed)
-      const { gone, run: { doubtful } } = yield* Ref.get(state)
+      const { run: { doubtful } } = yield* Ref.get(state)
       const viewpoint = { held, target, doubtful }
-      const unseen = unseenBy(index, viewpoint).filter((id) => !gone.has(id))
-      const mark = Option.getOrUndefined(parseMarked(held.name).mark)
-      const got = yield* Effect.forEach(unseen, (id) =>
-        mark?._tag === "Rotates" && mark.predecessor === id
-          ? Effect.catchIf(getIfThere(state, id), isInvalid, () =>
-            Effect.succeedNone)
-          : getIfThere(state, id))
-      const shown = keysAbout(index, viewpoint).filter(({ id }) =>
-        !gone.has(id)
-      )
-      const keys = [...shown, ...got.flatMap(Option.toArray)]
+      const got = yield* getUnseen(state, index, viewpoint)
+      const { gone } = yield* Ref.get(state)
+      const shown = keysAbout(index, viewpoint).filter(({ id }) => !gone.has(id))
+      const keys = [...shown, ...got]
       yield* Ref.update(state, (state) => ({
         ...state,
         view: { ...state.view, keys, listed: true },
@@ -242,13 +248,33 @@ export const noteListed = <E, R>(
     }),
   )
 
+/** Gets the keys that the rotation decides by, but that the list does not show. */
+const getUnseen = <E>(
+  state: Ref.Ref<State<E>>,
+  index: KeyIndex,
+  viewpoint: Viewpoint,
+): Effect.Effect<ReadonlyArray<ApiKey>, Failure<never>, HttpClient | Credentials> =>
+  Effect.gen(function* () {
+    const { gone } = yield* Ref.get(state)
+    const unseen = unseenBy(index, viewpoint).filter((id) => !gone.has(id))
+    const mark = Option.getOrUndefined(parseMarked(viewpoint.held.name).mark)
+    const got = yield* Effect.forEach(
+      unseen,
+      (id) =>
+        mark?._tag === "Rotates" && mark.predecessor === id
+          ? Effect.catchIf(getIfThere(state, id), isInvalid, () => Effect.succeedNone)
+          : getIfThere(state, id),
+    )
+    return got.flatMap(Option.toArray)
+  })
+
 const getIfThere = <E>(
   state: Ref.Ref<State<E>>,
   id: ApiKeyId,
 ): Effect.Effect<Option.Option<ApiKey>, Failure<never>, HttpClient | Credentials> =>
   api(
     getApiKey(id).pipe(
-      // To look for the same key again and again would never end.
+      // Otherwise the rotation would look for the same key for ever.
       Effect.filterOrFail((key) => key.id === id, anotherKey),
       Effect.asSome,
       Effect.catchTag(
@@ -308,7 +334,7 @@ const make = <E, R>(
     )
   )
 
-/** Makes a call with the secret. A 403 proves as much as an answer: the API knows who is calling. */
+/** Makes a call with the secret. A 403 proves it too: the API knows the caller. */
 const prove = <E, R>({ state }: Acting<E, R>, id: ApiKeyId): Act<E, R> =>
   Effect.gen(function* () {
     const { heldSecret, own } = yield* Ref.get(state)
@@ -346,7 +372,7 @@ const storeTimeout = (plan: Plan): Duration.Duration => wholeMillis(Duration.mil
 const write = <E, R>({ plan, state, store }: Acting<E, R>): Act<E, R> =>
   Effect.gen(function* () {
     const { own } = yield* Ref.get(state)
-    // Noted before it is done: a write that is broken off may have been carried out.
+    // Noted before the write: if that is broken off, it may still have happened.
     yield* Ref.update(state, setOwn("written"))
     const failed = yield* store.write(Option.getOrThrow(own).secret).pipe(
       Effect.as(Option.none<E | undefined>()),
@@ -383,7 +409,7 @@ const unmark = <E, R>({ state }: Acting<E, R>, id: ApiKeyId, name: string): Act<
     const renamed = yield* api(
       updateApiKey(id, { name }).pipe(
         Effect.asSome,
-        // Another run is already rotating it in its turn.
+        // Another run has rotated this key in its turn.
         Effect.catchTag("NotFound", () => Effect.succeedNone),
       ),
     )
@@ -401,7 +427,7 @@ const unmark = <E, R>({ state }: Acting<E, R>, id: ApiKeyId, name: string): Act<
     }))
   })
 
-/** Notes what has become of the key that the run made. */
+/** Notes what became of the key that the run made. */
 export const setOwn =
   (to: "written" | "abandoned" | "deleted") => <E>(state: State<E>): State<E> => ({
     ...state,

@@ -1,5 +1,5 @@
 /**
- * Refuse a rotation whose options make no sense before anything is done.
+ * Refuses options that make no sense before a rotation does anything.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import { checkMarkable, refuseCreate } from "../checkMarkable.ts"
 import type { RotateApiKeyOptions } from "./Rotation.ts"
 import { type RotationFailed, rotationFailed } from "./RotationFailed.ts"
 
-/** What is looked at. */
+/** The options that it checks. */
 export interface CheckedOptions
-  extends Pick<RotateApiKeyOptions, "first" | "grace" | "lease" | "olderThan"> {
+  extends Pick<RotateApiKeyOptions, "first" | "grace" | "lease" | "olderThan" | "onWait"> {
   readonly concurrency?: number | undefined
 }
 
-/** Fails with `InvalidRequest` as the cause, which names the option. */
+/** Fails if an option makes no sense. The cause is an `InvalidRequest` that names the option. */
 export const checkRotation = <E>(
   options: CheckedOptions,
 ): Effect.Effect<void, RotationFailed<E>, HttpClient | Credentials> => {
@@ -43,7 +43,9 @@ export const checkRotation = <E>(
 
 type Problem = readonly [field: string, reason: string]
 
-const problemsOf = ({ concurrency, ...options }: CheckedOptions): ReadonlyArray<Problem> => [
+const problemsOf = (
+  { concurrency, onWait, ...options }: CheckedOptions,
+): ReadonlyArray<Problem> => [
   ...durations.flatMap(([field, isOptional, allowed]) =>
     isOptional && options[field] === undefined
       ? []
@@ -53,10 +55,13 @@ const problemsOf = ({ concurrency, ...options }: CheckedOptions): ReadonlyArray<
   ),
   ...concurrency === undefined || Number.isInteger(concurrency) && concurrency >= 1
     ? []
-    : [["concurrency", "must be a whole number from 1 on"] satisfies Problem],
+    : [["concurrency", "must be a whole number of at least 1"] satisfies Problem],
+  ...onWait === undefined || onWait === "sleep" || onWait === "return"
+    ? []
+    : [["onWait", 'must be "sleep" or "return"'] satisfies Problem],
 ]
 
-// By a lease without an end no key would ever be nobody's.
+// With an infinite lease, every marked key would belong to a run for ever.
 const durations = [
   ["grace", false, { zero: true, infinite: false }],
   ["lease", true, { zero: false, infinite: false }],

@@ -1,41 +1,73 @@
 /**
- * What a rotation does next: a pure function of what the store and the API show.
+ * Decides what a rotation does next: a pure function of what the store and the API show.
  *
- * The store can hold four things: nothing, the key to be replaced (unmarked), a successor (marked),
- * or a key that is gone. Neither it nor the API has a compare-and-set; what makes the rest safe:
+ * Any number of runs may rotate the same key at the same time, and each may be killed at any point.
+ * Neither the store nor the API has a compare-and-set. This comment says why no run ever deletes a
+ * key that the store holds, or that it may still come to hold.
  *
- * 1. A run writes only the key that it made itself, once, and only while the store still holds what
- *    it held when that key was made. So every key that ever gets written was made before the first
- *    of them was written, and a list that follows a write shows all that can still be written.
- * 2. A run writes only while its key is younger than half a lease. So nobody writes a key that is
- *    older than a lease, and what is that old, marked and not in the store may be deleted.
- * 3. The mark comes off only when no other key with the same mark is left that is younger than a
- *    lease. So no key that another run may yet push out of the store has lost its mark by then.
+ * The words:
  *
- * The third holds where the runs on one store make the same marks: those that begin with a store which
- * is empty, or whose key is gone, must be told the same `target` and `first`. Another's mark cannot be
- * waited for, since it is most often that of another store of the account, whose rotation takes as long
- * as its grace.
+ * - A *run* is one call of `rotateApiKey`.
+ * - The *held* key is the key whose secret the store holds.
+ * - The *predecessor* is the key to replace. A *successor* is a key that a run made to replace it.
+ *   Its name ends in a *mark* until the rotation is done.
+ * - The *lease* is the age at which a marked key belongs to no run any more.
  *
- * A list may be another rotation's, if it began after this one asked for it: when the store was seen to
- * change, or after a wait. It may be minutes old when it is used. Both are enough, since
+ * The store holds one of four things: nothing, an unmarked key, a marked successor, or a key that
+ * is gone.
  *
- * - no rule asks who listed, only what was there by then: what can still be written was made before the
- *   first write, so that a list which begins after that shows it, and nothing newer matters;
- * - what is older than a lease stays so, and what the store holds is read anew before every step, so that
- *   what may be deleted by rule 2 when the list is made may be deleted later too;
- * - whether the predecessor may be deleted, the mark of the key in the store says, not the list;
- * - a key that the list shows and that is gone by now costs a vain request, or a wait and another list.
+ * ## The rules
  *
- * A list proves that a key was there when the list began. Absence from it proves nothing: it has several
- * pages, which are not of one moment, and it may be a few seconds behind. So
+ * 1. A run writes only the key that it made itself, and only once. Before it writes, it checks that
+ *    the store still holds what it held when the run made that key.
+ *    Two runs can both pass the check, and then both write. But a run checks after it made its key,
+ *    and the check fails once anybody has written. So every key that is ever written was made
+ *    before the first write. A list that begins after a write shows every key that can still be
+ *    written.
+ * 2. A run writes its key only while that key is younger than half a lease.
+ *    A write may take a quarter of a lease, and clocks may differ by the last quarter. So nobody
+ *    writes a key that is older than a lease. If such a key is marked and not held, it may be
+ *    deleted.
+ * 3. A run takes the mark off the held key only when no other key with the same mark is younger
+ *    than a lease.
+ *    Until then, another run may still push the held key out of the store. So no key loses its mark
+ *    before it is safe from that.
  *
- * - the keys that the rotation would decide by the absence of are got by their ids: the one that the store
- *   holds, its predecessor, and the one that the caller names;
- * - other runs' keys have no ids yet that this run could know. So the mark comes off by a list that began
- *   {@link listLag} or more after this run first saw the store hold the key, or when the key is two leases
- *   old: by rule 2 it was then written less than a lease after it was made, every key that can follow it was
- *   made before that, and none of those may be written any more.
+ * Rule 3 needs runs that make the same marks. Runs that begin with an empty store, or with a key
+ * that is gone, must be given the same `target` and `first`. A run cannot wait for keys with other
+ * marks: most of them belong to other stores of the account, and their rotations take as long as
+ * their grace.
+ *
+ * ## Why a shared list is enough
+ *
+ * A run may use a list that another rotation made. The list must have begun after this run asked
+ * for it: when it saw the store change, or after a wait. The list may be minutes old when the run
+ * uses it. That does no harm:
+ *
+ * - No rule asks who made the list, only what it shows. Every key that can still be written was
+ *   made before the first write, so a list that begins after that write shows it. Newer keys do not
+ *   matter.
+ * - A key that is older than a lease stays so, and a run reads the store again before every step.
+ *   So if rule 2 allows a deletion when the list is made, it allows it later too.
+ * - The mark of the held key says whether the predecessor may be deleted. The list does not.
+ * - If a key on the list is gone by now, that costs a useless request, or a wait and another list.
+ *
+ * ## What a list does not prove
+ *
+ * A list proves that a key was there when the list began. If a key is absent, that proves nothing:
+ * the pages of a list are not of one moment, and a list may be a few seconds behind. So:
+ *
+ * - A run decides by the absence of three keys: the held one, its predecessor, and the one that the
+ *   caller names. It gets each of them by its id.
+ * - A run cannot know the ids of other runs' keys. Before it takes the mark off, it needs one of
+ *   two things. Either the list began {@link listLag} or more after this run first saw the store
+ *   hold the key: a list is no further behind, so it shows all that was made before the write. Or
+ *   the key is two leases old. A run that returns instead of sleeping needs the second, since it
+ *   does not know what an earlier run saw.
+ *
+ * Two leases are enough for this reason. By rule 2 the held key was written less than a lease after
+ * it was made. By rule 1 every key that can still replace it was made before that write. So all of
+ * those are older than a lease, and by rule 2 nobody writes them any more.
  *
  * @module
  */
@@ -45,53 +77,60 @@ import type { ApiKey, ApiKeyId } from "../../ApiKey.ts"
 import type { LeftBehind } from "../LeftBehind.ts"
 import { type Mark, parseMarked } from "../mark.ts"
 
-/** What is wanted; times in milliseconds. */
+/** What the caller wants. Times are in milliseconds. */
 export interface Plan {
-  /** The key to be replaced, where the caller says so. */
+  /** The key to replace, if the caller names it. */
   readonly target: Option.Option<ApiKey>
-  /** What to make where there is no key to be replaced. */
+  /** The key to make if there is none to replace. */
   readonly first: Option.Option<{ readonly name: string; readonly serviceAccountId: string }>
   readonly grace: number
   readonly lease: number
-  /** How old a key must be to be replaced; undefined replaces it whatever its age. */
+  /** How old a key must be to be replaced. If undefined, any age will do. */
   readonly olderThan: number | undefined
+  readonly onWait: OnWait
 }
 
-/** What the run sees; times in milliseconds since 1970. */
+/** What a run does when it has to wait. It sleeps, or it ends and a later run goes on. */
+export type OnWait = "sleep" | "return"
+
+/** What the run sees. Times are in milliseconds since 1970. */
 export interface View {
   readonly now: number
   /** The key whose secret the store holds. */
   readonly held: Option.Option<ApiKeyId>
-  /** When the run first saw the store hold it. */
+  /** When the run first saw the store hold that key. */
   readonly heldSince: number
-  /** Live keys of its service account, as far as they are known. */
+  /** The live keys of its service account that the run knows. */
   readonly keys: ReadonlyArray<ApiKey>
   /**
-   * Whether `keys` is all of them that this rotation decides by, from a list that began since the
-   * store was last seen to change, or since the last wait.
+   * Whether `keys` has all keys that this rotation decides by. They must be from a list that began
+   * after the store was last seen to change, and after the last wait.
    */
   readonly listed: boolean
 }
 
 /** What the run itself has done so far. */
 export interface Run {
-  /** The key that it made, if it did. */
+  /** The key that the run made, if it made one. */
   readonly made: Option.Option<{
     readonly id: ApiKeyId
     /** What the store held when it was made. */
     readonly before: Option.Option<ApiKeyId>
     /** When its create was sent, by the local clock. */
     readonly sentAt: number
-    /** Abandoned: the write failed, so that the key may still get into the store. */
+    /** `"abandoned"`: the write failed, but the key may still get into the store. */
     readonly state: "unwritten" | "written" | "abandoned" | "deleted"
   }>
-  /** What it asked for besides, without an answer and without finding it: nobody has its secret. */
+  /**
+   * Keys of the run's other creates that had no answer, and that it did not find. Nobody has their
+   * secrets.
+   */
   readonly doubtful: ReadonlyArray<LeftBehind>
   /** The key whose secret the API has accepted. */
   readonly proven: Option.Option<ApiKeyId>
-  /** How often in a row the API has refused the secret that is to be proven. */
+  /** How many times in a row the API has refused the secret that the run tries to prove. */
   readonly refusals: number
-  /** How often in a row the store has not shown what was written. */
+  /** How many times in a row the store has not shown what was written. */
   readonly rereads: number
   /** Whether it has taken the mark off a successor. */
   readonly finished: boolean
@@ -103,18 +142,18 @@ export type Obstacle =
   | "NothingHeld"
   /** The key in the store is deleted, and neither `apiKey` nor `first` says what to make. */
   | "HeldKeyGone"
-  /** The store holds neither the key to be replaced nor its successor. */
+  /** The store holds neither the key to replace nor its successor. */
   | "StoreHoldsAnother"
   /** The API does not accept the secret. */
   | "SecretRefused"
-  /** The store does not show what was written, or nothing where something was. */
+  /** The store does not show what was written, or it lost what it held. */
   | "NotStored"
   /** The new key is too old to be written safely: the run was held up. */
   | "LeaseOver"
 
 /** What a rotation does next. */
 export type Step =
-  /** Get the key that the store holds; once it is known, list those beside it. */
+  /** Get the key that the store holds. Once it is known, list the keys beside it. */
   | { readonly _tag: "Look" }
   | {
     readonly _tag: "Make"
@@ -131,6 +170,8 @@ export type Step =
     readonly until: number
     /** For the readers of the predecessor's secret, or for a run that may be at work. */
     readonly reason: "Grace" | "OtherRun"
+    /** The key that the store holds. */
+    readonly apiKey: ApiKey
   }
   | { readonly _tag: "Delete"; readonly id: ApiKeyId }
   | { readonly _tag: "Unmark"; readonly id: ApiKeyId; readonly name: string }
@@ -142,7 +183,7 @@ export type Step =
   }
   | { readonly _tag: "Fail"; readonly obstacle: Obstacle }
 
-/** By how much a list may be behind, in milliseconds: 5 seconds of a lease of 10 minutes. */
+/** How many milliseconds a list may be behind: 5 seconds if the lease is 10 minutes. */
 export const listLag = (plan: Plan): number => plan.lease / 120
 
 const maxRefusals = 6
@@ -174,10 +215,10 @@ const withOwnUnheld = (
   own: Option.Option.Value<Run["made"]>,
 ): Step => {
   const isUnchanged = Option.getOrUndefined(view.held) === Option.getOrUndefined(own.before)
-  // Another run has written, and this one never writes again: nobody will write this key.
+  // Another run has written, so this one will not write. Nobody else has this key's secret.
   if (!isUnchanged && Option.isSome(view.held)) return { _tag: "Delete", id: own.id }
   if (!isUnchanged || own.state === "written") {
-    // The store may only be slow to show it: to delete the key now could leave it with a dead one.
+    // The store may only be slow to show the key. If it is deleted now, the store may hold a dead one.
     return run.rereads >= maxRereads
       ? { _tag: "Fail", obstacle: "NotStored" }
       : { _tag: "Reread", after: backoff(run.rereads) }
@@ -195,21 +236,27 @@ const withSuccessorHeld = (
   held: { readonly key: ApiKey; readonly mark: SuccessorMark; readonly name: string },
 ): Step => {
   const { key } = held
-  if (!isProven(run, key.id)) return prove(run, key.id)
+  const comesBack = plan.onWait === "return"
+  // A run that comes back too early must cost little: it proves the secret before a deletion alone.
+  if (!comesBack && !isProven(run, key.id)) return prove(run, key.id)
 
   const predecessor = predecessorOf(view, held)
   const graceEnd = plan.grace + Option.match(run.made, {
     onNone: () => createdAt(key),
-    // A local clock that is ahead of the API's must not cut the grace short.
+    // If the local clock is ahead of the API's, that must not cut the grace short.
     onSome: ({ id, sentAt }) => id === key.id ? Math.max(createdAt(key), sentAt) : createdAt(key),
   })
   if (predecessor !== undefined && view.now < graceEnd) {
-    return { _tag: "Wait", until: graceEnd, reason: "Grace" }
+    return { _tag: "Wait", until: graceEnd, reason: "Grace", apiKey: key }
   }
-  const shownFrom = view.heldSince + listLag(plan)
-  if (view.now < shownFrom && age(view, key) < 2 * plan.lease) {
-    return { _tag: "Wait", until: shownFrom, reason: "OtherRun" }
+  if (comesBack && predecessor !== undefined) {
+    return isProven(run, key.id) ? { _tag: "Delete", id: predecessor.id } : prove(run, key.id)
   }
+  const shownFrom = shownFromBy(plan, view, key)
+  if (view.now < shownFrom) {
+    return { _tag: "Wait", until: shownFrom, reason: "OtherRun", apiKey: key }
+  }
+  if (!isProven(run, key.id)) return prove(run, key.id)
   if (!view.listed) return { _tag: "Look" }
   if (predecessor !== undefined) return { _tag: "Delete", id: predecessor.id }
 
@@ -220,12 +267,23 @@ const withSuccessorHeld = (
   if (orphan !== undefined) return { _tag: "Delete", id: orphan.id }
   const young = siblings.filter((sibling) => age(view, sibling) < plan.lease)
   if (young.length > 0) {
-    return { _tag: "Wait", until: lookAgainAt(plan, view, young), reason: "OtherRun" }
+    return {
+      _tag: "Wait",
+      until: lookAgainAt(plan, view, young),
+      reason: "OtherRun",
+      apiKey: key,
+    }
   }
   return { _tag: "Unmark", id: key.id, name: held.name }
 }
 
-// A name can be anybody's work: no rotation makes a successor in another account, or of itself.
+// A run that comes back later does not know when the store first held the key.
+const shownFromBy = (plan: Plan, view: View, key: ApiKey): number => {
+  const always = createdAt(key) + 2 * plan.lease
+  return plan.onWait === "return" ? always : Math.min(always, view.heldSince + listLag(plan))
+}
+
+// Anybody can write a name. No rotation makes a successor in another account, or of itself.
 const predecessorOf = (
   view: View,
   { key, mark }: { readonly key: ApiKey; readonly mark: SuccessorMark },
@@ -238,7 +296,7 @@ const withUnmarkedHeld = (plan: Plan, view: View, run: Run, held: ApiKey): Step 
   const target = Option.getOrElse(plan.target, () => held)
   if (target.id !== held.id) {
     if (!view.listed) return { _tag: "Look" }
-    // It has been replaced already, by a key of its account, or the store is not where its secret is.
+    // If neither is so, a key of its account has replaced the target, and the target is gone.
     if (
       target.serviceAccountId !== held.serviceAccountId || find(view, target.id) !== undefined
     ) {
@@ -271,7 +329,7 @@ const make = (
       const { id, name, serviceAccountId } = predecessor
       return { _tag: "Make", predecessor: Option.some(id), name, serviceAccountId }
     }
-    // The caller may have named what the store holds, and it may be deleted since.
+    // If the caller named the key that the store holds, it may have been deleted since.
     if (Option.isSome(view.held) && !view.listed) return { _tag: "Look" }
     const isGone = Option.exists(view.held, (id) => find(view, id) === undefined)
     return isGone
@@ -284,8 +342,8 @@ const make = (
   })
 }
 
-// A younger key stays as it is, and so does a marked one: it is lent, or not finished, or the successor
-// of a rotation whose store may hold it.
+// A younger key stays as it is. So does a marked one: it is lent, or unfinished, or a successor that
+// another store may hold.
 const isReplaceable = (plan: Plan, view: View, key: ApiKey): boolean =>
   (plan.olderThan === undefined || age(view, key) >= plan.olderThan) &&
   Option.isNone(parseMarked(key.name).mark)
@@ -306,13 +364,13 @@ const isSibling = (
     : other.mark.value._tag === "First" && other.name === held.name
 }
 
-/** Decides whether a marked key that the store does not hold is nobody's any more. */
+/** Decides whether a marked key belongs to nobody any more. */
 const mayDelete = (plan: Plan, view: View, key: ApiKey): boolean =>
-  // Nothing in a first key's mark says for which store it was made: it may be in another one.
+  // The mark of a first key does not say for which store it was made. Another store may hold it.
   Option.exists(parseMarked(key.name).mark, ({ _tag }) => _tag === "Rotates") &&
   age(view, key) >= plan.lease && !isHeld(view, key.id)
 
-// Overdue, of the same name, and with nothing that says for which store they were made.
+// Keys of the same name, older than a lease. Nothing says for which store they were made.
 const strays = (plan: Plan, view: View, held: ApiKey): ReadonlyArray<ApiKey> =>
   view.keys.filter((key) => {
     const { mark, name } = parseMarked(key.name)
@@ -327,10 +385,12 @@ const isDue = (plan: Plan, view: View, run: Run, held: ApiKey): boolean => {
   return plan.olderThan === undefined ? !run.finished : age(view, held) >= plan.olderThan
 }
 
-// As long again as the youngest is old: a run that is at work ends soon, a dead one never.
+// It waits as long again as the youngest key is old: a run at work ends soon, a dead one never.
 const lookAgainAt = (plan: Plan, view: View, young: ReadonlyArray<ApiKey>): number => {
   const ages = young.map((key) => age(view, key))
-  const patience = Math.min(30_000, Math.max(1000, Math.min(...ages)))
+  const patience = plan.onWait === "return"
+    ? Infinity
+    : Math.min(30_000, Math.max(1000, Math.min(...ages)))
   return view.now + Math.min(patience, plan.lease - Math.max(...ages))
 }
 
@@ -339,7 +399,7 @@ const prove = (run: Run, id: ApiKeyId): Step =>
     ? { _tag: "Fail", obstacle: "SecretRefused" }
     : { _tag: "Prove", id, after: run.refusals === 0 ? 0 : backoff(run.refusals - 1) }
 
-/** Whether a key is the one that a run asked for; its marked name is that create's alone. */
+/** Whether a key is the one that a run asked for. No other create has its marked name. */
 export const isSame = (doubt: LeftBehind, { id, name }: ApiKey): boolean =>
   Option.contains(doubt.id, id) || doubt.name === name
 

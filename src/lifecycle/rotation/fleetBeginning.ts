@@ -1,9 +1,10 @@
 /**
- * Which keys were there when a fleet began: only those are rotated by it.
+ * Decides which keys were there when a fleet began. The fleet rotates only those.
  *
- * Ids tell the fleet's own keys, and marks those whose create is still under way. Times tell those of
- * others. They are the API's, whose clock may be ahead by a quarter of the lease; the first key that
- * the fleet makes shows by how much it is.
+ * It tells the fleet's own keys by their ids. It tells a key whose create is still under way by its
+ * mark. It tells the keys of others by the time at which they were made. That time is the API's,
+ * whose clock may be ahead by a quarter of the lease. The first key that the fleet makes shows how
+ * far it is ahead.
  *
  * @module
  */
@@ -15,20 +16,20 @@ import * as Option from "effect/Option"
 import type { ApiKey, ApiKeyId } from "../../ApiKey.ts"
 import { parseMarked } from "../mark.ts"
 
-/** What was there when a fleet began. */
+/** Which keys were there when a fleet began. */
 export interface FleetBeginning {
-  /** Notes a key that the fleet has just made, and when its create was sent by the local clock. */
+  /** Notes a key that the fleet has just made, and the local time at which its create was sent. */
   readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
-  /** Decides whether a key is to be rotated, and notes one that is. */
+  /** Decides whether to rotate a key. If so, it notes that key. */
   readonly takesUp: (apiKey: ApiKey) => Effect.Effect<boolean>
 }
 
-/** Begins now. */
+/** Makes one for a fleet that begins now. */
 export const makeFleetBeginning = (
   lease: Duration.DurationInput,
 ): Effect.Effect<FleetBeginning> =>
   Effect.map(Clock.currentTimeMillis, (began) => {
-    // A lease that is none is refused for each key.
+    // Each key's rotation refuses a lease that makes no sense.
     const mostAhead = Option.match(Duration.decodeUnknown(lease), {
       onNone: () => Infinity,
       onSome: (lease) => Duration.toMillis(lease) / 4,
@@ -47,7 +48,7 @@ export const makeFleetBeginning = (
           made.add(id)
           // A create may have waited long, for the throttle or a retry, before its key was made.
           const about = Math.max(sentAt, now - longestAnswer)
-          // The first is nearest to the beginning: a clock can be set meanwhile.
+          // Only the first key counts, the nearest to the beginning: a clock can be set later.
           ahead ??= clamp(DateTime.toEpochMillis(createdAt) - about, mostAhead)
         }),
       takesUp: (apiKey) =>

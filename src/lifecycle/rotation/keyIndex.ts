@@ -1,5 +1,5 @@
 /**
- * What one list of a service account's keys shows, indexed once for all rotations that share it.
+ * Indexes one list of a service account's keys, once for all rotations that share it.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import type { LeftBehind } from "../LeftBehind.ts"
 import { parseMarked } from "../mark.ts"
 import { isSame } from "./decide.ts"
 
-/** The keys of a list, by what a rotation looks for. */
+/** The keys of a list, by what rotations look for. */
 export interface KeyIndex {
   readonly byId: ReadonlyMap<ApiKeyId, ApiKey>
-  /** By the key that they were made to replace. */
+  /** Successors, by the key that they were made to replace. */
   readonly successors: ReadonlyMap<ApiKeyId, ReadonlyArray<ApiKey>>
   /** First keys, by their name without its mark. */
   readonly firsts: ReadonlyMap<string, ReadonlyArray<ApiKey>>
@@ -20,17 +20,17 @@ export interface KeyIndex {
   readonly strays: ReadonlyMap<string, ReadonlyArray<ApiKey>>
 }
 
-/** What a rotation goes by when it looks at a list. */
+/** What a rotation knows when it looks at a list. */
 export interface Viewpoint {
   /** The key that its store holds. */
   readonly held: ApiKey
-  /** The key to be replaced, where the caller says so. */
+  /** The key to replace, if the caller names it. */
   readonly target: Option.Option<ApiKey>
-  /** What it has asked for without an answer. */
+  /** The keys that it asked for without an answer. */
   readonly doubtful: ReadonlyArray<LeftBehind>
 }
 
-// They are only told of, and where thousands of one name are at work each would keep all of them.
+// A rotation only reports them. If thousands of one name are at work, each would keep all of them.
 const mostStrays = 100
 
 /** Indexes the keys of a list. */
@@ -60,8 +60,8 @@ const add = <K>(to: Map<K, Array<ApiKey>>, at: K, key: ApiKey): void => {
 }
 
 /**
- * The few keys that a rotation decides by. It decides as it would by the whole list, but that of more
- * than a hundred strays of its name it tells the oldest hundred.
+ * The few keys that a rotation decides by. It decides as if it saw the whole list, with one
+ * exception: of more than a hundred strays of its name, it reports the oldest hundred.
  */
 export const keysAbout = (
   index: KeyIndex,
@@ -74,7 +74,7 @@ export const keysAbout = (
     ...Option.toArray(mark).flatMap((mark) => mark._tag === "Rotates" ? [mark.predecessor] : []),
     ...doubtful.flatMap(({ id }) => Option.toArray(id)),
   ].flatMap((id) => Option.toArray(Option.fromNullable(index.byId.get(id))))
-  // A create's name is its own, and its mark says where to look.
+  // No other create has this name, and its mark says where to look.
   const late = doubtful.flatMap((doubt) =>
     familyOf(index, doubt.name).filter((key) => isSame(doubt, key))
   )
@@ -91,8 +91,8 @@ export const keysAbout = (
 }
 
 /**
- * The keys that a rotation decides by and that a list does not show. Absence from a list proves
- * nothing: they are to be got by their ids.
+ * The keys that a rotation decides by, but that the list does not show. Their absence proves
+ * nothing, so get them by their ids.
  */
 export const unseenBy = (
   { byId }: KeyIndex,
@@ -107,10 +107,10 @@ export const unseenBy = (
   return [...new Set(ids)].filter((id) => !byId.has(id))
 }
 
-// What a name says may be anything, and not every server answers a request for anything.
+// A name may say anything here, and not every server answers a request for anything.
 const isIdLike = (text: string): boolean => /^[\w-]{1,128}$/.test(text)
 
-/** The keys of the same mark. */
+/** The keys whose mark is the same but for the nonce. */
 const familyOf = ({ firsts, successors }: KeyIndex, text: string): ReadonlyArray<ApiKey> => {
   const { mark, name } = parseMarked(text)
   const family = Option.map(mark, (mark) => {

@@ -1,5 +1,5 @@
 /**
- * List all keys of a service account in as few requests as the API allows.
+ * Lists all keys of a service account in as few requests as the API allows.
  *
  * @module
  */
@@ -16,16 +16,17 @@ export type ListAccount = (
   serviceAccountId: string,
 ) => Effect.Effect<Listed, ApiKeyError, HttpClient | Credentials>
 
-/** What a list shows, and what it took. */
+/** What a list shows, and how many pages it took. */
 export interface Listed {
   readonly index: KeyIndex
   readonly pages: number
 }
 
-// What the vendor's own provider asks other lists for; the most that this one gives is not documented.
+// The vendor's own provider asks other lists for this many. The maximum of this list is not
+// documented.
 const largestPage = 500
 
-/** Asks for large pages until the API refuses them, and from then on for pages of the API's own size. */
+/** Asks for large pages until the API refuses them. After that it leaves the size to the API. */
 export const makeListAccount = (): ListAccount => {
   let pageSize: number | undefined = largestPage
   return (serviceAccountId) => {

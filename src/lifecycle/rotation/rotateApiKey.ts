@@ -1,5 +1,5 @@
 /**
- * Rotate a key without an outage.
+ * Rotates a key without an outage.
  *
  * @module
  */
@@ -14,38 +14,45 @@ import { rotate } from "./run.ts"
 import type { RotationFailed } from "./RotationFailed.ts"
 
 /**
- * Replaces the key whose secret a store holds: makes its successor, proves that it works, writes
- * its secret to the store, waits out the grace, deletes the predecessor.
+ * Replaces the key whose secret a store holds. It makes a successor, proves that it works, writes
+ * its secret to the store, waits out the grace, and deletes the predecessor.
  *
- * Run again after it was broken off at any point it goes on where it was, and any number of runs at
- * the same time end with one live key, which the store holds. All it needs to know stands in the
- * store and in the successor's name, `name [rotates CCDB1_… 1a2b3c4d]` until it is done, 47 to 48
- * characters longer than `name`.
+ * You can run it again after it broke off at any point: it goes on where it was. Any number of runs
+ * at the same time end with one live key, and the store holds it. All that a run needs to know is
+ * in the store and in the successor's name. That is `name [rotates CCDB1_… 1a2b3c4d]` until the
+ * rotation is done, 47 to 48 characters longer than `name`.
  *
- * It deletes nothing but the predecessor and keys with that mark which are its own or older than
- * the lease, and never what the store holds. Where it finds a younger one, which may be of a run at
- * work, it waits for its end or its age, up to the lease.
+ * It deletes only the predecessor, and keys with that mark which are its own or older than the
+ * lease. It never deletes the key in the store. If it finds a younger key with that mark, another
+ * run may be at work. It then waits until that run ends, or until the key is as old as the lease.
  *
- * Clocks of runs and API must not differ by more than a quarter of the lease. Lists must be no more
- * than 1/120 of it behind, 5 seconds by default: for so long it waits, without a grace too, before
- * it looks for other runs' keys and takes the mark off.
+ * With `onWait: "return"` it never sleeps through a grace. It does what can be done, ends with
+ * `"waiting"`, and says in `until` when to run it again. This is for cron jobs, edge workers and
+ * durable workflows. Such runs take the mark off when the new key is two leases old, 20 minutes by
+ * default.
  *
- * A secret is proven by a call made with it before it is written. A 403 proves it too, since the
- * key may be of an account without a role.
+ * The clocks of all runs and of the API must agree to within a quarter of the lease. Lists must be
+ * no more than 1/120 of the lease behind, 5 seconds by default. The rotation waits that long, even
+ * without a grace, before it looks for other runs' keys and takes the mark off.
  *
- * Five requests where `apiKey` is given and nothing goes wrong, otherwise six; more where the
- * service account's keys fill more than one page of 500, or of what the API gives.
+ * It proves a secret by a call with it, before it writes it. A 403 proves it too, since the key may
+ * be of an account without a role.
  *
- * The key that the program itself calls with can be rotated: calls within go on with the new one,
- * also where another process replaces it, and with `credentialsFromStore` the program's others too.
+ * It sends five requests if you pass `apiKey` and nothing goes wrong, otherwise six. It sends more
+ * if the service account's keys fill more than one page of 500, or of the size that the API gives.
  *
- * An empty store needs `apiKey` or `first`, the same in all runs at the same time. A first key is
- * marked `[first 1a2b3c4d]`; since that does not tell for which store, one that a killed run left
- * is not deleted but told in `leftBehind`. A create without an answer is looked for and its key
- * deleted; where it has not come about by the end, its name is told there.
+ * You can rotate the key that the program itself calls with. The rotation's own calls go on with
+ * the new key, even if another process replaces it. With `credentialsFromStore`, all other calls of
+ * the program do too.
  *
- * Needs the role ORG_ADMIN. Fails with `RotationFailed`, whose `reason` and `cause` say why, and
- * whose `leftBehind` names keys of this run that may be live and not in the store.
+ * An empty store needs `apiKey` or `first`, and all runs at the same time need the same. A first
+ * key is marked `[first 1a2b3c4d]`, which does not say for which store it is. So if a killed run
+ * leaves one, it is not deleted, but named in `leftBehind`. If a create gets no answer, the
+ * rotation looks for its key and deletes it. If the key has not appeared by the end, `leftBehind`
+ * has its name.
+ *
+ * Needs the role ORG_ADMIN. Fails with `RotationFailed`. Its `reason` and `cause` say why. Its
+ * `leftBehind` names keys of this run that may be live and not in the store.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Rotate many keys.
+ * Rotates many keys.
  *
  * @module
  */
@@ -22,66 +22,72 @@ import type { RotationStep } from "./RotationStep.ts"
 import type { SecretStore } from "../SecretStore.ts"
 import { makeSharedLists } from "./sharedLists.ts"
 
-/** How far a fleet's rotation is, in keys. */
+/** How far a fleet's rotation is. Each field is a number of keys. */
 export interface RotationProgress {
-  /** Taken from the stream so far. */
+  /** Keys taken from the stream so far. */
   readonly started: number
-  /** Of these, waiting out a grace or another run. */
+  /**
+   * Of these, the ones that wait: for the end of a grace, for another run, or for a later run to go
+   * on.
+   */
   readonly waiting: number
-  /** Rotations that have come to their end. */
+  /** Rotations that are done. */
   readonly succeeded: number
-  /** Rotations that failed; the others go on. */
+  /** Rotations that failed. The others go on. */
   readonly failed: number
 }
 
-/** How {@link rotateApiKeys} rotates. */
+/** Options of {@link rotateApiKeys}. */
 export interface RotateApiKeysOptions<E = never, R = never> extends RotationOptions {
   /**
-   * Where the secret of each key is kept, and that of its successor is to be. A key whose store is
-   * empty is replaced and deleted all the same: make `read` fail where an empty store is a mistake.
+   * The store for the secret of each key, and then of its successor. If a store is empty, its key
+   * is replaced and deleted all the same. If that would be a mistake, make `read` fail.
    */
   readonly store: (apiKey: ApiKey) => SecretStore<E, R>
-  /** How many keys are worked on at a time, those that only wait not counted: from 1 on, 4 by default. */
+  /**
+   * How many keys to work on at a time, from 1 up; 4 by default. Keys that only wait do not count.
+   */
   readonly concurrency?: number | undefined
   /** Called at each change, one call after the other. */
   readonly onProgress?: ((progress: RotationProgress) => Effect.Effect<void>) | undefined
   /**
-   * Called with each step before it is done, and with the key as it came; several keys' steps at the
-   * same time. Otherwise like `onStep` of `rotateApiKey`.
+   * Called with each step before it is done, and with the key from the stream. Calls for several
+   * keys can run at the same time. Otherwise like `onStep` of `rotateApiKey`.
    */
   readonly onStep?: ((step: RotationStep, apiKey: ApiKey) => Effect.Effect<void>) | undefined
 }
 
-/** What became of one key. */
+/** The outcome for one key. */
 export interface RotationOutcome<E = never> {
-  /** The key as it came. */
+  /** The key from the stream. */
   readonly apiKey: ApiKey
   /** What its rotation did, or why it failed. */
   readonly result: Either.Either<Rotation, RotationFailed<E>>
 }
 
 /**
- * Rotates each key of a stream, like `rotateApiKey` with that key as `apiKey`, and yields what
- * became of each as soon as it is known. That one fails does not stop the others; the stream itself
- * fails only where its source does. A defect, as of a `store` that throws, ends all of it.
+ * Rotates each key of a stream, like `rotateApiKey` with that key as `apiKey`, and yields the
+ * outcome for each key as soon as it is known. If one key fails, the others go on. The stream
+ * itself fails only if its source does. A defect, for instance in `store`, ends all of it.
  *
- * A key is taken from the stream when there is room to work on it, and the outcomes before it are
- * read. Keys that wait, for the end of their grace or for a list, do not hold up the others: any
- * number of them can wait at the same time, some 50 kB each. Provide `throttled` to stay under the
- * API's limit; about five requests are sent for each key, however many keys there are.
+ * It takes a key from the stream when there is room to work on it and you have read the outcomes
+ * before it. Keys that wait, for the end of their grace or for a list, do not hold up the others.
+ * Any number of keys can wait at the same time; each takes some 50 kB. Provide `throttled` to stay
+ * under the API's limit. It sends about five requests for each key, however many keys there are.
  *
- * One list of a service account's keys serves all rotations that wait for one. Where the last list
- * had several pages, the next waits for as many rotations, for a minute at most.
+ * All rotations that wait for a list of the same service account share one. If the last list had
+ * several pages, the next one waits for as many rotations, for a minute at most.
  *
- * A fleet never takes up a key that it made, nor, once it has made one, a key that was made 5 seconds
- * or more after it began. Before that it cannot tell the API's clock, which may be ahead by a quarter
- * of the lease. So where the list behind the stream is walked while keys are rotated, the successors
- * on its later pages are passed over. List first, as below, and what you rotate is what there was.
- * Begin another fleet for each round: one whose stream lists again and again passes over all later
- * keys. A marked key that its store does not hold is another rotation's successor, and is `"kept"`.
+ * A fleet never rotates a key that it made itself. Once it has made one, it also passes over each
+ * key that was made 5 seconds or more after it began. Before that it does not know the API's clock,
+ * which may be ahead by a quarter of the lease. So if you walk the list while keys are rotated, the
+ * fleet passes over the successors on later pages. List first, as below, and you rotate exactly the
+ * keys that were there. Begin a new fleet for each round: a fleet whose stream lists again and
+ * again passes over all later keys. A marked key that its store does not hold is another rotation's
+ * successor, and is `"kept"`.
  *
- * Needs the role ORG_ADMIN. Options that make no sense are refused for each key, with `InvalidRequest`
- * as the cause.
+ * Needs the role ORG_ADMIN. Options that make no sense fail for each key, with `InvalidRequest` as
+ * the cause.
  *
  * @example
  * ```ts
@@ -111,8 +117,8 @@ export const rotateApiKeys = <E = never, R = never>(
 ) => Stream.Stream<RotationOutcome<E>, E2, HttpClient | Credentials | R | R2> =>
 (apiKeys) =>
   Stream.unwrapScoped(Effect.gen(function* () {
-    const { concurrency = 4, grace, lease = defaultLeaseMillis, olderThan } = options
-    // What makes no sense as a concurrency, each rotation refuses.
+    const { concurrency = 4, grace, lease = defaultLeaseMillis, olderThan, onWait } = options
+    // Each rotation refuses a concurrency that makes no sense.
     const working = makeLine(concurrency >= 1 ? concurrency : 1)
     const lists = makeSharedLists(makeListAccount(), working.turn)
     const following = yield* makeFollowing(yield* Credentials)
@@ -125,7 +131,7 @@ export const rotateApiKeys = <E = never, R = never>(
       )
 
     const beginning = yield* makeFleetBeginning(lease)
-    // One by one, so that each is judged when it is taken, and not when its page comes.
+    // One by one: each key is judged when it is taken, not when its page comes.
     const source = Stream.filterEffect(Stream.rechunk(apiKeys, 1), beginning.takesUp)
     const pull = yield* Stream.toPull(Stream.rechunk(source, 1))
     const toTake = yield* Effect.makeSemaphore(1)
@@ -133,7 +139,7 @@ export const rotateApiKeys = <E = never, R = never>(
     const taken = Stream.repeatEffectChunkOption(
       toTake.take(1).pipe(
         Effect.zipRight(toRead.withPermits(1)(Effect.void)),
-        // The source may be slow, so that no turn is held meanwhile: others need it after their grace.
+        // The source may be slow. It holds no turn meanwhile: others need one after their grace.
         Effect.zipRight(working.turn(Effect.void)),
         Effect.interruptible,
         Effect.zipRight(pull),
@@ -148,6 +154,7 @@ export const rotateApiKeys = <E = never, R = never>(
         grace,
         lease,
         olderThan,
+        onWait,
         apiKey,
         store: options.store(apiKey),
         onStep: onStep && ((step: RotationStep) => onStep(step, apiKey)),
@@ -170,21 +177,15 @@ export const rotateApiKeys = <E = never, R = never>(
       })
       return report((now) => ({ ...now, started: now.started + 1 })).pipe(
         Effect.zipRight(lists.expecting(apiKey.serviceAccountId)(Effect.either(rotation))),
-        // One that is refused before it begins must not keep the next key from being taken.
+        // A rotation that is refused before it begins must not hold up the next key.
         Effect.ensuring(begin),
-        Effect.tap((result) =>
-          report((now) =>
-            Either.isRight(result)
-              ? { ...now, succeeded: now.succeeded + 1 }
-              : { ...now, failed: now.failed + 1 }
-          )
-        ),
+        Effect.tap((result) => report((now) => ended(now, result))),
         Effect.zipLeft(toRead.take(1)),
         Effect.map((result) => ({ apiKey, result })),
       )
     }
 
-    // In a finalizer, and wherever else nothing may be interrupted, an early end must still end all.
+    // If the stream ends early, all must end with it, even in an uninterruptible region.
     const rotateOrEnd = (apiKey: ApiKey) => Effect.interruptible(rotateOne(apiKey))
     return Stream.mapEffect(taken, rotateOrEnd, { concurrency: "unbounded", unordered: true }).pipe(
       Stream.tap(() => toRead.release(1)),
@@ -194,6 +195,18 @@ export const rotateApiKeys = <E = never, R = never>(
 const mostUnread = 16
 
 const nothingYet: RotationProgress = { started: 0, waiting: 0, succeeded: 0, failed: 0 }
+
+const ended = (
+  now: RotationProgress,
+  result: RotationOutcome<unknown>["result"],
+): RotationProgress =>
+  Either.match(result, {
+    onLeft: () => ({ ...now, failed: now.failed + 1 }),
+    onRight: ({ did }) =>
+      did === "waiting"
+        ? { ...now, waiting: now.waiting + 1 }
+        : { ...now, succeeded: now.succeeded + 1 },
+  })
 
 const waitingChangedBy = (change: number) => (progress: RotationProgress): RotationProgress => ({
   ...progress,

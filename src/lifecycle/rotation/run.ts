@@ -29,17 +29,18 @@ import type { Following } from "../followingCredentials.ts"
 import { defaultLeaseMillis } from "../lease.ts"
 import { type LeftBehind, redactInUse, warnOfLeftBehind } from "../LeftBehind.ts"
 import type { ListAccount } from "./listAccount.ts"
+import { parseMarked } from "../mark.ts"
 import { redactor } from "../../transport/redact.ts"
 import { wholeMillis } from "../../waiting/wholeMillis.ts"
 import type { RotateApiKeyOptions, Rotation } from "./Rotation.ts"
 import { nextStep, type Plan, type Step } from "./decide.ts"
 import { type RotationFailed, rotationFailed } from "./RotationFailed.ts"
-import { isSameStep, tellStep } from "./RotationStep.ts"
+import { dateOf, isSameStep, tellStep } from "./RotationStep.ts"
 
-/** What the rotations of one program have in common. */
+/** What the rotations of one program share. */
 export interface Shared {
   readonly following: Following
-  /** Lists the keys of a service account, between the work. */
+  /** Lists the keys of a service account. This does not count as work. */
   readonly list: ListAccount
   /** Notes a key as soon as it is made, and when its create was sent. */
   readonly noteMade: (apiKey: ApiKey, sentAt: number) => Effect.Effect<void>
@@ -72,7 +73,7 @@ export const rotate = <E, R>(
         yield* observeStore(acting)
         const step = yield* decide
         if (onStep === undefined || step._tag === "Done" || step._tag === "Fail") return step
-        // Telling may take a while, after which the store may hold another key.
+        // `onStep` may take a while. After that the store may hold another key.
         if (told !== undefined && isSameStep(step, told)) return step
         told = step
         yield* tellStep(onStep, step, (yield* Ref.get(state)).run)
@@ -94,29 +95,30 @@ export const rotate = <E, R>(
         const step = yield* whileWorking(next)
         next = work
         if (step._tag === "Done") return step
+        if (step._tag === "Wait" && plan.onWait === "return") return step
         if (step._tag === "List") {
-          // No work: it may wait for other rotations, which must work to come to it.
+          // Not within `whileWorking`: it may wait for other rotations, which need a turn to get there.
           const listed = yield* Effect.exit(list(step.held.serviceAccountId))
           next = Effect.zipRight(noteListed(acting, step.held, listed), work)
           continue
         }
         yield* whileWaiting(sleepUntil(step.until))
-        // What was seen before a wait is not good enough to delete by.
+        // A list from before a wait is too old to decide a deletion.
         yield* Ref.update(state, (state) => ({ ...state, view: { ...state.view, listed: false } }))
       }
     })
 
     return yield* untilDone.pipe(
-      Effect.flatMap((done) =>
+      Effect.flatMap((end) =>
         Effect.flatMap(Ref.get(state), (state) => {
-          const isOwn = Option.exists(state.own, ({ apiKey }) => apiKey.id === done.apiKey.id)
+          const isOwn = Option.exists(state.own, ({ apiKey }) => apiKey.id === end.apiKey.id)
           return Option.isSome(state.writeFailure) && !isOwn
             ? Effect.fail<Failure<E>>({ reason: "Store", cause: state.writeFailure.value })
-            : Effect.succeed(resultOf(state, done))
+            : Effect.succeed(resultOf(state, end))
         })
       ),
       Effect.catchAll((failure) => fail(acting, failure)),
-      // A failure has seen to it already, and tells.
+      // `fail` has done that already, and its error tells.
       Effect.onError((cause) =>
         Option.isSome(Cause.failureOption(cause))
           ? Effect.void
@@ -128,7 +130,7 @@ export const rotate = <E, R>(
     Effect.withSpan("ApiKeys.rotateApiKey", { captureStackTrace: false }),
   )
 
-// From a longer sleep Effect's live Clock never wakes.
+// Effect's live Clock never wakes from a longer sleep.
 const longestSleep = 2 ** 31 - 1
 
 const sleepUntil = (until: number): Effect.Effect<void> =>
@@ -144,13 +146,15 @@ const planOf = <E, R>(options: RotateApiKeyOptions<E, R>): Plan => ({
   grace: Duration.toMillis(options.grace),
   lease: Duration.toMillis(options.lease ?? defaultLeaseMillis),
   olderThan: options.olderThan === undefined ? undefined : Duration.toMillis(options.olderThan),
+  onWait: options.onWait ?? "sleep",
 })
 
-const stateAtFirst = <E, R>({ apiKey }: RotateApiKeyOptions<E, R>): State<E> => ({
+const stateAtFirst = <E, R>({ apiKey, onWait }: RotateApiKeyOptions<E, R>): State<E> => ({
   view: {
     held: Option.none(),
     heldSince: 0,
-    keys: apiKey === undefined ? [] : [apiKey],
+    // A run that comes back gets a successor again, and its predecessor with it.
+    keys: apiKey === undefined || onWait === "return" && isMarked(apiKey) ? [] : [apiKey],
     listed: false,
   },
   run: {
@@ -168,26 +172,34 @@ const stateAtFirst = <E, R>({ apiKey }: RotateApiKeyOptions<E, R>): State<E> => 
   writeFailure: Option.none(),
 })
 
+const isMarked = ({ name }: ApiKey): boolean => Option.isSome(parseMarked(name).mark)
+
 const resultOf = <E>(
   { deleted, own, run }: State<E>,
-  { apiKey, leftBehind }: Extract<Step, { _tag: "Done" }>,
+  end: Extract<Step, { _tag: "Done" | "Wait" }>,
 ): Rotation => ({
-  did: Option.exists(own, (own) => own.apiKey.id === apiKey.id)
+  did: end._tag === "Wait"
+    ? "waiting"
+    : Option.exists(own, (own) => own.apiKey.id === end.apiKey.id)
     ? "made"
     : run.finished || Option.isSome(own)
     ? "resumed"
     : deleted.length > 0
     ? "cleanedUp"
     : "kept",
-  apiKey,
+  until: end._tag === "Wait" ? Option.some(dateOf(end.until)) : Option.none(),
+  apiKey: end.apiKey,
   deleted,
   leftBehind: [
-    ...leftBehind.map(({ id, name }) => ({ id: Option.some(id), name })),
+    ...(end._tag === "Wait" ? [] : end.leftBehind).map(({ id, name }) => ({
+      id: Option.some(id),
+      name,
+    })),
     ...run.doubtful,
   ],
 })
 
-// An id comes from a server, which can put what looks like a secret there.
+// An id comes from a server, which can put a secret there.
 const describe = (about: object): Record<string, string> =>
   "id" in about ? { id: redactor([])(String(about.id)) } : {}
 
@@ -214,7 +226,7 @@ const warnOfRest = <E, R>({ state }: Acting<E, R>): Effect.Effect<void, never, C
       { discard: true },
     ))
 
-/** Its own keys that may be live, or may still come, and are not known to be in the store. */
+/** Its own keys that may be live, or may still appear. They are not known to be in the store. */
 const leftBehindBy = <E>({ own, run, view }: State<E>): ReadonlyArray<LeftBehind> => {
   const unheld = Option.filter(own, ({ apiKey }) =>
     !Option.contains(view.held, apiKey.id) &&
@@ -225,7 +237,7 @@ const leftBehindBy = <E>({ own, run, view }: State<E>): ReadonlyArray<LeftBehind
   ]
 }
 
-// Nobody has its secret, and nobody will: there is no reason to wait for the lease.
+// Nobody has its secret, and nobody will, so nobody needs to wait for the lease.
 const discardUnwritten = <E, R>(
   { state }: Acting<E, R>,
 ): Effect.Effect<void, never, HttpClient | Credentials> =>

@@ -1,10 +1,10 @@
 /**
- * One list of a service account's keys for all rotations that wait for one.
+ * Makes one list of a service account's keys for all rotations that wait for one.
  *
- * A list serves those who asked for it before it began, so that it begins after all that they must
- * see. It begins when as many rotations wait as the last list had pages. So it costs a rotation no
- * more than a request, however many keys there are. It also begins when nobody else can come, or
- * when it has waited for others long enough. Meanwhile no turn is held, so that those others can
+ * A list serves the rotations that asked for it before it began. So it shows all that they must
+ * see. It begins when as many rotations wait as the last list had pages. So it costs each rotation
+ * one request at most, however many keys there are. It also begins when no other rotation can come,
+ * or when it has waited long enough. It holds no turn while it waits, so the other rotations can
  * work.
  *
  * @module
@@ -18,25 +18,25 @@ import type { Restore } from "../onUnseenEnd.ts"
 import type { Around } from "./Around.ts"
 import type { ListAccount, Listed } from "./listAccount.ts"
 
-/** Lists of several service accounts, each for many rotations. */
+/** The lists of several service accounts. Each serves many rotations. */
 export interface SharedLists {
-  /** Lists a service account's keys, once for all who ask before the list begins. */
+  /** Lists a service account's keys, once for all that ask before the list begins. */
   readonly list: ListAccount
-  /** Surrounds a rotation, for which a list may wait from its beginning to its end. */
+  /** Surrounds a rotation. A list may wait for it from its beginning to its end. */
   readonly expecting: (serviceAccountId: string) => Around
-  /** To be run when no rotation will begin any more. */
+  /** Run it when no more rotations will begin. */
   readonly expectNoMore: Effect.Effect<void>
 }
 
 interface Account {
-  /** Rotations that have not come to their end. */
+  /** Rotations that have not ended. */
   unfinished: number
-  /** Of its last list. */
+  /** How many pages its last list had. */
   pages: number
   isListing: boolean
-  /** Those who wait for the next list. */
+  /** The rotations that wait for the next list. */
   gathering: Gathering | undefined
-  /** One list at a time. */
+  /** Allows one list at a time. */
   readonly line: Line
 }
 
@@ -46,10 +46,11 @@ interface Gathering {
   readonly listed: Deferred.Deferred<Listed, ApiKeyError>
 }
 
-// Longer than 200 rotations take to come by at the API's rate, as many as 20,000 keys fill pages of 100.
+// Pages of 100 hold 20,000 keys in 200 pages. At the API's rate, 200 rotations come by in less than
+// this.
 const patience = "1 minute"
 
-/** Shares lists between rotations; each list takes a turn of theirs. */
+/** Shares lists between rotations. Each list takes one of their turns. */
 export const makeSharedLists = (listAccount: ListAccount, inTurn: Around): SharedLists => {
   const accounts = new Map<string, Account>()
   let isMoreExpected = true
@@ -69,7 +70,7 @@ export const makeSharedLists = (listAccount: ListAccount, inTurn: Around): Share
   }
 
   const beginIfEnough = ({ gathering, isListing, pages, unfinished }: Account): void => {
-    // How many are enough, the list that is under way will show.
+    // The list that is under way will show how many are enough.
     if (gathering === undefined || isListing) return
     const { isEnough, size } = gathering
     if (size >= pages || !isMoreExpected && size >= unfinished) {
@@ -83,7 +84,7 @@ export const makeSharedLists = (listAccount: ListAccount, inTurn: Around): Share
     return Deferred.await(gathering.listed)
   }
 
-  /** Whoever comes first makes the list for all. */
+  /** The first to come makes the list for all. */
   const lead = (id: string, account: Account, gathering: Gathering, restore: Restore) => {
     account.gathering = gathering
     beginIfEnough(account)

@@ -39,6 +39,7 @@ const refused: ReadonlyArray<readonly [field: string, says: string, values: Arra
     {},
   ]],
   ["olderThan", "must be a duration of zero or more", [-1, "-90 days", NaN, "soon", {}]],
+  ["onWait", 'must be "sleep" or "return"', ["Return", "", 0, null, true]],
 ]
 
 const concurrencies = [0, -1, 1.5, NaN, Infinity, "4"]
@@ -98,14 +99,14 @@ describe("rotateApiKeys refuses for each key", () => {
           lease: undefined,
         })
         expect(many).toEqual(
-          Array(3).fill(failure("concurrency", "must be a whole number from 1 on")),
+          Array(3).fill(failure("concurrency", "must be a whole number of at least 1")),
         )
       }))
   }
 })
 
 describe("rotateApiKeys", () => {
-  test("takes no notice of a first key, which is one store's alone", () =>
+  test("ignores a first key, which is for one store alone", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const first = {

@@ -549,7 +549,7 @@ describe("a rotation", () => {
   })
 })
 
-describe("a rotation whose store holds another key than it is told", () => {
+describe("a rotation whose store holds another key than the one it is given", () => {
   const key = (id: string, serviceAccountId = account): ApiKey => ({
     id: ApiKeyId(id),
     name: "billing",
@@ -569,11 +569,11 @@ describe("a rotation whose store holds another key than it is told", () => {
       start("m").run,
     )
 
-  it("takes that one for the successor where the key it is told is gone", () => {
+  it("takes the held key for the successor if the given key is gone", () => {
     expect(step(key("old"))).toEqual({ _tag: "Done", apiKey: key("held"), leftBehind: [] })
   })
 
-  it("fails where they are of two service accounts, which no successor ever is", () => {
+  it("fails if the two keys are of different service accounts", () => {
     expect(step(key("old", ServiceAccountId("other"))))
       .toEqual({ _tag: "Fail", obstacle: "StoreHoldsAnother" })
   })
@@ -658,7 +658,7 @@ const others = (world: World) =>
   world.keys.filter(({ id }) => id !== "bystander" && id !== "elsewhere")
 
 describe("any number of rotations at the same time", () => {
-  it("end, with one live key that the store holds, unmarked, and nothing else touched", () => {
+  it("end with one live key, unmarked and in the store, and touch nothing else", () => {
     fc.assert(
       fc.property(
         choices,
@@ -684,7 +684,7 @@ describe("any number of rotations at the same time", () => {
     )
   })
 
-  it("of a live key end so whatever each of them is told", () => {
+  it("of a live key end so whatever options each of them has", () => {
     const told = fc.array(fc.constantFrom("", "first", "apiKey"), { minLength: 2, maxLength: 5 })
     fc.assert(
       fc.property(choices, told, grace, lag, (numbers, told, grace, lag) => {
@@ -709,7 +709,7 @@ describe("any number of rotations at the same time", () => {
     )
   })
 
-  it("that begin with an empty store, or a key that is gone, end so too where they are told the same", () => {
+  it("that begin with an empty store, or a key that is gone, end so too if all have the same options", () => {
     const told = fc.constantFrom("first", "apiKey", "first and apiKey")
     fc.assert(
       fc.property(
@@ -747,7 +747,7 @@ describe("any number of rotations at the same time", () => {
     )
   })
 
-  it("whose creates get lost and arrive late delete those keys, or tell of each", () => {
+  it("whose creates get lost and arrive late delete each of those keys, or name it", () => {
     fc.assert(
       fc.property(
         choices,

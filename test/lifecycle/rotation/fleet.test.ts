@@ -54,7 +54,7 @@ describe("rotateApiKeys", () => {
       })),
   )
 
-  it.live("sends no more for keys that stay as they are than one request each", () =>
+  it.live("sends one request for each key that stays as it is", () =>
     inVirtualTime(Effect.gen(function* () {
       const fleet = yield* rotateFleet({
         keys: 500,

@@ -22,7 +22,7 @@ const beginning = Effect.zipRight(
 )
 
 describe("when a fleet began, a key", () => {
-  it.effect("was there, before the fleet has made one, up to a quarter of the lease later", () =>
+  it.effect("was there if made up to a quarter of the lease later, before the fleet makes one", () =>
     Effect.gen(function* () {
       const { takesUp } = yield* beginning
       expect(yield* takesUp(key("a", 2.5 * minute))).toBe(true)
@@ -30,7 +30,7 @@ describe("when a fleet began, a key", () => {
     }))
 
   for (const ahead of [-2 * minute, -1, 0, 7, 2 * minute]) {
-    it.effect(`was there up to ${ahead} ms later, where the API's clock shows to be so far ahead`, () =>
+    it.effect(`was there if made up to ${ahead} ms later, once the API's clock is known to be so far ahead`, () =>
       Effect.gen(function* () {
         const { noteMade, takesUp } = yield* beginning
         yield* TestClock.setTime(began + 5 * minute)
@@ -43,7 +43,7 @@ describe("when a fleet began, a key", () => {
       }))
   }
 
-  it.effect("was not there 5 seconds later, however long the first create waited to be sent", () =>
+  it.effect("was not there if made 5 seconds later, however long the first create waited", () =>
     Effect.gen(function* () {
       const { noteMade, takesUp } = yield* beginning
       yield* TestClock.setTime(began + 2 * minute)
@@ -52,7 +52,7 @@ describe("when a fleet began, a key", () => {
       expect(yield* takesUp(key("a", 5001))).toBe(false)
     }))
 
-  it.effect("was not there that the fleet made, whatever the API's clock says", () =>
+  it.effect("was not there if the fleet made it, whatever the API's clock says", () =>
     Effect.gen(function* () {
       const { noteMade, takesUp } = yield* beginning
       const own = key("own", -2 * minute)
@@ -60,7 +60,7 @@ describe("when a fleet began, a key", () => {
       expect(yield* takesUp(own)).toBe(false)
     }))
 
-  it.effect("was not there that replaces one which the fleet has taken up", () =>
+  it.effect("was not there if it replaces one that the fleet has taken up", () =>
     Effect.gen(function* () {
       const { takesUp } = yield* beginning
       const successor = (of: string) => ({
@@ -73,7 +73,7 @@ describe("when a fleet began, a key", () => {
       expect(yield* takesUp(successor("other"))).toBe(true)
     }))
 
-  it.effect("was there a quarter of the lease earlier, wherever the API's clock is", () =>
+  it.effect("was there if made a quarter of the lease earlier, whatever the API's clock says", () =>
     Effect.gen(function* () {
       const { noteMade, takesUp } = yield* beginning
       yield* noteMade(key("from 1970", -began), began)

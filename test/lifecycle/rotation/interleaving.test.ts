@@ -46,7 +46,9 @@ const race = ({ count, faulty = false, listLag, own = false }: Race, seed: numbe
     )
     const keys = (yield* organization.keys).filter(({ id }) => !own || id !== organization.old.id)
     return {
-      failed: results.filter(Either.isLeft).map(({ left }) => left.message),
+      failed: results.flatMap(
+        Either.match({ onLeft: ({ message }) => [message], onRight: () => [] }),
+      ),
       held: Option.getOrThrow(yield* organization.heldId),
       keys: keys.map(({ id, name }) => ({ id, name })),
       outages: yield* Ref.get(organization.outages),

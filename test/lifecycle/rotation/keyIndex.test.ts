@@ -94,7 +94,7 @@ describe("the keys that a rotation decides by", () => {
     expect(about?.map(({ id }) => id)).toEqual(["new0", "old0"])
   })
 
-  it("hold of a thousand strays of its name the first hundred, so that many rotations can wait", () => {
+  it("hold only a hundred of a thousand strays of its name, so that many rotations can wait", () => {
     const held = key("held", "billing")
     const strays = Array.from(
       { length: 1000 },

@@ -74,39 +74,39 @@ const withSuccessor = (others: ReadonlyArray<ApiKey>, run: Partial<Run> = {}) =>
 const withFirstborn = (others: ReadonlyArray<ApiKey>) =>
   decide({ held: "new", keys: [firstborn, ...others] }, proven("new"))
 
-describe("of a key whose create got no answer a run", () => {
+describe("after a create without an answer, a run", () => {
   const doubt = (id: string | undefined, name: string): Partial<Run> => ({
     doubtful: [{ id: Option.map(Option.fromNullable(id), (id) => ApiKeyId(id)), name }],
   })
   const name = "billing [rotates old 00000002]"
 
-  it("deletes the one of that name at once, however young", () => {
+  it("deletes the key of that name at once, however young", () => {
     expect(withSuccessor([key("late", name, 0)], doubt(undefined, name))).toEqual(remove("late"))
   })
-  it("deletes the one of that id, whatever its name", () => {
+  it("deletes the key of that id, whatever its name", () => {
     expect(withSuccessor([key("late", "bil", 0)], doubt("late", name))).toEqual(remove("late"))
   })
-  it("takes no other for it", () => {
+  it("deletes no other key", () => {
     expect(withSuccessor([key("other", "bil", 0)], doubt("late", name))).toEqual(unmark("new"))
   })
 })
 
 describe("while its own key is not in the store a run", () => {
   it.each([[0, 250], [3, 2000], [5, 8000]])(
-    "reads again where the store has lost what it held: the %i. time after %i ms",
+    "reads again if the store has lost what it held: the %i. time after %i ms",
     (rereads, after) => {
       const step = decide({}, { ...made("unwritten"), ...proven("own"), rereads })
       expect(step).toEqual({ _tag: "Reread", after })
     },
   )
-  it("reads again where the store does not show what was written", () => {
+  it("reads again if the store does not show what was written", () => {
     expect(decide({ held: "old", keys: [key("old")] }, { ...made("written"), ...proven("own") }))
       .toEqual({ _tag: "Reread", after: 250 })
   })
   it("gives up after six times", () => {
     expect(decide({}, { ...made("written"), rereads: 6 })).toEqual(fail("NotStored"))
   })
-  it("deletes its own where another's is there", () => {
+  it("deletes its own key if the store holds another run's", () => {
     expect(decide({ held: "other" }, made("unwritten"))).toEqual(remove("own"))
   })
 
@@ -129,7 +129,7 @@ describe("while its own key is not in the store a run", () => {
     expect(unwritten({ ...proven("own"), ...made("unwritten", { sentAt }) }))
       .toEqual(fail("LeaseOver"))
   })
-  it("makes no second one", () => {
+  it("makes no second key", () => {
     expect(decide({}, made("abandoned"), { first })).toEqual(fail("NothingHeld"))
     expect(decide({ held: "gone" }, made("deleted"), { first })).toEqual(fail("HeldKeyGone"))
   })
@@ -171,11 +171,11 @@ describe("the key to be replaced", () => {
     ["is too young", key("old", "billing", 60 * minute - 1)],
     ["is another rotation's successor", key("old", "billing [first 00000001]")],
     ["is lent", key("old", "billing [expires 2027-01-01T00:00:00Z 00000001]")],
-  ])("leaves no store with a key that is gone unsaid, although it %s", (_, apiKey) => {
+  ])("does not hide that the store holds a dead key, although it %s", (_, apiKey) => {
     const wanted = { target: Option.some(apiKey), olderThan: 60 * minute }
     expect(decide({ held: "gone" }, {}, wanted)).toEqual(fail("HeldKeyGone"))
   })
-  it("has a successor of its name", () => {
+  it("gets a successor of the same name", () => {
     expect(target(key("old", " [first]"))).toEqual(make(" [first]", "old"))
   })
   it("is looked for in a whole list before the store is said to hold another", () => {
@@ -195,25 +195,27 @@ describe("the grace", () => {
     )
   const young = (id: string, minutes: number) =>
     key(id, "billing [rotates old 00000001]", minutes * minute)
-  const wait = (minutes: number): Step => ({
+  const wait = (apiKey: ApiKey, minutes: number): Step => ({
     _tag: "Wait",
     reason: "Grace",
     until: now + minutes * minute,
+    apiKey,
   })
 
   it("counts from the successor's making", () => {
-    expect(withGrace(young("new", 5), {})).toEqual(wait(15))
+    expect(withGrace(young("new", 5), {})).toEqual(wait(young("new", 5), 15))
   })
   it("counts from the run's own create where that is later, by the clock that it waits by", () => {
     expect(withGrace(young("own", 5), made("written", { sentAt: now - 3 * minute })))
-      .toEqual(wait(17))
+      .toEqual(wait(young("own", 5), 17))
     expect(withGrace(young("own", 5), made("written", { sentAt: now - 7 * minute })))
-      .toEqual(wait(15))
+      .toEqual(wait(young("own", 5), 15))
   })
   it("does not count from the create of a key that another run has pushed out", () => {
-    expect(withGrace(young("new", 5), made("deleted", { sentAt: now - minute }))).toEqual(wait(15))
+    expect(withGrace(young("new", 5), made("deleted", { sentAt: now - minute })))
+      .toEqual(wait(young("new", 5), 15))
   })
-  it("is over at its very end, and all is looked at anew", () => {
+  it("is over at its very end, after another look", () => {
     expect(withGrace(young("new", 20), {}, false)).toEqual({ _tag: "Look" })
     expect(withGrace(young("new", 20), {})).toEqual(remove("old"))
   })
@@ -240,24 +242,68 @@ describe("the mark comes off", () => {
 describe("what a list may not show yet", () => {
   const seen = (heldSince: number, key: ApiKey, listed = true) =>
     decide({ held: key.id, keys: [key], heldSince, listed }, proven(key.id))
-  const until = (heldSince: number): Step => ({
+  const wait = (apiKey: ApiKey, until: number): Step => ({
     _tag: "Wait",
     reason: "OtherRun",
-    until: heldSince + 5000,
+    until,
+    apiKey,
   })
   const young = (millis: number) => key("new", "billing [rotates old 00000001]", millis)
 
   it.each([0, 4999])("is waited for, where the store has shown the key for %i ms", (millis) => {
-    expect(seen(now - millis, young(0))).toEqual(until(now - millis))
-    expect(seen(now - millis, young(0), false)).toEqual(until(now - millis))
+    const expected = wait(young(0), now - millis + 5000)
+    expect(seen(now - millis, young(0))).toEqual(expected)
+    expect(seen(now - millis, young(0), false)).toEqual(expected)
   })
   it("is shown by a list that begins 5 seconds after the store has shown the key", () => {
     expect(seen(now - 5000, young(5000), false)).toEqual({ _tag: "Look" })
     expect(seen(now - 5000, young(5000))).toEqual(unmark("new"))
   })
   it("is over for a key two leases old", () => {
-    expect(seen(now, young(2 * plan.lease - 1))).toEqual(until(now))
+    const almost = young(2 * plan.lease - 1)
+    expect(seen(now, almost)).toEqual(wait(almost, now + 1))
     expect(seen(now, young(2 * plan.lease))).toEqual(unmark("new"))
+  })
+})
+
+describe("a run that comes back later instead of sleeping", () => {
+  const successor = (minutes: number) =>
+    key("new", "billing [rotates old 00000001]", minutes * minute)
+  const see = (keys: readonly [ApiKey, ...Array<ApiKey>], run: Partial<Run> = {}) =>
+    decide(
+      { held: keys[0].id, keys, heldSince: now, listed: false },
+      run,
+      { onWait: "return", grace: 15 * minute },
+    )
+  const wait = (apiKey: ApiKey, reason: "Grace" | "OtherRun", minutes: number): Step => ({
+    _tag: "Wait",
+    reason,
+    until: now + minutes * minute,
+    apiKey,
+  })
+  const prove: Step = { _tag: "Prove", id: ApiKeyId("new"), after: 0 }
+
+  it("asks for no more than the two keys before the grace is over", () => {
+    expect(see([successor(5), key("old")])).toEqual(wait(successor(5), "Grace", 10))
+  })
+  it("deletes the predecessor at the end of the grace, once the secret is proven", () => {
+    expect(see([successor(15), key("old")])).toEqual(prove)
+    expect(see([successor(15), key("old")], proven("new"))).toEqual(remove("old"))
+  })
+  it("lists when the key is two leases old, since it cannot know since when the store holds it", () => {
+    expect(see([successor(15)])).toEqual(wait(successor(15), "OtherRun", 5))
+    expect(see([successor(20)])).toEqual(prove)
+    expect(see([successor(20)], proven("new"))).toEqual({ _tag: "Look" })
+  })
+  it("waits for no grace where the predecessor is gone", () => {
+    expect(see([successor(5)])).toEqual(wait(successor(5), "OtherRun", 15))
+  })
+  it("has nothing to do before another run's key is as old as the lease", () => {
+    const other = (id: string, minutes: number) =>
+      key(id, "billing [rotates old 00000002]", minutes * minute)
+    const keys = [successor(20), other("x", 3), other("y", 4)]
+    expect(decide({ held: "new", keys }, proven("new"), { onWait: "return" }))
+      .toEqual(wait(successor(20), "OtherRun", 6))
   })
 })
 
@@ -274,7 +320,12 @@ describe("another run's key", () => {
     [[5, 598], 2],
   ])("is looked at again, where the ages in seconds are %j, after %i", (ages, seconds) => {
     expect(withSuccessor(ages.map((age, n) => other(`x${n}`, age))))
-      .toEqual({ _tag: "Wait", reason: "OtherRun", until: now + seconds * 1000 })
+      .toEqual({
+        _tag: "Wait",
+        reason: "OtherRun",
+        until: now + seconds * 1000,
+        apiKey: successor,
+      })
   })
   it("is deleted from the very moment that the lease is over", () => {
     expect(withSuccessor([other("x", 600)])).toEqual(remove("x"))

@@ -136,7 +136,7 @@ describe("a rotation tells", () => {
         .toEqual(Array(2).fill("billing <redacted> <redacted>"))
     }))
 
-  test("of a fleet whose key each step is for", () =>
+  test("in a fleet, for which key each step is", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { apiKey: other, secret } = yield* organization.emulator.addApiKey({ name: "ledger" })

@@ -58,7 +58,7 @@ describe("a key that no list shows", () => {
       }))
   }
 
-  test("lives as long as the grace where it is the predecessor", () =>
+  test("lives as long as the grace if it is the predecessor", () =>
     Effect.gen(function* () {
       const organization = yield* blind
       const { old } = organization
@@ -68,7 +68,7 @@ describe("a key that no list shows", () => {
       expect((yield* Clock.currentTimeMillis) - before).toBe(10 * 60_000)
     }))
 
-  test("is not taken for replaced where it is the one that the caller names", () =>
+  test("does not count as replaced if it is the one that the caller names", () =>
     Effect.gen(function* () {
       const organization = yield* blind
       const { old } = organization
@@ -77,7 +77,7 @@ describe("a key that no list shows", () => {
         .toMatchObject({ reason: "StoreHoldsAnother" })
     }))
 
-  test("is not taken for gone where the store holds it", () =>
+  test("does not count as gone if the store holds it", () =>
     Effect.gen(function* () {
       const organization = yield* blind
       expect((yield* rotate(organization, { olderThan: "90 days" })).did).toBe("kept")
@@ -153,7 +153,7 @@ describe("a mark that no rotation makes", () => {
     }))
 })
 
-describe("a store that holds the key that the caller names, which is deleted since,", () => {
+describe("a store whose key the caller names, although it is deleted by now,", () => {
   for (
     const [what, name, olderThan] of [
       ["too young to be replaced", "billing", "90 days"],
@@ -163,7 +163,7 @@ describe("a store that holds the key that the caller names, which is deleted sin
       ["a successor", "billing [rotates CCDB1_gone 00000001]", undefined],
     ] as const
   ) {
-    test(`is told, where it is ${what}`, () =>
+    test(`fails the rotation if that key is ${what}`, () =>
       Effect.gen(function* () {
         const organization = yield* makeOrganization()
         const key = yield* hold(organization, name)
@@ -173,7 +173,7 @@ describe("a store that holds the key that the caller names, which is deleted sin
       }))
   }
 
-  test("gets a successor where it can be replaced", () =>
+  test("gets a successor if that key can be replaced", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const key = yield* hold(organization, "ledger")

@@ -50,10 +50,13 @@ describe("rotateApiKeys", () => {
         Stream.runCollect,
         Effect.provide(organization.access()),
       )
-      const failed = [...outcomes].filter(({ result }) => Either.isLeft(result))
-      expect(failed.map(({ apiKey }) => apiKey.name)).toEqual(["k2"])
-      expect(failed.map(({ result }) => Either.isLeft(result) && result.left.cause))
-        .toEqual(["broken"])
+      const failed = [...outcomes].flatMap(({ apiKey, result }) =>
+        Either.match(result, {
+          onLeft: ({ cause }) => [{ name: apiKey.name, cause }],
+          onRight: () => [],
+        })
+      )
+      expect(failed).toEqual([{ name: "k2", cause: "broken" }])
       expect(outcomes.length).toBe(5)
       expect((yield* organization.keys).filter(({ id }) => keys.some((key) => key.id === id)))
         .toEqual([keys[2]])
@@ -208,7 +211,7 @@ describe("rotateApiKeys", () => {
       expect(yield* Ref.get(taken)).toBe(3)
     }))
 
-  test("takes no more keys while what became of others is not read", () =>
+  test("takes no more keys while the outcomes of others are not read", () =>
     Effect.gen(function* () {
       const broken: SecretStore<"broken"> = {
         read: Effect.fail("broken"),
@@ -220,7 +223,7 @@ describe("rotateApiKeys", () => {
       expect(yield* Ref.get(taken)).toBeLessThan(25)
     }))
 
-  test("brings those that it has taken to their end although nobody reads what became of them", () =>
+  test("finishes the keys that it has taken although nobody reads their outcomes", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(30)
       yield* Stream.fromIterable(keys).pipe(
@@ -257,13 +260,13 @@ describe("rotateApiKeys", () => {
         Stream.runCollect,
         Effect.provide(organization.access()),
       )
-      expect([...outcomes].map(({ result }) => Either.isRight(result) && result.right.did))
+      expect([...outcomes].map(({ result }) => Either.getOrThrow(result).did))
         .toEqual(all.map(() => "made"))
       expect((yield* organization.emulator.apiKeys).some(({ id }) => id === admin.apiKeyId))
         .toBe(false)
     }))
 
-  test("goes on with the old secret where the store of the program's own key mangles what is written", () =>
+  test("goes on with the old secret if the store of the program's own key mangles the new one", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(2)
       const { admin } = organization.emulator
@@ -285,11 +288,14 @@ describe("rotateApiKeys", () => {
         Stream.runCollect,
         Effect.provide(organization.access()),
       )
-      expect([...outcomes].map(({ result }) => Either.isLeft(result) ? result.left.reason : "did"))
-        .toEqual(["SecretRefused", "did", "did"])
+      expect(
+        [...outcomes].map(({ result }) =>
+          Either.match(result, { onLeft: ({ reason }) => reason, onRight: () => "did" })
+        ),
+      ).toEqual(["SecretRefused", "did", "did"])
     }))
 
-  test("yields what became of a key as soon as it is known, before that of one that came earlier", () =>
+  test("yields an outcome as soon as it is known, before that of an earlier key", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(2)
       const storeOf = yield* stores(keys)

@@ -72,7 +72,7 @@ describe("a rotation fails", () => {
       })
     }))
 
-  test("with no cause where the write took too long, and tells the key that may be written", () =>
+  test("with no cause if the write took too long, and names the key that may be written", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const store = { ...organization.store(), write: () => Effect.never }
@@ -86,7 +86,7 @@ describe("a rotation fails", () => {
       })
     }))
 
-  test("with the store's error where another run's key is held in the end", () =>
+  test("with the store's error if the store holds another run's key in the end", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { emulator, old } = organization
@@ -166,7 +166,7 @@ describe("a rotation goes on", () => {
       expect((yield* Clock.currentTimeMillis) - before).toBe(250 + 500 + 5000)
     }))
 
-  test("where another run has deleted the predecessor, and does not tell it as its own doing", () =>
+  test("if another run has deleted the predecessor, and does not claim that deletion", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({
         faults: [{ operation: "deleteApiKey", calls: 1, fault: absent }],
@@ -175,7 +175,7 @@ describe("a rotation goes on", () => {
       expect({ deleted, did }).toEqual({ deleted: [], did: "made" })
     }))
 
-  test("after a grace by what it then sees, and not by what it saw before", () =>
+  test("after a grace by what it sees then, not by what it saw before", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { emulator, old } = organization
@@ -190,7 +190,7 @@ describe("a rotation goes on", () => {
       expect(deleted).toEqual([old.id, orphan.apiKey.id])
     }))
 
-  test("where its key is replaced already when it is to be renamed", () =>
+  test("if another run has replaced its key before the renaming", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({
         faults: [{ operation: "updateApiKey", calls: 1, fault: absent }],

@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import type { Around } from "../../../src/lifecycle/rotation/Around.ts"
 import { indexKeys } from "../../../src/lifecycle/rotation/keyIndex.ts"
@@ -60,10 +61,10 @@ const ask = (lists: SharedLists, times = 1, account = "a") =>
     )))
 
 const isDone = (fiber: Fiber.RuntimeFiber<unknown, unknown>) =>
-  Effect.map(fiber.status, ({ _tag }) => _tag === "Done")
+  Effect.map(Fiber.poll(fiber), Option.isSome)
 
 describe("a shared list", () => {
-  it.effect("begins at once for one that is alone", () =>
+  it.effect("begins at once for a rotation that is alone", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists()
       const one = yield* ask(lists)
@@ -73,7 +74,7 @@ describe("a shared list", () => {
       expect(yield* isDone(one)).toBe(true)
     }))
 
-  it.effect("serves nobody who asks after it began, and all of those together by the next one", () =>
+  it.effect("serves nobody who asks after it began: the next one serves all of them", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists()
       yield* ask(lists)
@@ -175,7 +176,7 @@ describe("a shared list", () => {
       expect(begun.length).toBe(1)
     }))
 
-  it.effect("that fails fails for all who wait for it, and the next one is made", () =>
+  it.effect("fails for all who wait for it, and the next one is made", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists({ fails: true })
       const waiting = yield* Effect.forEach([1, 2, 3], () => ask(lists))
@@ -188,7 +189,7 @@ describe("a shared list", () => {
       expect(begun.length).toBe(before + 1)
     }))
 
-  it.effect("whose maker is interrupted before it begins leaves none behind who waits for ever", () =>
+  it.effect("leaves nobody waiting for ever if its maker is interrupted before it begins", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists({ pages: 20 })
       yield* ask(lists)

@@ -77,7 +77,7 @@ export const makeSmallFleet = (
           Stream.runCollect,
           Effect.map((outcomes) =>
             [...outcomes].flatMap(({ result }) =>
-              Either.isLeft(result) ? [result.left.message] : []
+              Either.match(result, { onLeft: ({ message }) => [message], onRight: () => [] })
             )
           ),
           Effect.provide(access(around)),

@@ -58,7 +58,9 @@ export interface Runner {
   pending: Step | undefined
   /** What the list that it waits for shows: it may be old when it comes, as a shared one is. */
   listed: ReadonlyArray<ApiKey> | undefined
-  ended: "Done" | "Fail" | "Killed" | undefined
+  ended: "Done" | "Fail" | "Killed" | "Waiting" | undefined
+  /** When a later run is to go on, once it has ended so. */
+  until: number | undefined
   writes: number
   /** The key that it made although the store no longer held what it was to replace. */
   madeLate: ReadonlyArray<string>
@@ -70,6 +72,7 @@ export const plan: Plan = {
   grace: 0,
   lease: 10 * minute,
   olderThan: undefined,
+  onWait: "sleep",
 }
 
 export const start = (name: string, wanted: Plan = plan): Runner => ({
@@ -93,6 +96,7 @@ export const start = (name: string, wanted: Plan = plan): Runner => ({
   pending: undefined,
   listed: undefined,
   ended: undefined,
+  until: undefined,
   writes: 0,
   madeLate: [],
 })
@@ -178,9 +182,12 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
         return
       }
       const held = live(id)
+      const beside = held === undefined || runner.plan.onWait === "sleep"
+        ? []
+        : unseenBy(indexKeys([held]), { held, target: Option.none(), doubtful: [] })
       runner.view = {
         ...runner.view,
-        keys: held === undefined ? [] : [held],
+        keys: [...held === undefined ? [] : [held], ...beside.flatMap((id) => live(id) ?? [])],
         listed: held === undefined,
       }
       return
@@ -233,6 +240,11 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
       runner.run = { ...runner.run, rereads: runner.run.rereads + 1 }
       return
     case "Wait":
+      if (runner.plan.onWait === "return") {
+        runner.ended = "Waiting"
+        runner.until = step.until
+        return
+      }
       if (world.now < step.until) {
         runner.pending = step
         return

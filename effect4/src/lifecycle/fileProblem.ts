@@ -1,0 +1,20 @@
+// Differs: a PlatformError is one class here, and its reason has the tag.
+/**
+ * The errors of files.
+ *
+ * @module
+ */
+import { type PlatformError, systemError } from "effect4/PlatformError"
+
+/** Whether the file does not exist. */
+export const isMissing = (error: PlatformError): boolean => error.reason._tag === "NotFound"
+
+/** The error for a path that exists, but cannot be used. */
+export const unusable = (path: string, description: string): PlatformError =>
+  systemError({
+    _tag: "BadResource",
+    module: "FileSystem",
+    method: "fileSecretStore",
+    pathOrDescriptor: path,
+    description,
+  })

@@ -1,0 +1,2 @@
+export * from "../../names/Schema.ts"
+export { decodeUnknownResult as decodeUnknownEither } from "effect4/Schema"

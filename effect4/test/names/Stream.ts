@@ -1,0 +1,2 @@
+export * from "../../names/Stream.ts"
+export { fromEffectRepeat as repeatEffect } from "effect4/Stream"

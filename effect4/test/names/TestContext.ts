@@ -1,0 +1,1 @@
+export { layer as TestContext } from "./TestClock.ts"

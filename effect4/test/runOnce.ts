@@ -1,0 +1,24 @@
+/**
+ * The tests that run on Effect 3 alone, and why.
+ *
+ * @module
+ */
+
+/** By reason: files, and folders, below `test/`. */
+export const runOnce: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "They drive a tool, or look at the project's files": [
+    "nodes",
+    "redis",
+    "release",
+    "runtimes",
+    "bundle.test.ts",
+    "closingLine.test.ts",
+    "docs.test.ts",
+    "effect4.test.ts",
+    "examples.test.ts",
+    "house.test.ts",
+    "imports.test.ts",
+    "package.test.ts",
+  ],
+  "Effect 4 tells a tracer no attributes of a span that begins": ["transport/beginnings.test.ts"],
+}

@@ -1,0 +1,168 @@
+/**
+ * Keeps a secret in a file.
+ *
+ * @module
+ */
+import type { PlatformError } from "@effect/platform/Error"
+import { type File, FileSystem } from "@effect/platform/FileSystem"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { isMissing, unusable } from "./fileProblem.ts"
+import type { SecretStore } from "./SecretStore.ts"
+
+/**
+ * Keeps a key's secret in a file, for `rotateApiKey`, `rotateApiKeys` and `credentialsFromStore`.
+ *
+ * A write happens whole or not at all. It writes a second file beside the first, named `.` and a
+ * UUID, and renames it. When the write returns, the secret is on the disk. A process that is killed
+ * while it writes leaves the old secret or the new one, and perhaps the second file. Missing
+ * folders are made, with mode 0700. Separate folders by `/`, on Windows too.
+ *
+ * A new file has mode 0600. An existing file keeps its owner and its mode, except that others lose
+ * all access and the group loses all but reading. If the path is a symbolic link, the file behind
+ * it is replaced, and the link stays.
+ *
+ * A read is `None` if the file is missing. It fails if the path is not a file, but a folder or a
+ * pipe for instance. White space around the secret is left out. Reads and writes fail with the
+ * platform's `PlatformError`, which holds no secret.
+ *
+ * Your platform's layer provides the `FileSystem`: `NodeFileSystem.layer`, on Deno too, or
+ * `BunFileSystem.layer`.
+ *
+ * @example
+ * ```ts
+ * import { fileSecretStore, rotateApiKey } from "@effect-crdb/api-keys"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const store = yield* fileSecretStore("secrets/billing")
+ *   return yield* rotateApiKey({ store, grace: "15 minutes", olderThan: "90 days" })
+ * })
+ * ```
+ */
+export const fileSecretStore = (
+  path: string,
+): Effect.Effect<SecretStore<PlatformError>, never, FileSystem> =>
+  Effect.map(FileSystem, (fileSystem) => ({
+    read: read(fileSystem, path),
+    write: (secret) => write(fileSystem, path, `${Redacted.value(secret)}\n`),
+  }))
+
+type Read = SecretStore<PlatformError>["read"]
+
+const read = (fileSystem: FileSystem, path: string): Read =>
+  Effect.gen(function* () {
+    const target = yield* followLinks(fileSystem, path)
+    if ((yield* fileAt(fileSystem, target)) === undefined) return Option.none()
+    const text = yield* fileSystem.readFileString(target)
+    return Option.some(Redacted.make(text.trim()))
+  }).pipe(
+    // Somebody may have removed the file in between.
+    Effect.catchIf(isMissing, () => Effect.succeed(Option.none())),
+  )
+
+const write = (
+  fileSystem: FileSystem,
+  path: string,
+  text: string,
+): Effect.Effect<void, PlatformError> =>
+  Effect.gen(function* () {
+    yield* fileSystem.makeDirectory(folderOf(path), { recursive: true, mode: 0o700 })
+    // If the link itself were replaced, the file behind it would keep the old secret.
+    const target = yield* followLinks(fileSystem, path)
+    const replaced = yield* fileAt(fileSystem, target)
+    const uuid = yield* Effect.sync(() => crypto.randomUUID())
+    const half = `${folderOf(target)}/.${uuid}`
+    yield* writeNew(fileSystem, half, text, replaced).pipe(
+      Effect.zipRight(fileSystem.rename(half, target)),
+      Effect.onError(() => Effect.ignore(fileSystem.remove(half, { force: true }))),
+    )
+    yield* syncFolder(fileSystem, folderOf(target))
+    yield* syncFolder(fileSystem, folderOf(folderOf(path)))
+  })
+
+/** Undefined if nothing is there. */
+const infoOf = (
+  fileSystem: FileSystem,
+  path: string,
+): Effect.Effect<File.Info | undefined, PlatformError> =>
+  Effect.catchIf(fileSystem.stat(path), isMissing, () => Effect.succeed(undefined))
+
+/** Undefined if nothing is there. Fails if something is that cannot hold a secret. */
+const fileAt = (
+  fileSystem: FileSystem,
+  path: string,
+): Effect.Effect<File.Info | undefined, PlatformError> =>
+  Effect.filterOrFail(
+    infoOf(fileSystem, path),
+    (info) => info === undefined || info.type === "File",
+    () => unusable(path, "it is not a file, so no secret can be kept there"),
+  )
+
+const writeNew = (
+  fileSystem: FileSystem,
+  path: string,
+  text: string,
+  replaced: File.Info | undefined,
+): Effect.Effect<void, PlatformError> =>
+  Effect.scoped(Effect.gen(function* () {
+    const file = yield* fileSystem.open(path, { flag: "wx", mode: 0o600 })
+    if (replaced !== undefined) {
+      const { gid, mode, uid } = replaced
+      // Whoever could read the old file can read the new one, but never everybody.
+      if (Option.isSome(uid) && Option.isSome(gid)) {
+        yield* fileSystem.chown(path, uid.value, gid.value)
+      }
+      yield* fileSystem.chmod(path, mode & 0o640)
+    }
+    yield* file.writeAll(new TextEncoder().encode(text))
+    yield* file.sync
+  }))
+
+// A rename is on the disk only when its folder is.
+const syncFolder = (fileSystem: FileSystem, path: string): Effect.Effect<void, PlatformError> =>
+  Effect.scoped(
+    Effect.matchEffect(fileSystem.open(path, { flag: "r" }), {
+      // Windows cannot open a folder, and nobody can open one without the right to read it.
+      onFailure: () => Effect.void,
+      onSuccess: ({ sync }) => sync,
+    }),
+  )
+
+/** Follows all symbolic links. The file at their end need not exist. */
+const followLinks = (
+  fileSystem: FileSystem,
+  path: string,
+  links = 0,
+): Effect.Effect<string, PlatformError> =>
+  Effect.gen(function* () {
+    // A path that is no link, and a missing one, fail with different errors: take either.
+    const link = yield* Effect.option(fileSystem.readLink(path))
+    if (Option.isNone(link)) {
+      if (links > 0 && (yield* infoOf(fileSystem, folderOf(path))) === undefined) {
+        const folder = folderOf(path)
+        const description = `it leads into ${folder}, which does not exist: make that folder first`
+        return yield* Effect.fail(unusable(path, description))
+      }
+      return path
+    }
+    if (links === mostLinks) {
+      return yield* Effect.fail(
+        unusable(path, "its links lead in a circle: remove one of them"),
+      )
+    }
+    const folder = yield* fileSystem.realPath(folderOf(path))
+    const next = isAbsolute(link.value) ? link.value : `${folder}/${link.value}`
+    return yield* followLinks(fileSystem, next, links + 1)
+  })
+
+// No system follows more links in a row.
+const mostLinks = 40
+
+const isAbsolute = (path: string): boolean => /^(?:\/|[a-z]:)/i.test(path)
+
+const folderOf = (path: string): string => {
+  const end = path.lastIndexOf("/")
+  return end < 0 ? "." : path.slice(0, Math.max(1, end))
+}

@@ -1,0 +1,458 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+import * as fc from "fast-check"
+import { ApiKeyId } from "../../../src/ApiKey.ts"
+import { listLag, type Plan } from "../../../src/lifecycle/rotation/decide.ts"
+import {
+  rotateApiKey,
+  type RotateApiKeyOptions,
+  rotateApiKeys,
+  type RotationProgress,
+} from "../../../src/mod.ts"
+import type * as Emulator from "../../../src/emulator/mod.ts"
+import { type Around, makeOrganization, type Organization } from "../organization.ts"
+import { drawing, inVirtualTime, VirtualTime } from "../virtualTime.ts"
+import { arrive, makeKey, minute, plan, type Runner, start, tick, type World } from "./world.ts"
+
+const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) =>
+  it.live(name, () => inVirtualTime(body()))
+
+/** Steps that change something. */
+const changes = ["Make", "Write", "Delete", "Unmark"]
+
+describe("short runs, in the model,", () => {
+  const beginning = 10_000 * minute
+
+  const organization = (lag: number): World => {
+    const world: World = {
+      now: beginning,
+      held: Option.some(ApiKeyId("old")),
+      keys: [],
+      made: 0,
+      everHeld: new Set(),
+      lists: { lag, past: [] },
+    }
+    makeKey(world, "bystander", "billing", 50 * minute)
+    makeKey(world, "old", "billing", 3000 * minute)
+    return world
+  }
+
+  /** Lets a run go one step further; yields what it has done. */
+  const go = (world: World, runner: Runner, violations: Array<string>): string | undefined => {
+    const step = tick(world, runner)
+    const dead = Option.toArray(world.held).filter((id) => !world.keys.some((key) => key.id === id))
+    violations.push(...dead.map((id) => `the store holds dead ${id}`))
+    if (runner.writes > 1) violations.push(`${runner.name} wrote twice`)
+    if (step?._tag === "Fail") violations.push(`${runner.name} failed: ${step.obstacle}`)
+    return step?._tag
+  }
+
+  const grace = fc.constantFrom(0, 2000, 15 * minute, 30 * minute, 24 * 60 * minute)
+  const lag = fc.constantFrom(0, 2000, listLag(plan))
+  const choices = fc.array(fc.nat(1_000_000), { minLength: 50, maxLength: 400 })
+
+  it("by any number of processes at any times, some killed, end in the one good state", () => {
+    let runs = 0
+    let kills = 0
+    fc.assert(
+      fc.property(
+        choices,
+        fc.integer({ min: 1, max: 4 }),
+        grace,
+        lag,
+        fc.boolean(),
+        (numbers, most, grace, lag, isLossy) => {
+          let next = 0
+          const choose = (below: number) => (numbers[next++ % numbers.length] ?? 0) % below
+          const world: World = {
+            ...organization(lag),
+            ...isLossy ? { loses: () => choose(4) === 0 } : {},
+          }
+          const wanted: Plan = { ...plan, grace, olderThan: 2000 * minute, onWait: "return" }
+          const violations: Array<string> = []
+          const all: Array<Runner> = []
+          const begin = (): Runner => {
+            const runner = start(`${all.length}r`, wanted)
+            all.push(runner)
+            runs += 1
+            return runner
+          }
+          let active: ReadonlyArray<Runner> = []
+          for (let n = 0; n < 150; n += 1) {
+            active = active.filter(({ ended }) => ended === undefined)
+            if (active.length < most && choose(3) === 0) active = [...active, begin()]
+            const runner = active[choose(Math.max(1, active.length))]
+            if (runner === undefined) {
+              // Nobody is at work: the next may come too early, or late.
+              world.now += choose(4) === 0 ? choose(40 * minute) : choose(4000)
+              continue
+            }
+            if (choose(8) === 0) arrive(world)
+            world.now += choose(4000)
+            if (choose(25) === 0) {
+              runner.ended = "Killed"
+              kills += 1
+            } else go(world, runner, violations)
+          }
+          for (const runner of active) {
+            while (runner.ended === undefined) go(world, runner, violations)
+          }
+          // From here on one run after the other, each when the one before it said.
+          let last: Runner | undefined
+          for (let n = 0; n < 12 && last?.ended !== "Done"; n += 1) {
+            const told = last?.until
+            if (told !== undefined) world.now = Math.max(world.now, told)
+            last = begin()
+            const did: Array<string | undefined> = []
+            while (last.ended === undefined) did.push(go(world, last, violations))
+            if (told !== undefined && last.ended === "Waiting") {
+              const hasChanged = did.some((tag) => tag !== undefined && changes.includes(tag))
+              if (!hasChanged) violations.push(`came at ${told} and had nothing to do`)
+            }
+          }
+          expect(violations).toEqual([])
+          expect(last?.ended).toBe("Done")
+          // A run that was about to make a successor when the others had gone through everything.
+          const strays = all.flatMap(({ ended, madeLate }) => ended === "Killed" ? madeLate : [])
+          // Of a create without an answer its run tells, since its key may come when all is done.
+          const told = all.flatMap(({ run }) => run.doubtful.map(({ name }) => name))
+          const left = world.keys.filter(({ id, name }) =>
+            id !== "bystander" && !strays.includes(id) && !told.includes(name)
+          )
+          expect(left.map(({ id, name }) => ({ id, name }))).toEqual([
+            { id: Option.getOrThrow(world.held), name: "billing" },
+          ])
+        },
+      ),
+      { numRuns: 3000 },
+    )
+    expect(runs).toBeGreaterThan(20_000)
+    expect(kills).toBeGreaterThan(2000)
+  })
+})
+
+const rotateBriefly = (
+  organization: Organization,
+  options: Partial<RotateApiKeyOptions> = {},
+  around?: Around,
+) =>
+  rotateApiKey({
+    store: organization.store(around),
+    grace: "24 hours",
+    olderThan: "90 days",
+    onWait: "return",
+    ...options,
+  }).pipe(Effect.provide(organization.access(around)))
+
+const stay = (until: Option.Option<DateTime.Utc>) =>
+  Effect.gen(function* () {
+    const { jump } = yield* VirtualTime
+    const now = yield* DateTime.now
+    yield* jump(Duration.millis(Math.max(0, DateTime.distance(now, Option.getOrThrow(until)))))
+  })
+
+const dueOrganization = (options: Emulator.EmulatorOptions = {}) =>
+  Effect.gen(function* () {
+    const organization = yield* makeOrganization(options)
+    const { jump } = yield* VirtualTime
+    yield* jump("91 days")
+    return organization
+  })
+
+const expectGood = (organization: Organization) =>
+  Effect.gen(function* () {
+    const keys = yield* organization.keys
+    expect(keys.map(({ id, name }) => ({ id: Option.some(id), name }))).toEqual([
+      { id: yield* organization.heldId, name: "billing" },
+    ])
+    expect(yield* Ref.get(organization.outages)).toEqual([])
+  })
+
+describe("a rotation that returns instead of sleeping", () => {
+  test("goes through a grace of 24 hours by short runs alone, none of which sleeps", () =>
+    Effect.gen(function* () {
+      const organization = yield* dueOrganization()
+      const begun = yield* DateTime.now
+      const first = yield* rotateBriefly(organization)
+      expect(yield* DateTime.now).toEqual(begun)
+      expect(first).toMatchObject({ did: "waiting", deleted: [], leftBehind: [] })
+      expect(Option.some(first.apiKey.id)).toEqual(yield* organization.heldId)
+      expect(first.until).toEqual(Option.some(DateTime.add(begun, { hours: 24 })))
+      expect(yield* organization.keys).toHaveLength(2)
+
+      yield* stay(first.until)
+      const second = yield* rotateBriefly(organization)
+      expect(second).toMatchObject({
+        did: "resumed",
+        deleted: [organization.old.id],
+        until: Option.none(),
+      })
+      yield* expectGood(organization)
+
+      const third = yield* rotateBriefly(organization)
+      expect(third).toMatchObject({ did: "kept", until: Option.none() })
+    }))
+
+  test("costs one read of the store and two requests if it comes too early", () =>
+    Effect.gen(function* () {
+      const { jump } = yield* VirtualTime
+      const organization = yield* dueOrganization()
+      const { until } = yield* rotateBriefly(organization)
+      for (const later of ["0 seconds", "1 minute", "30 minutes", "23 hours"] as const) {
+        yield* jump(later)
+        const did: Array<string> = []
+        const result = yield* rotateBriefly(
+          organization,
+          {},
+          (what, effect) => Effect.suspend(() => (did.push(what), effect)),
+        )
+        expect({ later, result }).toMatchObject({ result: { did: "waiting", until } })
+        expect(did.filter((what) => what === "GET")).toHaveLength(2)
+        // It is read once more after what was got, as before each step.
+        expect(did.filter((what) => what !== "GET" && what !== "read")).toEqual([])
+      }
+    }))
+
+  test("deletes the predecessor at the end of a short grace, and the mark when lists can show all", () =>
+    Effect.gen(function* () {
+      const organization = yield* dueOrganization()
+      const options = { grace: "5 minutes" } as const
+      const begun = yield* DateTime.now
+      const first = yield* rotateBriefly(organization, options)
+      expect(first.until).toEqual(Option.some(DateTime.add(begun, { minutes: 5 })))
+      yield* stay(first.until)
+      const second = yield* rotateBriefly(organization, options)
+      expect(second).toMatchObject({ did: "waiting", deleted: [organization.old.id] })
+      expect(second.until).toEqual(Option.some(DateTime.add(begun, { minutes: 20 })))
+      yield* stay(second.until)
+      expect(yield* rotateBriefly(organization, options)).toMatchObject({ did: "resumed" })
+      yield* expectGood(organization)
+    }))
+
+  test("goes on the same if it is given the successor, like a fleet that lists again", () =>
+    Effect.gen(function* () {
+      const organization = yield* dueOrganization()
+      const first = yield* rotateBriefly(organization, { grace: "5 minutes" })
+      const options = { grace: "5 minutes", apiKey: first.apiKey } as const
+      expect(yield* rotateBriefly(organization, options)).toEqual({ ...first, deleted: [] })
+      yield* stay(first.until)
+      expect(yield* rotateBriefly(organization, options))
+        .toMatchObject({ did: "waiting", deleted: [organization.old.id] })
+    }))
+
+  test("deletes the predecessor at once where there is no grace", () =>
+    Effect.gen(function* () {
+      const organization = yield* dueOrganization()
+      expect(yield* rotateBriefly(organization, { grace: 0 })).toMatchObject({
+        did: "waiting",
+        deleted: [organization.old.id],
+      })
+    }))
+
+  test("says when another run's key is old enough to be deleted", () =>
+    Effect.gen(function* () {
+      const { jump } = yield* VirtualTime
+      const organization = yield* dueOrganization()
+      const { until } = yield* rotateBriefly(organization, { grace: 0 })
+      yield* stay(until)
+      const other = yield* organization.emulator.addApiKey({
+        name: `billing [rotates ${organization.old.id} 0a1b2c3d]`,
+        serviceAccountId: organization.old.serviceAccountId,
+      })
+      yield* jump("1 minute")
+      const early = yield* rotateBriefly(organization, { grace: 0 })
+      expect(early).toMatchObject({
+        did: "waiting",
+        until: Option.some(DateTime.add(other.apiKey.createdAt, { minutes: 10 })),
+      })
+      yield* stay(early.until)
+      expect(yield* rotateBriefly(organization, { grace: 0 })).toMatchObject({
+        did: "resumed",
+        deleted: [other.apiKey.id],
+      })
+      yield* expectGood(organization)
+    }))
+})
+
+/** Runs when the one before said, until one has nothing to wait for. */
+const runOn = (organization: Organization, options: Partial<RotateApiKeyOptions>) =>
+  Effect.gen(function* () {
+    for (let runs = 1; runs <= 6; runs += 1) {
+      const { did, until } = yield* rotateBriefly(organization, options)
+      if (did !== "waiting") return runs
+      yield* stay(until)
+    }
+    return Infinity
+  })
+
+const lags = ["0 seconds", "2 seconds"] as const
+
+describe("short runs", () => {
+  const graces = ["0 seconds", "24 hours"] as const
+  for (const [when, listLag] of lags.flatMap((lag) => [["before", lag], ["after", lag]] as const)) {
+    for (const grace of graces) {
+      test(`go on where one is killed ${when} anything that it does, with a grace of ${grace} and lists ${listLag} behind`, () =>
+        Effect.gen(function* () {
+          const { jump } = yield* VirtualTime
+          // The run that is killed: the first, or the one that deletes.
+          for (const which of [0, 1]) {
+            for (let nth = 1; nth <= 12; nth += 1) {
+              const organization = yield* dueOrganization({ listLag })
+              if (which === 1) {
+                yield* stay((yield* rotateBriefly(organization, { grace })).until)
+              }
+              let count = 0
+              const dying: Around = (_, effect) =>
+                Effect.suspend(() => {
+                  count += 1
+                  if (count < nth) return effect
+                  return count === nth && when === "after"
+                    ? Effect.zipRight(effect, Effect.never)
+                    : Effect.never
+                })
+              // Never interrupted: a killed process does not clean up.
+              yield* Effect.forkDaemon(rotateBriefly(organization, { grace }, dying))
+              yield* Effect.sleep("1 second")
+              expect({ which, nth, runs: yield* runOn(organization, { grace }) })
+                .toMatchObject({ runs: expect.toSatisfy((runs: number) => runs <= 5) })
+              yield* jump("1 hour")
+              yield* rotateBriefly(organization, { grace })
+              yield* expectGood(organization)
+            }
+          }
+        }))
+    }
+  }
+
+  const faults: ReadonlyArray<readonly [string, Emulator.Fault]> = [
+    ["is lost after it was carried out", { _tag: "DropAfter" }],
+    ["is lost before it was carried out", { _tag: "DropBefore" }],
+    ["is cut off", { _tag: "TruncateBody" }],
+    ["is a 500 although it was carried out", { _tag: "Respond", status: 500, acted: true }],
+  ]
+  for (const [what, fault] of faults) {
+    for (const listLag of lags) {
+      test(`go on where any one answer ${what}, lists ${listLag} behind`, () =>
+        Effect.gen(function* () {
+          const { jump } = yield* VirtualTime
+          for (let calls = 1; calls <= 10; calls += 1) {
+            const organization = yield* dueOrganization({ listLag, faults: [{ calls, fault }] })
+            expect(yield* runOn(organization, {})).toBeLessThanOrEqual(4)
+            yield* jump("1 hour")
+            yield* rotateBriefly(organization)
+            yield* expectGood(organization)
+          }
+        }))
+    }
+  }
+})
+
+// INTERLEAVINGS=1000 takes minutes.
+const seeds = Number(process.env["INTERLEAVINGS"] ?? 25)
+
+describe(`short runs of several processes, in ${seeds} orders`, {
+  timeout: 120_000 * Math.ceil(seeds / 100),
+}, () => {
+  const race = (
+    { faulty, grace, listLag }: {
+      readonly faulty: boolean
+      readonly grace: "0 seconds" | "24 hours"
+      readonly listLag: "0 seconds" | "2 seconds"
+    },
+    seed: number,
+  ) =>
+    Effect.gen(function* () {
+      const { jump, turn } = yield* VirtualTime
+      const organization = yield* dueOrganization({
+        seed: String(seed),
+        listLag,
+        faults: faulty ? [{ chance: 0.05, fault: { _tag: "DropAfter" } }] : [],
+      })
+      const around: Around = (_, effect) => Effect.zipRight(turn, effect)
+      const failed: Array<string> = []
+      let runs = 0
+      for (let round = 0; round < 8; round += 1) {
+        const results = yield* Effect.replicateEffect(
+          Effect.either(rotateBriefly(organization, { grace }, around)),
+          3,
+          { concurrency: "unbounded" },
+        )
+        runs += results.length
+        failed.push(...results.filter(Either.isLeft).map(({ left }) => left.message))
+        const untils = results.flatMap((result) =>
+          Either.isRight(result)
+            ? Option.toArray(Option.map(result.right.until, DateTime.toEpochMillis))
+            : []
+        )
+        if (untils.length === 0) break
+        const now = DateTime.toEpochMillis(yield* DateTime.now)
+        // Too early, and then when it was said.
+        yield* jump(Duration.millis((Math.min(...untils) - now) / (round % 2 === 0 ? 2 : 1)))
+      }
+      yield* jump("1 hour")
+      const last = yield* rotateBriefly(organization, { grace })
+      const keys = (yield* organization.keys).map(({ id, name }) => ({ id, name }))
+      return {
+        failed,
+        last: last.did,
+        held: Option.getOrThrow(yield* organization.heldId),
+        keys,
+        outages: yield* Ref.get(organization.outages),
+      }
+    })
+
+  for (const grace of ["0 seconds", "24 hours"] as const) {
+    for (const listLag of lags) {
+      for (const faulty of [false, true]) {
+        const how = faulty ? ", one answer in twenty lost" : ""
+        it.live(`end in the one good state: a grace of ${grace}, lists ${listLag} behind${how}`, () =>
+          Effect.forEach(
+            Array.from({ length: seeds }, (_, seed) => seed),
+            (seed) =>
+              Effect.gen(function* () {
+                const { failed, held, keys, last, outages } = yield* inVirtualTime(
+                  race({ faulty, grace, listLag }, seed),
+                  drawing(seed),
+                )
+                expect({ seed, failed, keys, last, outages }).toEqual({
+                  seed,
+                  failed: [],
+                  last: "kept",
+                  keys: [{ id: held, name: "billing" }],
+                  outages: [],
+                })
+              }),
+            { discard: true },
+          ))
+      }
+    }
+  }
+})
+
+describe("a fleet that returns instead of sleeping", () => {
+  test("yields rotations that wait, and counts them as waiting", () =>
+    Effect.gen(function* () {
+      const organization = yield* dueOrganization()
+      const progress: Array<RotationProgress> = []
+      const outcomes = yield* Stream.make(organization.old).pipe(
+        rotateApiKeys({
+          store: () => organization.store(),
+          grace: "1 hour",
+          onWait: "return",
+          onProgress: (now) => Effect.sync(() => progress.push(now)),
+        }),
+        Stream.runCollect,
+        Effect.provide(organization.access()),
+      )
+      expect([...outcomes].map(({ result }) => result)).toEqual([
+        Either.right(expect.objectContaining({ did: "waiting" })),
+      ])
+      expect(progress.at(-1)).toEqual({ started: 1, waiting: 1, succeeded: 0, failed: 0 })
+    }))
+})
