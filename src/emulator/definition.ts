@@ -15,7 +15,7 @@ export type SortOrder = "ASC" | "DESC"
 export interface ListQuery {
   readonly service_account_id?: string | undefined
   readonly "pagination.page"?: string | undefined
-  /** A number, as text: a query holds nothing else. */
+  /** A number as text, because a query holds nothing else. */
   readonly "pagination.limit"?: string | undefined
   readonly "pagination.as_of_time"?: string | undefined
   readonly "pagination.sort_order"?: SortOrder | undefined

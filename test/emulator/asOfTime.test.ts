@@ -28,7 +28,7 @@ const setUp = Effect.gen(function* () {
 })
 
 describe("as_of_time", () => {
-  it.effect("shows the keys that had been made and not yet deleted, by their names then", () =>
+  it.effect("shows the keys that existed then, by the names they had", () =>
     Effect.gen(function* () {
       const { api, asOf, create, names } = yield* setUp
       yield* TestClock.setTime(10_000)
@@ -51,7 +51,7 @@ describe("as_of_time", () => {
       expect(yield* names()).toEqual([seeded])
     }))
 
-  it.effect("is good to the microsecond", () =>
+  it.effect("is exact to the microsecond", () =>
     Effect.gen(function* () {
       const { asOf, create } = yield* setUp
       yield* create("one")
@@ -60,7 +60,7 @@ describe("as_of_time", () => {
       expect(yield* asOf("1970-01-01T00:00:00.000001Z")).toHaveLength(3)
     }))
 
-  it.effect("may have as many digits as its second needs", () =>
+  it.effect("can have any number of decimals", () =>
     Effect.gen(function* () {
       const { asOf, create } = yield* setUp
       yield* TestClock.setTime(10_400)
@@ -70,7 +70,7 @@ describe("as_of_time", () => {
       expect(yield* asOf("1970-01-01T00:00:10.400000999Z")).toHaveLength(2)
     }))
 
-  it.effect("may be told in another time zone", () =>
+  it.effect("can be in another time zone", () =>
     Effect.gen(function* () {
       const { asOf, create } = yield* setUp
       yield* TestClock.setTime(10_000)
@@ -79,7 +79,7 @@ describe("as_of_time", () => {
       expect(yield* asOf("1970-01-01T01:00:10+01:00")).toHaveLength(2)
     }))
 
-  it.effect("holds a walk still while keys are made and deleted", () =>
+  it.effect("keeps a walk the same while keys are made and deleted", () =>
     Effect.gen(function* () {
       const { api, create, emulator } = yield* setUp
       yield* TestClock.setTime(10_000)
@@ -100,7 +100,7 @@ describe("as_of_time", () => {
       expect(seen).toEqual(["admin key", "cluster admin key", "without role key"])
     }))
 
-  it.effect("knows keys that the options place in the past", () =>
+  it.effect("shows keys that the options place in the past", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make({
         keys: [

@@ -18,7 +18,7 @@ describe("authentication", () => {
       expect(yield* api("GET", keys, { token: null })).toMatchObject(unauthenticated)
     }))
 
-  it.effect("another scheme than Bearer is refused", () =>
+  it.effect("a scheme other than Bearer is refused", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
       const answer = yield* call(emulator)("GET", keys, {
@@ -40,7 +40,7 @@ describe("authentication", () => {
         .toMatchObject(unauthenticated)
     }))
 
-  it.effect("a secret that create gave works, as its service account, from then on", () =>
+  it.effect("the secret of a create works at once, as its service account", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
       const api = call(emulator)
@@ -85,7 +85,7 @@ describe("a JWT", () => {
       headers,
     })
 
-  it.effect("acts as its one user, with the organization's vanity name", () =>
+  it.effect("acts as its only user, with the organization's vanity name", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make(options(admin))
       expect(yield* ask(emulator, { "Cc-Vanity-Name": "acme" })).toMatchObject({ status: 200 })
@@ -114,14 +114,14 @@ describe("a JWT", () => {
       expect(yield* as("eve@example.com")).toMatchObject(unauthenticated)
     }))
 
-  it.effect("of several users is refused where Cc-Username names none", () =>
+  it.effect("of several users is refused if Cc-Username names none of them", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make(options(admin, reader))
       expect(yield* ask(emulator, { "Cc-Vanity-Name": "acme" })).toMatchObject(unauthenticated)
     }))
 })
 
-describe("who calls", () => {
+describe("the caller", () => {
   const identifiers = Identifiers.make("seed")
   const organization = Organization.make(identifiers)
   const serviceAccountId = identifiers.uuid()
@@ -135,7 +135,7 @@ describe("who calls", () => {
       "cc-vanity-name": "acme",
     })
 
-  it("is a service account by one of its keys, and which key that is", () => {
+  it("is a service account, with the id of the key that it calls with", () => {
     for (const apiKeyId of [key(), key()]) {
       expect(callerWith(identifiers.secretOf(apiKeyId))).toEqual(Either.right({
         _tag: "ServiceAccount",
@@ -146,7 +146,7 @@ describe("who calls", () => {
     }
   })
 
-  it("is a user where a JWT says so", () => {
+  it("is a user if a JWT says so", () => {
     expect(callerWith(jwt.token)).toEqual(
       Either.right({ _tag: "User", id: "a@example.com", role: "ORG_ADMIN" }),
     )

@@ -30,7 +30,7 @@ afterAll(() => rm(folder, { recursive: true }))
 const start = (...options: ReadonlyArray<string>) =>
   spawn(process.execPath, [bin(), ...options], { stdio: ["ignore", "pipe", "pipe"] })
 
-/** Everything of a command that is to end by itself. */
+/** Everything that a command prints, and its exit code, once it ends by itself. */
 const outcome = async (child: ReturnType<typeof start>) => {
   const [printed, errors] = await Promise.all([text(child.stdout), text(child.stderr)])
   return { printed, errors, code: await finish(child) }
@@ -41,7 +41,7 @@ const finish = async (child: ChildProcess) => {
   return code
 }
 
-/** Serves, and reads what is printed up to where it says that it is ready. */
+/** Serves, and reads what it prints until it is ready. */
 const serve = async (...options: ReadonlyArray<string>) => {
   const child = start("--port", "0", ...options)
   const lines: Array<string> = []
@@ -85,7 +85,7 @@ describe("the command", () => {
     expect(await finish(child)).toBe(0)
   })
 
-  it("prints what it takes to call it, and logs a line a request", async () => {
+  it("prints what you need to call it, and logs one line for each request", async () => {
     const { ask, lines, serviceAccountId, stop } = await serve("--keys", "7")
     const list = await ask(`${keys}?pagination.limit=1000`)
     expect(await list.json()).toHaveProperty("api_keys.length", 10)
@@ -102,7 +102,7 @@ describe("the command", () => {
     ])
   })
 
-  it("orders the faults of a file", async () => {
+  it("applies the fault plan of a file", async () => {
     const faults = join(folder, "faults.json")
     await writeFile(faults, '[{ "calls": 1, "fault": { "_tag": "DropBefore" } }]')
     const { ask, stop } = await serve("--faults", faults)
@@ -115,7 +115,7 @@ describe("the command", () => {
     it(`stops cleanly on ${signal}, with a request on its way`, async () => {
       const { ask, child } = await serve("--latency", "10 minutes")
       const waiting = ask(keys).catch(() => "broken off")
-      // The server has the request once it has the bytes: a second connection tells that it reads.
+      // When a second connection is answered, the server has read the first one's request.
       await ask("/elsewhere", { signal: AbortSignal.timeout(200) }).catch(() => undefined)
       child.kill(signal)
       expect(await finish(child)).toBe(0)
@@ -123,7 +123,7 @@ describe("the command", () => {
     })
   }
 
-  it("refuses what is over the limit under the status that it is told", async () => {
+  it("refuses requests over the limit with the given status", async () => {
     const { ask, stop } = await serve("--limit", "1", "--limit-status", "403")
     expect((await ask(keys)).status).toBe(200)
     const refused = await ask(keys)
@@ -142,7 +142,7 @@ describe("the command", () => {
     await stop()
   })
 
-  it("lists as of an earlier time as far back as its history goes, which is an hour by default", async () => {
+  it("lists as of any time that its history reaches, by default an hour back", async () => {
     const asOf = (ago: number) =>
       `${keys}?pagination.as_of_time=${new Date(Date.now() - ago * 60_000).toISOString()}`
     const statuses = async (...options: ReadonlyArray<string>) => {
@@ -211,7 +211,7 @@ describe("the command", () => {
     })
 
     it("a port that is not permitted", async () => {
-      // Who may take which port depends on the machine: the system's answer is put in its place.
+      // Which ports are permitted depends on the machine, so this fakes the system's answer.
       const refusing = join(folder, "refusing.cjs")
       await writeFile(
         refusing,

@@ -31,7 +31,7 @@ describe("the limit of a body", () => {
   })
 })
 
-/** A create's body of so many bytes. */
+/** A create's body of `length` bytes. */
 const bodyOf = (emulator: Emulator.EmulatorService, length: number) => {
   const fields = { name: "", service_account_id: emulator.withoutRole.serviceAccountId }
   const name = "n".repeat(length - JSON.stringify(fields).length)
@@ -41,7 +41,7 @@ const bodyOf = (emulator: Emulator.EmulatorService, length: number) => {
 const tooLarge = { code: 8, message: "the body must be at most 1048576 bytes long", details: [] }
 
 describe("a body in memory", () => {
-  it.effect("may have as many bytes as the limit, and no more", () =>
+  it.effect("can have as many bytes as the limit, and no more", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
       const create = (length: number) =>
@@ -53,7 +53,7 @@ describe("a body in memory", () => {
     }))
 
   for (const token of ["of the admin", "unknown"] as const) {
-    it.effect(`that never ends is refused, with a token ${token}`, () =>
+    it.effect(`is refused if it never ends, with a token ${token}`, () =>
       Effect.gen(function* () {
         const emulator = yield* Emulator.make()
         let taken = 0
@@ -73,13 +73,13 @@ describe("a body in memory", () => {
           ),
         )
         expect(response.status).toBe(token === "unknown" ? 401 : 413)
-        // What lies between the two of them is read ahead.
+        // The streams between client and server read ahead.
         expect(taken).toBeLessThan(token === "unknown" ? limit : 3 * limit)
         if (token !== "unknown") expect(ended).toBe(true)
       }))
   }
 
-  it.effect("is in the log up to a bound, and not at all where it was refused unread", () =>
+  it.effect("is in the log up to a bound, and not at all if it is refused unread", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
       const post = (length: number, options: RequestOptions = {}) =>
@@ -96,7 +96,7 @@ describe("a body in memory", () => {
 interface Served {
   readonly emulator: Emulator.EmulatorService
   readonly port: number
-  /** How many bytes the server took from all its connections. */
+  /** How many bytes the server read from all its connections. */
   readonly taken: () => number
 }
 
@@ -127,7 +127,7 @@ const headOf = (headers: Readonly<Record<string, string>>, method = "POST", targ
 
 const mebibyte = Buffer.alloc(limit, "x")
 
-/** Sends a head, then a piece many times unless the connection ends; gives all that came back. */
+/** Sends a head, then a piece many times until the connection ends. Gives all that came back. */
 const pour = async (port: number, head: string, piece: string | Buffer, times: number) => {
   const socket = connect(port, "127.0.0.1")
   let answer = ""
@@ -135,7 +135,7 @@ const pour = async (port: number, head: string, piece: string | Buffer, times: n
   socket.on("data", (bytes) => {
     answer += bytes
   })
-  // A server that closes on what is still to come resets the connection.
+  // The server resets the connection if it closes while more bytes come.
   socket.on("error", () => {})
   const closed = new Promise<void>((resolve) => {
     socket.on("close", () => {
@@ -165,7 +165,7 @@ describe("64 MiB over a socket", () => {
   ] as const
 
   it.live.each(rows)(
-    "%s, are answered, and the connection closed",
+    "%s: the answer comes, and the connection closes",
     ([, known, framing, status]) =>
       onAServer(async ({ emulator, port, taken }) => {
         const answer = await pour(
@@ -190,7 +190,7 @@ describe("64 MiB over a socket", () => {
       }),
   )
 
-  it.live("to a path or with a method that the API does not have are not read either", () =>
+  it.live("are not read either if the API does not have the path or the method", () =>
     onAServer(async ({ port, taken }) => {
       const length = { "Content-Length": String(64 * limit) }
       expect(await pour(port, headOf(length, "POST", "/elsewhere"), mebibyte, 64))

@@ -10,7 +10,7 @@ const bundle = async (entryPoint: string) => {
     write: false,
     metafile: true,
     format: "esm",
-    // Whatever is for Node alone cannot be resolved, and ends the build.
+    // The build cannot resolve a module that is for Node alone, and fails.
     platform: "browser",
     treeShaking: false,
     logLevel: "silent",

@@ -19,7 +19,7 @@ export interface Answer {
   readonly json: Json
 }
 
-/** A body as these tests read it: each looks at the fields of its own kind of answer. */
+/** A body as these tests read it. Each test reads the fields of its own kind of answer. */
 export interface Json {
   readonly api_key: KeyJson
   readonly secret: string
@@ -79,7 +79,7 @@ const parse = (text: string): Json => {
 export const keys = "/api/v1/api-keys"
 
 /**
- * Calls an emulator in memory, as its admin unless told otherwise. Every answer must be as the
+ * Calls an emulator in memory, by default as its admin. Every answer must be as the
  * vendor describes it.
  */
 export const call = (emulator: Emulator.EmulatorService) => {
@@ -93,7 +93,7 @@ export const call = (emulator: Emulator.EmulatorService) => {
     })
 }
 
-/** Calls an emulator that has been told to answer otherwise than the vendor describes. */
+/** Calls an emulator whose options make it answer in ways that the vendor does not describe. */
 export const callAnything =
   (emulator: Emulator.EmulatorService) =>
   (method: HttpMethod.HttpMethod, path: string, options: RequestOptions = {}) => {

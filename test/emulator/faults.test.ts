@@ -26,7 +26,7 @@ const under = (...faults: Emulator.FaultPlan) =>
 const transportError = { message: expect.stringContaining("Transport error") }
 
 describe("faults", () => {
-  it.effect("an ordered answer comes instead of the operation", () =>
+  it.effect("an ordered answer replaces the operation", () =>
     Effect.gen(function* () {
       const { create, emulator } = yield* under({
         fault: {
@@ -44,7 +44,7 @@ describe("faults", () => {
       expect(yield* emulator.history).toEqual([])
     }))
 
-  it.effect("an ordered answer may come after the operation all the same", () =>
+  it.effect("an ordered answer can also follow the operation", () =>
     Effect.gen(function* () {
       const { create, emulator } = yield* under({
         fault: { _tag: "Respond", status: 500, acted: true },
@@ -53,7 +53,7 @@ describe("faults", () => {
       expect(yield* emulator.history).toMatchObject([{ _tag: "Created" }])
     }))
 
-  it.effect("any status can be ordered, those without a body included", () =>
+  it.effect("a plan can order any status, even one without a body", () =>
     Effect.gen(function* () {
       for (const status of [200, 204, 302, 304, 418, 599]) {
         const { list } = yield* under({ fault: { _tag: "Respond", status } })
@@ -61,7 +61,7 @@ describe("faults", () => {
       }
     }))
 
-  it.effect("Retry-After comes in seconds, as a date by the clock, or as anything", () =>
+  it.effect("a plan can order Retry-After in seconds, as a date by the clock, or as any text", () =>
     Effect.gen(function* () {
       const ask = (fault: Omit<Extract<Emulator.Fault, { _tag: "Respond" }>, "_tag" | "status">) =>
         Effect.gen(function* () {
@@ -75,7 +75,7 @@ describe("faults", () => {
       expect(yield* ask({})).toBeUndefined()
     }))
 
-  it.effect("a drop before the server acts leaves nothing changed", () =>
+  it.effect("a drop before the server acts changes nothing", () =>
     Effect.gen(function* () {
       const { create, emulator } = yield* under({ fault: { _tag: "DropBefore" } })
       expect(yield* Effect.flip(create)).toMatchObject(transportError)
@@ -83,7 +83,7 @@ describe("faults", () => {
       expect(yield* emulator.requests).toMatchObject([{ outcome: "Dropped", status: undefined }])
     }))
 
-  it.effect("a drop after the server acted leaves the change and no answer", () =>
+  it.effect("a drop after the server acts makes the change and gives no answer", () =>
     Effect.gen(function* () {
       const { create, emulator } = yield* under({ fault: { _tag: "DropAfter" } })
       expect(yield* Effect.flip(create)).toMatchObject(transportError)
@@ -91,7 +91,7 @@ describe("faults", () => {
       expect(yield* emulator.requests).toMatchObject([{ outcome: "Dropped", status: undefined }])
     }))
 
-  it.effect("a truncated body has its status, and breaks off", () =>
+  it.effect("a truncated body comes with its status, and breaks off", () =>
     Effect.gen(function* () {
       const { emulator } = yield* under({ fault: { _tag: "TruncateBody" } })
       const response = yield* emulator.httpClient.get(`https://emulator.invalid${keys}`)
@@ -101,7 +101,7 @@ describe("faults", () => {
       })
     }))
 
-  it.effect("malformed JSON comes whole", () =>
+  it.effect("malformed JSON ends normally", () =>
     Effect.gen(function* () {
       const { list } = yield* under({ fault: { _tag: "MalformedJson" } })
       const { headers, status, text } = yield* list
@@ -111,7 +111,7 @@ describe("faults", () => {
       expect(JSON.parse(`${text}}`)).toHaveProperty("api_keys.length", 13)
     }))
 
-  it.effect("a drip takes its time, and gives the whole body", () =>
+  it.effect("a dripped body takes its time, and arrives whole", () =>
     Effect.gen(function* () {
       const { create } = yield* under({
         fault: { _tag: "DripBody", bytes: 50, every: "1 seconds" },
@@ -123,7 +123,7 @@ describe("faults", () => {
       expect(JSON.parse((yield* Fiber.join(fiber)).text)).toHaveProperty("secret")
     }))
 
-  it.effect("a repeated page token leads to the page that it came with", () =>
+  it.effect("a repeated page token leads back to its own page", () =>
     Effect.gen(function* () {
       const { api } = yield* under({ operation: "listApiKeys", fault: { _tag: "RepeatPageToken" } })
       const page = (token: string) =>
@@ -149,7 +149,7 @@ describe("faults", () => {
       expect(pages.flatMap(({ json }) => json.api_keys)).toEqual((yield* list).json.api_keys)
     }))
 
-  it.effect("a delay holds the operation back, an answer delay the answer alone", () =>
+  it.effect("a delay holds back the operation, an answer delay only the answer", () =>
     Effect.gen(function* () {
       const { create, emulator } = yield* under({ delay: "2 seconds", answerDelay: 3000 })
       const fiber = yield* Effect.fork(create)
@@ -173,7 +173,7 @@ describe("a fault plan", () => {
     })
   const fault: Emulator.Fault = { _tag: "Respond", status: 503 }
 
-  it.effect("picks calls by their number, from 1", () =>
+  it.effect("picks calls by number, from 1", () =>
     Effect.gen(function* () {
       expect(yield* met(5, { fault })).toEqual([1, 2, 3, 4, 5])
       expect(yield* met(5, { calls: 2, fault })).toEqual([2])
@@ -182,7 +182,7 @@ describe("a fault plan", () => {
       expect(yield* met(5, { calls: { from: 2, to: 3 }, fault })).toEqual([2, 3])
     }))
 
-  it.effect("counts the calls of a rule's own operations", () =>
+  it.effect("counts only the calls of a rule's own operations", () =>
     Effect.gen(function* () {
       const { create, list } = yield* under(
         { operation: ["createApiKey", "deleteApiKey"], calls: 2, fault },
@@ -192,7 +192,7 @@ describe("a fault plan", () => {
       expect(statuses).toEqual([200, 200, 200, 503, 200])
     }))
 
-  it.effect("draws chances from the seed, so that a run repeats", () =>
+  it.effect("draws chances from the seed, so a run can be repeated", () =>
     Effect.gen(function* () {
       const once = yield* met(100, { chance: 0.3, fault })
       expect(once.length).toBeGreaterThan(15)
@@ -201,7 +201,7 @@ describe("a fault plan", () => {
       expect(yield* met(20, { chance: 0, fault })).toEqual([])
     }))
 
-  it.effect("applies the first rule that a request meets", () =>
+  it.effect("applies the first rule that matches a request", () =>
     Effect.gen(function* () {
       const { list } = yield* under({ calls: 2, fault }, {
         fault: { _tag: "Respond", status: 500 },
@@ -209,7 +209,7 @@ describe("a fault plan", () => {
       expect([(yield* list).status, (yield* list).status]).toEqual([500, 503])
     }))
 
-  it.effect("is in the log beside each request that met it", () =>
+  it.effect("is logged with each request that it applies to", () =>
     Effect.gen(function* () {
       const rule: Emulator.FaultRule = { calls: 2, fault }
       const { emulator, list } = yield* under(rule)
@@ -225,7 +225,7 @@ describe("a fault plan", () => {
       expect((yield* list).status).toBe(200)
     }))
 
-  it("reads from JSON as it is written", () => {
+  it("survives a round trip through JSON", () => {
     const plan: Emulator.FaultPlan = [
       { operation: "createApiKey", calls: { from: 2 }, chance: 0.5, delay: "250 millis", fault },
       { operation: ["listApiKeys"], calls: [1, 2], fault: { _tag: "EmptyPage" } },
@@ -236,7 +236,7 @@ describe("a fault plan", () => {
   })
 })
 
-describe("a plan that is not one", () => {
+describe("a wrong plan", () => {
   const count = "a whole number from 1"
   const calls =
     `${count}, a list of such numbers, or an object with "from" and an optional "to" that is not below it`
@@ -332,18 +332,18 @@ describe("a plan that is not one", () => {
   ]
 
   it.effect.each(plans)(
-    "%o is refused, and nothing of it takes effect: %s",
+    "%o is refused, and no part of it takes effect: %s",
     ([plan, problem]) =>
       Effect.gen(function* () {
         const { emulator, list } = yield* under({ fault: { _tag: "Respond", status: 502 } })
-        // A program in JavaScript is not held back by the type.
+        // The type does not stop a program in JavaScript.
         expect(yield* refusal(emulator.setFaults(plan as Emulator.FaultPlan))).toBe(problem)
         expect((yield* list).status).toBe(502)
         expect(Schema.is(Emulator.FaultPlan)(plan)).toBe(false)
       }),
   )
 
-  it.effect("a plan is checked as it was given: what is done to it later changes nothing", () =>
+  it.effect("a plan is copied when it is set: later changes to it have no effect", () =>
     Effect.gen(function* () {
       const rule = { calls: [1], fault: { _tag: "Respond", status: 502 } } as const
       const { emulator, list } = yield* under()
@@ -352,7 +352,7 @@ describe("a plan that is not one", () => {
       expect([(yield* list).status, (yield* list).status]).toEqual([502, 200])
     }))
 
-  it.effect("the plan that an emulator is made with is checked so too", () =>
+  it.effect("a plan in the options is copied too", () =>
     Effect.gen(function* () {
       const rule = { calls: [1], fault: { _tag: "Respond", status: 502 } } as const
       const { list } = yield* under(rule)

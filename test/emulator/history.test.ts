@@ -48,7 +48,7 @@ const aLife = (options: Emulator.EmulatorOptions) =>
 const second = (count: number) => `1970-01-01T00:00:${count}.000000Z`
 
 describe("history", () => {
-  it.effect("is kept for so long, and a list as of an earlier time is refused", () =>
+  it.effect("is kept for the given time, and a list as of an earlier time is refused", () =>
     Effect.gen(function* () {
       const { asOf, emulator } = yield* aLife({ history: "15 seconds" })
       const refused = (asked: number, from: number) =>
@@ -75,7 +75,7 @@ describe("history", () => {
       expect(yield* emulator.history).toHaveLength(3)
     }))
 
-  it.effect("is kept no shorter than lists lag", () =>
+  it.effect("is kept at least as long as lists lag", () =>
     Effect.gen(function* () {
       const { api, asOf } = yield* aLife({ history: 0, listLag: "15 seconds" })
       const { json } = yield* api("GET", keys)
@@ -83,7 +83,7 @@ describe("history", () => {
       expect(yield* asOf(second(20))).toEqual(["second"])
     }))
 
-  it.effect("holds a page token to its time no longer than that", () =>
+  it.effect("also bounds the as_of_time of a page token", () =>
     Effect.gen(function* () {
       const { api } = yield* setUp({ history: "1 minute" })
       yield* TestClock.setTime(10_000)
@@ -98,7 +98,7 @@ describe("history", () => {
       expect((yield* next).status).toBe(400)
     }))
 
-  it.effect("has as many of the newest events as the log has requests", () =>
+  it.effect("keeps as many of the newest events as the log keeps requests", () =>
     Effect.gen(function* () {
       const tags = (logSize: number) =>
         Effect.flatMap(
@@ -111,10 +111,10 @@ describe("history", () => {
     }))
 })
 
-describe("what an organization holds", () => {
+describe("the size of an organization", () => {
   const by = Option.some("somebody")
 
-  /** Its size before and after 33,000 keys have been made, renamed and deleted, and after a while. */
+  /** Its size before and after 33,000 keys are made, renamed and deleted, and after a while. */
   const sizes = (memory: Organization.Memory) => {
     const organization = Organization.make(Identifiers.make("seed"), memory)
     const create = (turn: number) =>
@@ -132,28 +132,28 @@ describe("what an organization holds", () => {
     return { before, most, after: organization.size() }
   }
 
-  it("is after 33,000 keys what it was, where history is bounded", () => {
+  it("stays bounded after 33,000 keys if history is bounded", () => {
     const { after, before, most } = sizes({ history: 1_000_000, events: 0 })
     expect(before).toBe(400)
-    // Within a second of history 1000 keys have come and gone; up to as many again are forgotten.
+    // A second of history has 1,000 deleted keys, and as many may wait to be forgotten.
     expect(most).toBeLessThan(before + 10_000)
     expect(after).toBeLessThanOrEqual(2 * before)
   })
 
-  it("is after 1,000 renames of a key what it was, where history is bounded", () => {
+  it("stays bounded after 1,000 renames of a key if history is bounded", () => {
     const organization = Organization.make(Identifiers.make("seed"), { history: 10_000, events: 0 })
     const { id } = organization.create({ name: "a", serviceAccountId: "1", now: 0, by })
     const before = organization.size()
     for (let turn = 1; turn <= 1000; turn += 1) {
       organization.rename(id, `${turn}`, turn * 1000, "somebody")
-      // Ten names end within the history, and each of them is noted with its end.
+      // Ten names end within the history, and each one is noted with its end.
       expect(organization.size()).toBeLessThanOrEqual(before + 2 * 11)
     }
     organization.historyFrom(1e12)
     expect(organization.size()).toBe(before)
   })
 
-  it("grows with every key where it is not", () => {
+  it("grows with every key if history is not bounded", () => {
     expect(sizes({}).after).toBeGreaterThan(33_000)
   })
 })

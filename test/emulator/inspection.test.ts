@@ -8,7 +8,7 @@ import * as Emulator from "../../src/emulator/mod.ts"
 import { call, callAnything, keys } from "./call.ts"
 
 describe("inspection", () => {
-  it.effect("the history says what happened, when, to which key and by whom", () =>
+  it.effect("the history says what happened to which key, when and by whom", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make({ keys: 3 })
       const { serviceAccountId } = emulator.withoutRole
@@ -32,7 +32,7 @@ describe("inspection", () => {
       ])
     }))
 
-  it.effect("every request is in the log as it came, whatever became of it", () =>
+  it.effect("the log has every request as it came, whatever happened to it", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
       const api = callAnything(emulator)
@@ -68,7 +68,7 @@ describe("inspection", () => {
       ])
     }))
 
-  it.effect("every query parameter is in the log, whatever it is called", () =>
+  it.effect("the log has every query parameter, whatever its name", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
       const names = ["__proto__", "constructor", "toString", ""]
@@ -80,7 +80,7 @@ describe("inspection", () => {
       )
     }))
 
-  it.effect("a request that its client gave up on is marked so, and did not act", () =>
+  it.effect("a request that its client gave up is marked as aborted, and changes nothing", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make({ latency: "5 seconds" })
       const path = `${keys}/${emulator.withoutRole.apiKeyId}`
@@ -92,7 +92,7 @@ describe("inspection", () => {
       expect(yield* emulator.history).toEqual([])
     }))
 
-  it.effect("nothing that it shows holds a secret", () =>
+  it.effect("no part of it shows a secret", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
       const created = yield* call(emulator)("POST", keys, {
@@ -111,7 +111,7 @@ describe("inspection", () => {
       expect(shown).toContain("<redacted>")
     }))
 
-  it.effect("the keys that exist are those that a list gives", () =>
+  it.effect("it shows the same keys as a list", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make({ keys: 5 })
       yield* call(emulator)("DELETE", `${keys}/${emulator.withoutRole.apiKeyId}`)
@@ -132,7 +132,7 @@ describe("inspection", () => {
       expect(yield* emulator.apiKeys).toHaveLength(2)
     }))
 
-  it.effect("the log keeps as many of the newest requests as told", () =>
+  it.effect("the log keeps as many of the newest requests as the options say", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make({ logSize: 3, rateLimit: "none" })
       yield* Effect.replicateEffect(call(emulator)("GET", keys), 8)

@@ -92,7 +92,7 @@ describe("keys", () => {
       expect(yield* emulator.history).toEqual([])
     }))
 
-  it.effect("an id with any characters in it reaches the server as one segment", () =>
+  it.effect("an id with any characters reaches the server as one segment", () =>
     Effect.gen(function* () {
       const { api } = yield* emulatorAndApi
       for (const id of ["a/b", "a?b", "a#b", "a%b", "a b", "ü"]) {
@@ -189,7 +189,7 @@ describe("bad requests", () => {
       }))
   }
 
-  it.effect("a content type may have parameters", () =>
+  it.effect("a content type can have parameters", () =>
     Effect.gen(function* () {
       const { api, emulator } = yield* emulatorAndApi
       const answer = yield* api("POST", keys, {
@@ -219,7 +219,7 @@ describe("bad requests", () => {
       expect(yield* api("GET", `${keys}/%zz`)).toMatchObject(missing)
     }))
 
-  describe("what the emulator does not know is told apart from what is missing", () => {
+  describe("a path the emulator does not know differs from a missing key", () => {
     it.effect.each(
       [
         ["GET", "/api/v1/clusters", "the path of GET /api/v1/clusters"],
@@ -232,10 +232,10 @@ describe("bad requests", () => {
         expect((yield* api(method, path)).json.message).toBe(`this emulator does not know ${what}`)
       }))
 
-    it.effect("the path is escaped, and cut where it is long", () =>
+    it.effect("the path in the message is escaped, and cut if it is long", () =>
       Effect.gen(function* () {
         const { emulator } = yield* emulatorAndApi
-        // As a client's bytes may come over a socket, where no URL class has encoded them.
+        // Over a socket a client can send bytes that no URL class has encoded.
         const ask = (path: string) =>
           emulator.httpApp.pipe(
             Effect.provideService(

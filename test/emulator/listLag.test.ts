@@ -30,7 +30,7 @@ const setUp = (options: Emulator.EmulatorOptions = { listLag: "2 seconds" }) =>
 const callers = ["admin key", "cluster admin key", "without role key"]
 
 describe("lists that lag", () => {
-  it.effect("show what an organization began with, however far they are behind", () =>
+  it.effect("show what an organization began with, however far they lag", () =>
     Effect.gen(function* () {
       for (const listLag of ["2 seconds", "400 days", Duration.infinity] as const) {
         const { names } = yield* setUp({ listLag, keys: 2 })
@@ -38,7 +38,7 @@ describe("lists that lag", () => {
       }
     }))
 
-  it.effect("show a key, its new name and its end so much later", () =>
+  it.effect("show a new key, its new name and its end only after the lag", () =>
     Effect.gen(function* () {
       const { api, create, names } = yield* setUp()
       const path = yield* create("first")
@@ -54,7 +54,7 @@ describe("lists that lag", () => {
       expect(yield* names()).toEqual(callers)
     }))
 
-  it.effect("do not hold up get, update, delete, or calls with a new key", () =>
+  it.effect("do not delay get, update, delete, or calls with a new key", () =>
     Effect.gen(function* () {
       const { api, create, emulator, names } = yield* setUp()
       const path = yield* create("first")
@@ -70,7 +70,7 @@ describe("lists that lag", () => {
       expect(yield* names()).toEqual(callers)
     }))
 
-  it.effect("show a time that they are asked for as it was", () =>
+  it.effect("show a past time exactly if the query names it", () =>
     Effect.gen(function* () {
       const { create, names } = yield* setUp()
       yield* create("first")
@@ -91,7 +91,7 @@ describe("lists that lag", () => {
       expect(second.json.api_keys.map(({ name }) => name)).toEqual(["without role key", "late"])
     }))
 
-  it.effect("without an option show the present", () =>
+  it.effect("show the present without the option", () =>
     Effect.gen(function* () {
       const { create, names } = yield* setUp({})
       yield* create("first")

@@ -19,11 +19,11 @@ interface Query {
   readonly account: number | undefined
   readonly order: "ASC" | "DESC"
   readonly limit: number
-  /** How many snapshots back the list is to look. */
+  /** How many snapshots back the list looks. */
   readonly ago: number | undefined
 }
 
-/** A page that was read: where the next walk goes on from. */
+/** A page that was read. The next walk continues from it. */
 interface Place {
   readonly query: Query
   readonly asOf: number | undefined
@@ -33,13 +33,13 @@ interface Place {
   readonly previous: string | undefined
 }
 
-/** How an emulator was made: in milliseconds, what its lists lag and what it keeps of the past. */
+/** An emulator's options, in milliseconds: how far lists lag, and how much of the past it keeps. */
 interface Made {
   readonly listLag: number
   readonly history: number
 }
 
-/** Everything that ever was, copied whole at each change, and searched from end to end. */
+/** Every state there ever was: copied whole at each change, and searched from end to end. */
 class Model {
   readonly time: { millis: number }
   micros = Number.MIN_SAFE_INTEGER
@@ -74,7 +74,7 @@ class Model {
   }
 
   asOf(ago: number | undefined) {
-    // Not the one that it began with, which is older than any date that can be written.
+    // Not the first snapshot, which is older than any date that can be written.
     return ago === undefined ? undefined : this.snapshots.slice(1).at(-1 - ago)?.micros
   }
 
@@ -168,10 +168,10 @@ const create = (account: number, name: string) =>
     })
   })
 
-/** Picks a key that lives, or one that does no longer. */
+/** Picks a live key or a deleted one. */
 const pick = (model: Model, index: number) => {
   const all = model.snapshots.flatMap((snapshot) => snapshot.keys)
-  // The first is the one that the test itself calls with.
+  // The test itself calls with the first key.
   const id = all[1 + index % (all.length - 1)]?.id ?? ""
   return { id, key: model.keys.find((key) => key.id === id) }
 }
@@ -271,7 +271,7 @@ const commands = [
   fc.tuple(index, query).map(([place, query]) => misuse(place, query)),
 ]
 
-// The TestClock waits a while at each step: nothing sleeps here, so that a plain number will do.
+// TestClock takes a while for each step. Nothing sleeps here, so a plain number will do.
 const clockOf = (time: { readonly millis: number }): Clock.Clock => {
   const system = Clock.make()
   const millis = () => time.millis
@@ -302,7 +302,7 @@ const setUp = async (made: Made) => {
   return { model, real, requests: () => run(emulator.requests) }
 }
 
-it("random operations and walks between them agree with a naive model", async () => {
+it("agrees with a naive model over random operations and walks between them", async () => {
   let operationCount = 0
   await fc.assert(
     fc.asyncProperty(

@@ -37,7 +37,7 @@ describe("the layer", () => {
 })
 
 describe("what an organization begins with", () => {
-  it.effect("so many keys are spread over so many service accounts", () =>
+  it.effect("a number of keys is spread over a number of service accounts", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make({ serviceAccounts: 40, keys: 5000 })
       const counts = new Map<string, number>()
@@ -47,7 +47,7 @@ describe("what an organization begins with", () => {
       expect([...counts.values()]).toEqual([1, 1, 1, ...Array(40).fill(125)])
     }))
 
-  it.effect("keys and service accounts may be listed", () =>
+  it.effect("keys and service accounts can be listed", () =>
     Effect.gen(function* () {
       const id = "1234abcd-1234-1234-abcd-12345678abcd"
       const emulator = yield* Emulator.make({
@@ -66,7 +66,7 @@ describe("what an organization begins with", () => {
       expect((yield* emulator.identityOf(id)).role).toBe("ORG_ADMIN")
     }))
 
-  it.effect("a seed repeats ids, secrets and page tokens, and another one does not", () =>
+  it.effect("a seed repeats ids, secrets and page tokens, and another seed gives others", () =>
     Effect.gen(function* () {
       const run = (seed?: string) =>
         Effect.gen(function* () {
@@ -105,13 +105,13 @@ describe("the ages of keys", () => {
       }))
     })
 
-  it.effect("are those of the last seconds by default", () =>
+  it.effect("are a few seconds by default", () =>
     Effect.gen(function* () {
       const ages = yield* agesOf({ keys: 50 })
       expect(Math.max(...ages.map(({ age }) => age * 86_400))).toBeLessThanOrEqual(53)
     }))
 
-  it.effect("are spread evenly from the oldest to now, the keys in their order", () =>
+  it.effect("are spread evenly from the oldest to now, in the order of the keys", () =>
     Effect.gen(function* () {
       const ages = yield* agesOf({ keys: 98, oldest: "400 days" })
       expect(ages.map(({ name }) => name)).toEqual([
@@ -123,13 +123,13 @@ describe("the ages of keys", () => {
         .toEqual(Array.from({ length: 101 }, (_, index) => 400 - index * 4))
     }))
 
-  it.effect("are spread over the callers' keys where there are no others", () =>
+  it.effect("are spread over the callers' keys if there are no others", () =>
     Effect.gen(function* () {
       const ages = yield* agesOf({ oldest: Duration.days(2) })
       expect(ages.map(({ age }) => Math.round(age * 1000) / 1000)).toEqual([2, 1, 0])
     }))
 
-  it.effect("may be given for each key, and the others keep theirs", () =>
+  it.effect("can be set for one key, and the others keep theirs", () =>
     Effect.gen(function* () {
       const createdAt = DateTime.unsafeMake(birthday - days(9))
       const ages = yield* agesOf({ keys: [{}, { createdAt }, {}], oldest: "100 days" })
@@ -150,7 +150,7 @@ describe("the ages of keys", () => {
     }))
 })
 
-describe("an option that is wrong is refused by its name", () => {
+describe("a wrong option is refused by its name", () => {
   const count = "must be a whole number from 0 to 1000000 or a list"
   const status = "must be a whole number from 400 to 599"
   const limit = "must be a whole number from 0 or Infinity"
@@ -163,13 +163,13 @@ describe("an option that is wrong is refused by its name", () => {
   const year = "must be a DateTime.Utc from the year 0 to 9999"
   const user = { username: "ada@example.com", role: "NONE" }
 
-  /** A value that is wrong, what of it is, and what is said of that. */
+  /** A wrong value, the part of it that is wrong, and the message about that part. */
   type Wrong = readonly [value: unknown, within: string, problem: string]
   const wrong = (values: ReadonlyArray<unknown>, problem: string): ReadonlyArray<Wrong> =>
     values.map((value) => [value, "", problem])
 
   const list = wrong([-1, 1.5, NaN, 1_000_001, "3", null, {}], count)
-  // An option without a row is none of this type.
+  // The type makes the compiler find an option that has no row.
   const rows: Readonly<Record<keyof Emulator.EmulatorOptions, ReadonlyArray<Wrong>>> = {
     serviceAccounts: [
       ...list,
@@ -267,7 +267,7 @@ describe("an option that is wrong is refused by its name", () => {
     "%s, where %s is %o",
     ([path, name, value, problem]) =>
       Effect.gen(function* () {
-        // A program in JavaScript is not held back by the type.
+        // The type does not stop a program in JavaScript.
         const options = { [name]: value } as Emulator.EmulatorOptions
         expect(yield* refusal(Emulator.make(options))).toBe(`options.${path} ${problem}`)
       }),
@@ -275,7 +275,7 @@ describe("an option that is wrong is refused by its name", () => {
 
   const names = Object.keys(rows)
 
-  it.effect("knows each of them, and takes undefined for its default", () =>
+  it.effect("every option accepts undefined, which means its default", () =>
     Effect.gen(function* () {
       const none = Object.fromEntries(names.map((name) => [name, undefined]))
       expect(yield* refusal(Emulator.make(none))).toBe(undefined)
@@ -288,7 +288,7 @@ describe("an option that is wrong is refused by its name", () => {
     ["port", ""],
     ["x".repeat(100_000), ""],
   ])(
-    "names what there is, and what was meant, in the place of %s",
+    "the message about %s names all options, and the nearest one",
     ([name, nearest]) =>
       Effect.gen(function* () {
         const problem = yield* refusal(Emulator.make({ [name]: 5 }))
@@ -300,7 +300,7 @@ describe("an option that is wrong is refused by its name", () => {
   )
 
   it.effect.each([null, 5, "keys", [], () => {}])(
-    "%o is no options",
+    "%o is refused as options",
     (options) =>
       Effect.gen(function* () {
         // As above.
@@ -309,7 +309,7 @@ describe("an option that is wrong is refused by its name", () => {
       }),
   )
 
-  it.effect("what is done to the options later changes nothing", () =>
+  it.effect("later changes to the options have no effect", () =>
     Effect.gen(function* () {
       const jwt = { token: "jwt", users: [{ username: "ada", role: "ORG_ADMIN" }] }
       const options = { jwts: [jwt], errorBodies: "none" }
@@ -327,7 +327,7 @@ describe("an option that is wrong is refused by its name", () => {
     }))
 })
 
-describe("what a test adds later is checked by its name too", () => {
+describe("the arguments of a test's later calls are checked too", () => {
   const rows = [
     ["addServiceAccount", { id: "nobody" }, "serviceAccount.id must be a UUID"],
     ["addServiceAccount", { name: 5 }, "serviceAccount.name must be a string"],
@@ -361,7 +361,7 @@ describe("the id of a service account", () => {
   const id = "1234ABCD-1234-1234-ABCD-12345678ABCD"
   const lower = id.toLowerCase()
 
-  it.effect("is the same in upper and in lower case, however it came in", () =>
+  it.effect("is the same in upper and in lower case, wherever it is given", () =>
     Effect.gen(function* () {
       const listed = { serviceAccounts: [{ id }], keys: [{ name: "a", serviceAccountId: id }] }
       const added = (emulator: Emulator.EmulatorService) =>
@@ -388,7 +388,7 @@ describe("the id of a service account", () => {
       }
     }))
 
-  it.effect("gives its role to a caller although it was added in upper case", () =>
+  it.effect("keeps its role if it is added in upper case", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
       yield* emulator.addServiceAccount({ id, role: "ORG_ADMIN" })
@@ -397,7 +397,7 @@ describe("the id of a service account", () => {
       expect((yield* call(emulator)("GET", keys, { token: secret })).status).toBe(200)
     }))
 
-  it.effect("of a key is not: that is told apart by case", () =>
+  it.effect("ignores case, but the id of a key does not", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
       const path = `${keys}/${emulator.admin.apiKeyId.toLowerCase()}`
@@ -405,8 +405,8 @@ describe("the id of a service account", () => {
     }))
 })
 
-describe("what else the service leaves open", () => {
-  it.effect("the body of an error is a Status, an empty object, HTML or nothing, as told", () =>
+describe("options for what else the service leaves open", () => {
+  it.effect("errorBodies makes an error's body a Status, an empty object, HTML or nothing", () =>
     Effect.gen(function* () {
       const ask = (errorBodies?: Emulator.ErrorBodies) =>
         Effect.flatMap(
@@ -420,7 +420,7 @@ describe("what else the service leaves open", () => {
         .toMatchObject({ status: 404, headers: { "content-type": "text/html" } })
     }))
 
-  it.effect("Cc-Version may be anything, must be there, or must be one of these, as told", () =>
+  it.effect("ccVersion accepts any version or none, requires one, or accepts only those listed", () =>
     Effect.gen(function* () {
       const statuses = (ccVersion?: Emulator.EmulatorOptions["ccVersion"]) =>
         Effect.gen(function* () {

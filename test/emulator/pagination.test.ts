@@ -48,13 +48,13 @@ describe("pagination", () => {
       }))
   }
 
-  it.effect("keys that the last page fills exactly are not followed by an empty page", () =>
+  it.effect("no empty page follows a last page that is exactly full", () =>
     Effect.gen(function* () {
       const { list } = yield* setUp({ keys: 11 })
       expect(yield* walk(list, { "pagination.limit": "7" })).toHaveLength(2)
     }))
 
-  it.effect("a filter leaves the keys of one service account, page by page", () =>
+  it.effect("a filter by service account gives only that account's keys, page by page", () =>
     Effect.gen(function* () {
       const { emulator, list } = yield* setUp({ keys: 12, serviceAccounts: 3 })
       const serviceAccountId = (yield* emulator.serviceAccounts)[4]?.id ?? ""
@@ -83,7 +83,7 @@ describe("pagination", () => {
       }
     }))
 
-  it.effect("keys made and deleted between pages are neither repeated nor do they hide others", () =>
+  it.effect("a walk repeats and misses no key while keys are made and deleted between pages", () =>
     Effect.gen(function* () {
       const { all, api, emulator, list } = yield* setUp({ keys: 17 })
       const body = { name: "late", service_account_id: emulator.admin.serviceAccountId }
@@ -92,7 +92,7 @@ describe("pagination", () => {
           if (number > 3) {
             return
           }
-          // The key that the next token stands on, one that was seen, and one still to come.
+          // The key at which the next page begins, one already seen, and one still to come.
           const at = all.indexOf(ids(page).at(-1) ?? "")
           yield* api("DELETE", `${keys}/${all[at]}`)
           yield* api("DELETE", `${keys}/${all[at - 3]}`)
@@ -103,12 +103,12 @@ describe("pagination", () => {
         _tag === "Created"
       )
         .map((event): string => event.apiKeyId)
-      // Pages end at 4, 10 and 16 since a key after each is gone before it is reached.
+      // Pages end at 4, 10 and 16, because a key after each is deleted before the walk reaches it.
       const unseen = [all[6], all[12], all[18]]
       expect(seen).toEqual([...all.filter((id) => !unseen.includes(id)), ...late])
     }))
 
-  it.effect("a token goes with its query alone", () =>
+  it.effect("a token works with its own query only", () =>
     Effect.gen(function* () {
       const { emulator, list } = yield* setUp({ keys: 9 })
       const token = next(yield* list({ "pagination.limit": "2" }))
@@ -162,7 +162,7 @@ describe("pagination", () => {
   }
 })
 
-describe("what the service leaves open about lists", () => {
+describe("options for what the service leaves open about lists", () => {
   const last = (options: Emulator.EmulatorOptions) =>
     Effect.gen(function* () {
       const { emulator } = yield* setUp({ keys: 1, ...options })
@@ -171,7 +171,7 @@ describe("what the service leaves open about lists", () => {
       return { pagination, count: answer.json.api_keys.length }
     })
 
-  it.effect("the last page has no pagination, no next_page or an empty one, as told", () =>
+  it.effect("lastPage leaves out pagination or next_page, or makes next_page empty", () =>
     Effect.gen(function* () {
       const { pagination: none } = yield* last({ lastPage: "omit-pagination" })
       expect(none).toBeUndefined()
@@ -181,13 +181,13 @@ describe("what the service leaves open about lists", () => {
       expect(empty).toEqual({ next_page: "" })
     }))
 
-  it.effect("a page has as many keys as told when none are asked for", () =>
+  it.effect("defaultPageSize sets how many keys a page has if the query does not say", () =>
     Effect.gen(function* () {
       expect((yield* last({ keys: 300 })).count).toBe(100)
       expect((yield* last({ keys: 300, defaultPageSize: 20 })).count).toBe(20)
     }))
 
-  it.effect("a larger limit than the most is cut, or refused, as told", () =>
+  it.effect("overMaxPageSize lowers or refuses a limit over the maximum", () =>
     Effect.gen(function* () {
       const query = { "pagination.limit": "8" }
       const cut = yield* setUp({ keys: 9, maxPageSize: 5 })
@@ -196,7 +196,7 @@ describe("what the service leaves open about lists", () => {
       expect(yield* refusing.list(query)).toMatchObject({ status: 400 })
     }))
 
-  it.effect("filtering by an unknown service account gives nothing, or a 404, as told", () =>
+  it.effect("unknownServiceAccountFilter gives an empty list, or a 404", () =>
     Effect.gen(function* () {
       const query = { "service_account_id": "00000000-0000-4000-8000-000000000000" }
       const empty = yield* setUp()

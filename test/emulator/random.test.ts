@@ -41,6 +41,6 @@ it.each([0, 1, 2, -1, 2 ** 31])("all numbers come equally often from the seed %i
     const number = random.integer(10)
     counts[number] = (counts[number] ?? 0) + 1
   }
-  // Five standard deviations of so many draws.
+  // Five standard deviations of 100,000 draws.
   for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(475)
 })

@@ -14,7 +14,7 @@ const admitted = (statuses: ReadonlyArray<number>) =>
   statuses.filter((status) => status === 200).length
 
 describe("the rate limit", () => {
-  it.effect("lets ten requests a second pass, and says when to come again", () =>
+  it.effect("lets ten requests a second pass, and says when to try again", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
       expect(admitted(yield* burst(emulator, 10))).toBe(10)
@@ -38,7 +38,7 @@ describe("the rate limit", () => {
       expect(admitted(yield* burst(emulator, 11))).toBe(10)
     }))
 
-  it.effect("holds for any stretch of a second, not only for the clock's", () =>
+  it.effect("holds for any period of a second, not only for the clock's own seconds", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
       yield* TestClock.adjust("600 millis")
@@ -47,7 +47,7 @@ describe("the rate limit", () => {
       expect(admitted(yield* burst(emulator, 10))).toBe(4)
     }))
 
-  it.effect("is another for a user whose name is the id of a service account", () =>
+  it.effect("is separate for a user whose name is the id of a service account", () =>
     Effect.gen(function* () {
       const { admin } = yield* Emulator.make()
       const username = admin.serviceAccountId
@@ -64,7 +64,7 @@ describe("the rate limit", () => {
       expect((yield* api("GET", keys, byUser)).status).toBe(429)
     }))
 
-  it.effect("is each identity's own, whichever of its keys it calls with", () =>
+  it.effect("counts each identity by itself, across all keys of the identity", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make({ rateLimit: { limit: 2 } })
       const { secret } = yield* emulator.addApiKey({
@@ -85,7 +85,7 @@ describe("the rate limit", () => {
       expect(yield* emulator.history).toEqual([])
     }))
 
-  it.effect("may be another one, or none", () =>
+  it.effect("can be another one, or none", () =>
     Effect.gen(function* () {
       const other = yield* Emulator.make({ rateLimit: { limit: 3, window: "1 minute" } })
       expect(admitted(yield* burst(other, 5))).toBe(3)
@@ -95,7 +95,7 @@ describe("the rate limit", () => {
       expect(admitted(yield* burst(none, 50))).toBe(50)
     }))
 
-  it.effect("may follow the clock's own seconds", () =>
+  it.effect("can follow the clock's own seconds", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make({ rateLimit: { algorithm: "fixed" } })
       yield* TestClock.adjust("900 millis")
@@ -104,7 +104,7 @@ describe("the rate limit", () => {
       expect(admitted(yield* burst(emulator, 11))).toBe(10)
     }))
 
-  it.effect("may be a bucket that refills evenly", () =>
+  it.effect("can be a bucket that refills evenly", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make({ rateLimit: { algorithm: "token-bucket" } })
       expect(admitted(yield* burst(emulator, 11))).toBe(10)
@@ -133,7 +133,7 @@ describe("the rate limit", () => {
       }),
   )
 
-  it.effect("may say when to come again as a date, or not at all", () =>
+  it.effect("can say when to try again as a date, or not at all", () =>
     Effect.gen(function* () {
       const ask = (rateLimit: Emulator.RateLimitOptions) =>
         Effect.flatMap(

@@ -1,7 +1,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 
-/** What an Effect that dies of a wrong argument says of it; nothing where it does not. */
+/** The message of an Effect that dies of a wrong argument; undefined if it does not die. */
 export const refusal = <A>(effect: Effect.Effect<A>): Effect.Effect<string | undefined> =>
   effect.pipe(
     Effect.as(undefined),

@@ -59,7 +59,7 @@ describe("roles", () => {
       }),
   )
 
-  it.effect("a service account that is added with a role calls with a key of its own", () =>
+  it.effect("a service account added with a role calls with its own key", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
       const { id } = yield* emulator.addServiceAccount({ role: "CLUSTER_ADMIN" })

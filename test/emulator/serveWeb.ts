@@ -1,6 +1,6 @@
 /**
- * Serves the web handler as this runtime does, calls it through a socket under one fault after
- * another, and prints what the client met. For Deno and for Bun.
+ * Serves the web handler on Deno or Bun, calls it through a socket under one fault after another,
+ * and prints what the client saw.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Emulator from "../../src/emulator/mod.ts"
 
-/** The one of the two that this program runs on. */
+/** The runtime that this program runs on. */
 interface Runtime {
   readonly Deno?: {
     serve(
@@ -26,7 +26,7 @@ interface Runtime {
   }
 }
 
-// What is declared is what the runtimes' documentation says, and each part may be absent.
+// These types follow the runtimes' documentation. Each part may be absent.
 const { Bun, Deno } = globalThis as Runtime
 
 const emulator = await Effect.runPromise(Emulator.make({

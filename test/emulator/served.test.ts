@@ -28,14 +28,14 @@ const onASocket = (faults: Emulator.FaultPlan) =>
     }
   })
 
-/** A server that never ends a connection for being idle. */
+/** A server that never closes an idle connection. */
 const keepingAlive = NodeHttpServer.layer(() => {
   const server = createServer()
   server.keepAliveTimeout = 0
   return server
 }, { port: 0 })
 
-/** All that a server sends on one connection until it ends it. */
+/** All that a server sends on one connection until it closes it. */
 const everything = async (port: number, head: ReadonlyArray<string>) => {
   const socket = connect(port, "127.0.0.1")
   socket.write(`${head.join("\r\n")}\r\n\r\n`)
@@ -52,7 +52,7 @@ describe("over a socket", () => {
       expect((yield* create).status).toBe(200)
     }).pipe(Effect.provide(NodeHttpServer.layerTest)))
 
-  it.scopedLive("a drop after the server acted breaks the connection and leaves a key", () =>
+  it.scopedLive("a drop after the server acts breaks the connection and leaves a key", () =>
     Effect.gen(function* () {
       const { create, emulator } = yield* onASocket([{ fault: { _tag: "DropAfter" } }])
       const error = yield* Effect.flip(create)
@@ -70,7 +70,7 @@ describe("over a socket", () => {
       expect(yield* emulator.requests).toMatchObject([{ status: 200, outcome: "Dropped" }])
     }).pipe(Effect.provide(NodeHttpServer.layerTest)))
 
-  it.scopedLive("a truncated body ends with its connection, which was to be kept alive", () =>
+  it.scopedLive("a truncated body closes even a connection that was to be kept alive", () =>
     Effect.gen(function* () {
       const { emulator } = yield* onASocket([{ fault: { _tag: "TruncateBody", bytes: 7 } }])
       const { address } = yield* HttpServer.HttpServer
@@ -85,7 +85,7 @@ describe("over a socket", () => {
       expect(received.split("\r\n\r\n")[1]).toBe('{"api_k')
     }).pipe(Effect.provide([keepingAlive, FetchHttpClient.layer])))
 
-  it.scopedLive("every header that a plan may order is sent as it is, under the status ordered", () =>
+  it.scopedLive("every header that a plan can order is sent unchanged, with its status", () =>
     Effect.gen(function* () {
       const characters = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code))
       const headers: Record<string, string> = Object.fromEntries([
@@ -104,7 +104,7 @@ describe("over a socket", () => {
       expect(yield* emulator.requests).toMatchObject([{ status: 418, outcome: "Answered" }])
     }).pipe(Effect.provide(NodeHttpServer.layerTest)))
 
-  it.scopedLive("a dripped body comes in pieces, and whole", () =>
+  it.scopedLive("a dripped body comes in pieces, and arrives whole", () =>
     Effect.gen(function* () {
       const { client } = yield* onASocket([
         { fault: { _tag: "DripBody", bytes: 100, every: "1 millis" } },
@@ -113,7 +113,7 @@ describe("over a socket", () => {
       expect(yield* response.json).toHaveProperty("api_keys.length", 3)
     }).pipe(Effect.provide(NodeHttpServer.layerTest)))
 
-  it.scopedLive("a client that hangs up is in the log as aborted, and nothing was done", () =>
+  it.scopedLive("a request whose client hangs up is logged as aborted, and changes nothing", () =>
     Effect.gen(function* () {
       const { create, emulator } = yield* onASocket([{ delay: "10 minutes" }])
       const outcome = Effect.map(emulator.requests, ([request]) => request?.outcome)

@@ -54,7 +54,7 @@ describe("the target of a request", () => {
       }).pipe(Effect.provide(NodeHttpServer.layerTest)),
   )
 
-  it.effect("keeps all of its query in memory and through the web handler too", () =>
+  it.effect("keeps its whole query, in memory and through the web handler", () =>
     Effect.gen(function* () {
       const emulator = yield* Emulator.make()
       const target = `${keys}?pagination.sort_order=DESC?x=y`
@@ -74,14 +74,14 @@ describe("a method that a path does not have", () => {
       ["PUT", `${keys}/one/`, "GET, PATCH, DELETE"],
     ] as const
   ) {
-    it.effect(`${method} ${path} is answered by a 405 that names the others`, () =>
+    it.effect(`${method} ${path} gets a 405 that names the allowed methods`, () =>
       Effect.gen(function* () {
         const answer = yield* callAnything(yield* Emulator.make())(method, path)
         expect([answer.status, answer.headers["allow"]]).toEqual([405, allowed])
       }))
   }
 
-  it.effect("is no reason to name any where the path is unknown", () =>
+  it.effect("gets a 404 that names no methods if the path is unknown", () =>
     Effect.gen(function* () {
       const answer = yield* callAnything(yield* Emulator.make())("PUT", "/elsewhere")
       expect([answer.status, answer.headers["allow"]]).toEqual([404, undefined])

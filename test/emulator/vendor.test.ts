@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import * as Emulator from "../../src/emulator/mod.ts"
 import * as Vendor from "./vendor.ts"
 
-/** What a schema promises, wherever it says it: references followed, words of comment left out. */
+/** What a schema promises, with references followed and descriptions left out. */
 const promise = (description: Vendor.Description, schema: Vendor.SchemaObject): unknown => {
   if (schema.$ref !== undefined) {
     const name = schema.$ref.split("/").at(-1) ?? ""
@@ -43,7 +43,7 @@ const responses = (description: Vendor.Description, operation: Vendor.OperationO
     ) => [status, content(description, { content: response.content ?? {} })]),
   )
 
-// The document is typed by the platform: read as the vendor's is.
+// The platform types its own document: this reads it by the type of the vendor's.
 const own: Vendor.Description = JSON.parse(JSON.stringify(Emulator.openApi()))
 
 describe("the emulator's own description", () => {
@@ -61,7 +61,7 @@ describe("the emulator's own description", () => {
     expect(methods(own)).toEqual(methods(vendor))
   })
 
-  it("asks for the same bearer", () => {
+  it("asks for the same bearer token", () => {
     expect(own.security).toEqual(vendor.security)
     expect(own.components.securitySchemes).toEqual(vendor.components.securitySchemes)
   })

@@ -1,5 +1,5 @@
 /**
- * The vendor's own description of the API, where it is at hand, and the check of an answer
+ * The vendor's own description of the API, if the file is there, and the check of an answer
  * against it.
  *
  * @module
@@ -45,7 +45,7 @@ export interface SchemaObject {
 const file = process.env["VENDOR_OPENAPI"] ??
   new URL("../../../shared/spec/api-keys.openapi.json", import.meta.url).pathname
 
-/** Nothing where the file is not there: it is the vendor's, and no part of this repository. */
+/** Undefined if the file is not there: it is the vendor's, and not part of this repository. */
 export const description: Description | undefined = existsSync(file)
   ? JSON.parse(readFileSync(file, "utf8"))
   : undefined
@@ -60,7 +60,7 @@ const makeAjv = (found: Description) => {
 
 const ajv = description === undefined ? undefined : makeAjv(description)
 
-/** The schema of an answer, by what the tests tell of the operation that it answers. */
+/** The schema of the answer to an operation. */
 const schemaOf = (method: string, path: string, status: number): string =>
   status !== 200 ? "Status" : everyOperation.find(({ operation }) => {
     const facts = operations[operation]
@@ -68,7 +68,7 @@ const schemaOf = (method: string, path: string, status: number): string =>
     return facts.method === method && new RegExp(pattern).test(path)
   })?.schema ?? `of ${method} ${path}`
 
-/** What is wrong with an answer by the vendor's description; nothing where that is not at hand. */
+/** What the vendor's description finds wrong with an answer; nothing if the file is not there. */
 export const misfit = (
   method: string,
   path: string,
