@@ -14,34 +14,60 @@ beforeEach(async () => {
 })
 afterEach(() => manager.close())
 
-const store = (name = "billing") => awsSecretStore(manager.client, name)
+const makeStore = (name = "billing") => awsSecretStore(manager.client, name)
+const read = (name?: string) => Effect.flatMap(makeStore(name), ({ read }) => read)
 const secret = (letter: string) => `CCDB1_${letter.repeat(22)}_${letter.repeat(40)}`
-const write = (letter: string) => store().write(Redacted.make(secret(letter)))
+const write = (letter: string, name?: string) =>
+  Effect.flatMap(makeStore(name), ({ write }) => write(Redacted.make(secret(letter))))
 
 /** Why a read of the store fails. */
-const reasonOfRead = (name?: string) =>
-  Effect.map(Effect.flip(store(name).read), ({ reason }) => reason)
+const reasonOfRead = (name?: string) => Effect.map(Effect.flip(read(name)), ({ reason }) => reason)
 
 describe("the store in AWS Secrets Manager", () => {
   it.live("is empty where the secret has no value yet", () =>
     Effect.gen(function* () {
-      expect(yield* store().read).toEqual(Option.none())
+      expect(yield* read()).toEqual(Option.none())
     }))
 
   it.live("is read as it was written, and leaves the value before as AWSPREVIOUS", () =>
     Effect.gen(function* () {
       yield* write("a")
       yield* write("b")
-      expect(yield* store().read).toEqual(Option.some(Redacted.make(secret("b"))))
+      expect(yield* read()).toEqual(Option.some(Redacted.make(secret("b"))))
       expect(valueOf(manager, "AWSPREVIOUS")).toBe(secret("a"))
+    }))
+
+  it.live("leaves what another has written since it was read", () =>
+    Effect.gen(function* () {
+      const [one, other] = [yield* makeStore(), yield* makeStore()]
+      for (const held of ["a", "b"]) {
+        yield* one.read
+        yield* other.read
+        yield* other.write(Redacted.make(secret(held)))
+        yield* one.write(Redacted.make(secret("c")))
+        expect(valueOf(manager, "AWSCURRENT")).toBe(secret(held))
+      }
+    }))
+
+  it.live("makes one version where the answer that told of it is lost", () =>
+    Effect.gen(function* () {
+      let puts = 0
+      manager.disturb = (operation, obey) => {
+        const answer = obey()
+        return operation === "PutSecretValue" && ++puts === 1 ? "lost" : answer
+      }
+      const { read, write } = yield* makeStore()
+      yield* read
+      yield* write(Redacted.make(secret("a")))
+      expect(puts).toBe(2)
+      expect(manager.secret.versions.size).toBe(1)
+      expect(yield* read).toEqual(Option.some(Redacted.make(secret("a"))))
     }))
 
   it.live("fails where the secret does not exist, and makes none", () =>
     Effect.gen(function* () {
       expect(yield* reasonOfRead("biling")).toBe("ResourceNotFoundException")
-      const { message, reason } = yield* Effect.flip(
-        store("biling").write(Redacted.make(secret("a"))),
-      )
+      const { message, reason } = yield* Effect.flip(write("a", "biling"))
       expect(reason).toBe("ResourceNotFoundException")
       expect(message).toBe("AWS secret biling: ResourceNotFoundException")
     }))
@@ -73,7 +99,7 @@ describe("the store in AWS Secrets Manager", () => {
   it.live("shows no secret where an answer is cut off", () =>
     Effect.gen(function* () {
       manager.disturb = () => ({ status: 200, body: `{"SecretString":"${secret("a")}` })
-      const error = yield* Effect.flip(store().read)
+      const error = yield* Effect.flip(read())
       expect(error.reason).toBe("SyntaxError")
       expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain(secret("a"))
     }))

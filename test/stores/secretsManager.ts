@@ -1,6 +1,6 @@
 /**
- * A stand-in for AWS Secrets Manager that keeps its documented rules: JSON 1.1, versions that the
- * labels AWSCURRENT and AWSPREVIOUS move over, tokens that make a write idempotent.
+ * A stand-in for AWS Secrets Manager that keeps its documented rules: JSON 1.1, labels that move from
+ * version to version, tokens that make a write idempotent, and reads that are behind.
  */
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager"
 import { type Answer, type Received, serve } from "./serve.ts"
@@ -9,6 +9,8 @@ interface Secret {
   readonly versions: Map<string, string | undefined>
   readonly labels: Map<string, string>
   isMarkedForDeletion: boolean
+  /** By how many milliseconds reads are behind. */
+  lag: number
 }
 
 export interface SecretsManager {
@@ -31,26 +33,59 @@ const notFound = (what: string) =>
 
 /** Has one secret, `billing`, without a value. */
 export const makeSecretsManager = async (): Promise<SecretsManager> => {
-  const secret: Secret = { versions: new Map(), labels: new Map(), isMarkedForDeletion: false }
+  const secret: Secret = {
+    versions: new Map(),
+    labels: new Map(),
+    isMarkedForDeletion: false,
+    lag: 0,
+  }
+  const moves: Array<
+    { readonly at: number; readonly label: string; readonly from: string | undefined }
+  > = []
 
-  const put = (id: string, text: string): Answer => {
+  /** Which version a read takes for the one that has the label. */
+  const seen = (label: string) => {
+    const missed = moves.find((move) => move.label === label && move.at > Date.now() - secret.lag)
+    return missed === undefined ? secret.labels.get(label) : missed.from
+  }
+
+  const move = (label: string, to: string) => {
+    const from = secret.labels.get(label)
+    if (label === "AWSCURRENT" && from !== undefined) secret.labels.set("AWSPREVIOUS", from)
+    moves.push({ at: Date.now(), label, from })
+    secret.labels.set(label, to)
+  }
+
+  const put = (id: string, text: string, labels: ReadonlyArray<string>): Answer => {
     if (!/^.{32,64}$/.test(id)) return refuse("InvalidParameterException", "no ClientRequestToken")
     if (secret.versions.has(id)) {
       return secret.versions.get(id) === text
         ? { status: 200, body: { Name: "billing", VersionId: id } }
         : refuse("ResourceExistsException", "a version with this token exists")
     }
-    const current = secret.labels.get("AWSCURRENT")
-    if (current !== undefined) secret.labels.set("AWSPREVIOUS", current)
+    // The first version is the current one in any case.
+    const all = secret.versions.size === 0 ? new Set([...labels, "AWSCURRENT"]) : labels
     secret.versions.set(id, text)
-    secret.labels.set("AWSCURRENT", id)
-    return { status: 200, body: { Name: "billing", VersionId: id, VersionStages: ["AWSCURRENT"] } }
+    for (const label of all) move(label, id)
+    return { status: 200, body: { Name: "billing", VersionId: id, VersionStages: [...all] } }
+  }
+
+  const update = (label: string, to: string, from: string | undefined): Answer => {
+    if (!secret.versions.has(to)) return notFound("version")
+    if (secret.labels.get(label) !== from) {
+      return refuse("InvalidParameterException", "RemoveFromVersionId is not what has the label")
+    }
+    move(label, to)
+    return { status: 200, body: { Name: "billing" } }
   }
 
   const obey = (operation: string, text: string): Answer => {
     const input: {
       readonly SecretId: string
       readonly VersionStage?: string
+      readonly VersionStages?: ReadonlyArray<string>
+      readonly MoveToVersionId?: string
+      readonly RemoveFromVersionId?: string
       readonly ClientRequestToken?: string
       readonly SecretString?: string
     } = JSON.parse(text)
@@ -63,10 +98,14 @@ export const makeSecretsManager = async (): Promise<SecretsManager> => {
       )
     }
     if (operation === "PutSecretValue") {
-      return put(input.ClientRequestToken ?? "", input.SecretString ?? "")
+      const { ClientRequestToken = "", SecretString = "", VersionStages = ["AWSCURRENT"] } = input
+      return put(ClientRequestToken, SecretString, VersionStages)
     }
-    const { VersionStage: label = "AWSCURRENT" } = input
-    const id = secret.labels.get(label)
+    const { MoveToVersionId = "", RemoveFromVersionId, VersionStage: label = "AWSCURRENT" } = input
+    if (operation === "UpdateSecretVersionStage") {
+      return update(label, MoveToVersionId, RemoveFromVersionId)
+    }
+    const id = seen(label)
     if (id === undefined) return notFound(`secret value for staging label: ${label}`)
     const SecretString = secret.versions.get(id)
     const value = SecretString === undefined ? { SecretBinary: "AAAA" } : { SecretString }

@@ -7,6 +7,7 @@ import { type Answer, type Received, serve } from "./serve.ts"
 interface Version {
   readonly data: Readonly<Record<string, unknown>>
   state: "live" | "deleted" | "destroyed"
+  readonly at?: number
 }
 
 export interface Vault {
@@ -14,6 +15,8 @@ export interface Vault {
   readonly token: string
   /** The versions of the entry `billing`, of which the last is the current one. */
   readonly versions: Array<Version>
+  /** By how many milliseconds reads are behind. */
+  lag: number
   /** Whether a write without check-and-set is refused. */
   casRequired: boolean
   /** Answers in place of the rules, where it has one. */
@@ -42,7 +45,8 @@ export const makeVault = async (): Promise<Vault> => {
   const versions: Array<Version> = []
 
   const read = (): Answer => {
-    const current = versions.at(-1)
+    const seen = versions.filter(({ at = 0 }) => at <= Date.now() - standIn.lag)
+    const current = seen.at(-1)
     if (current === undefined) return refuse(404)
     const isLive = current.state === "live"
     return {
@@ -51,7 +55,7 @@ export const makeVault = async (): Promise<Vault> => {
         request_id: "1",
         data: {
           data: isLive ? current.data : null,
-          metadata: metadata(versions.length, current.state),
+          metadata: metadata(seen.length, current.state),
         },
       },
     }
@@ -69,7 +73,7 @@ export const makeVault = async (): Promise<Vault> => {
     if (options.cas !== undefined && options.cas !== versions.length) {
       return refuse(400, "check-and-set parameter did not match the current version")
     }
-    versions.push({ data, state: "live" })
+    versions.push({ data, state: "live", at: Date.now() })
     return { status: 200, body: { request_id: "1", data: metadata(versions.length, "live") } }
   }
 
@@ -90,6 +94,7 @@ export const makeVault = async (): Promise<Vault> => {
     url: `${url}/v1/secret/data/billing`,
     token,
     versions,
+    lag: 0,
     casRequired: false,
     disturb: (_, obey) => obey(),
     left,
