@@ -4,12 +4,13 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { expectSuccess, root, runTool } from "./tool.ts"
 
-const documents = [
-  "README.md",
-  ...fs.readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts"))
-    .map((file) => path.join("src", file)),
-].filter((file) => fs.existsSync(path.join(root, file)))
+const sources = fs.readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" })
+  .map((file) => path.join("src", file))
+
+/** README and the guides beside the code. */
+const guides = ["README.md", ...sources.filter((file) => file.endsWith(".md"))]
+
+const documents = [...guides, ...sources.filter((file) => file.endsWith(".ts"))]
 
 /** The TypeScript examples of a document: fenced in docstrings, or in prose. */
 const examplesIn = (file: string): ReadonlyArray<readonly [name: string, code: string]> => {
@@ -82,4 +83,53 @@ it("every example in the documentation compiles against what the module exports"
   } finally {
     fs.rmSync(folder, { recursive: true })
   }
+})
+
+const readGuide = (file: string) => fs.readFileSync(path.join(root, file), "utf8")
+
+/** What GitHub makes of a heading. */
+const anchorOf = (heading: string): string =>
+  heading.toLowerCase().replace(/[^\p{L}\p{N}\p{M}\s_-]/gu, "").trim().replaceAll(" ", "-")
+
+const anchorsIn = (text: string): ReadonlyArray<string> =>
+  [...withoutCode(text).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => anchorOf(heading))
+
+const withoutCode = (text: string): string => text.replace(/^```.*?^```$/gms, "")
+
+/** Where a guide leads to, in line or below, but for what is elsewhere on the web. */
+const linksIn = (text: string): ReadonlyArray<string> =>
+  [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$/gm)]
+    .map(([, inline, below]) => inline ?? below ?? "")
+    .filter((link) => !/^https:/.test(link))
+
+it("anchors are made of headings as GitHub makes them", () => {
+  expect(anchorsIn("# A *fine* `rotateApiKey`, or two\n```sh\n# no heading\n```\n"))
+    .toEqual(["a-fine-rotateapikey-or-two"])
+})
+
+it.each(guides)("every link in %s leads to a file, and to a heading in it", (guide) => {
+  const links = linksIn(readGuide(guide))
+  expect(links.length).toBeGreaterThan(0)
+  const broken = links.filter((link) => {
+    const [to = "", anchor] = link.split("#")
+    const target = to === "" ? guide : path.join(path.dirname(guide), to)
+    if (!fs.existsSync(path.join(root, target))) return true
+    return anchor !== undefined && !anchorsIn(readGuide(target)).includes(anchor)
+  })
+  expect(broken).toEqual([])
+})
+
+it("the guide to lifecycle describes every way to fail, and every function of its folder", () => {
+  const guide = readGuide("src/lifecycle/README.md")
+  const mod = readGuide("src/mod.ts")
+  const exported = [...mod.matchAll(/^export \{ (.*) \} from "\.\/lifecycle/gm)]
+    .flatMap(([, names = ""]) => names.split(", "))
+  expect(exported.length).toBeGreaterThan(10)
+  expect(exported.filter((name) => !guide.includes(name))).toEqual([])
+  const [, reasons = ""] = /const explanations.*?= \{(.*?)^\}/ms.exec(
+    readGuide("src/lifecycle/rotation/RotationFailed.ts"),
+  ) ?? []
+  const named = [...reasons.matchAll(/^ {2}(\w+):/gm)].map(([, reason = ""]) => reason)
+  expect(named.length).toBeGreaterThan(7)
+  expect(named.filter((reason) => !guide.includes(`\`${reason}\``))).toEqual([])
 })

@@ -46,12 +46,13 @@ describe("npm run build", () => {
 })
 
 describe("the package", () => {
-  it("holds the build, the command, the sources of its source maps, the documents, and nothing else", async () => {
+  it("holds the build, the command, the sources of its source maps with their guides, the documents, and nothing else", async () => {
     const { stdout } = expectSuccess(await runTool("npm", ["pack", "--dry-run", "--json"]))
     const [{ files }]: readonly [{ readonly files: ReadonlyArray<{ readonly path: string }> }] =
       JSON.parse(stdout)
     const strangers = files.map(({ path }) => path).filter((path) =>
-      !/^dist\/.*\.(?:js|d\.ts)(?:\.map)?$/.test(path) && !/^src\/.*\.ts$/.test(path)
+      !/^dist\/.*\.(?:js|d\.ts)(?:\.map)?$/.test(path) &&
+      !/^src\/.*(?:\.ts|\/README\.md)$/.test(path)
     )
     expect(strangers.sort()).toEqual([
       "CHANGELOG.md",
