@@ -48,9 +48,22 @@ const lines: ReadonlyArray<Line> = [
       description: manifest.description.replace("Effect 3", "Effect 4"),
       ...read("effect4/manifest.json"),
     },
-    writeSources: (to) => writeTree({ root, to }),
+    writeSources: (to) => {
+      writeTree({ root, to })
+      writeGuides(to)
+    },
   },
 ]
+
+/** The guides beside the sources, with Effect 4's modules in their programs. */
+function writeGuides(to: string): void {
+  const sources = path.join(root, "src")
+  const files = fs.readdirSync(sources, { recursive: true, encoding: "utf8" })
+  for (const file of files.filter((file) => file.endsWith(".md"))) {
+    const text = fs.readFileSync(path.join(sources, file), "utf8")
+    fs.writeFileSync(path.join(to, file), text.replaceAll('"@effect/platform/', '"effect/http/'))
+  }
+}
 
 const jsrManifest = (
   { peerDependencies, version }: {

@@ -9,6 +9,16 @@ const sourcesIn = (folder: string): ReadonlyArray<string> =>
   fs.readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
 
+/** README and the guides beside what they are about. */
+const guides = [
+  "README.md",
+  ...["src", "test", "examples"].flatMap((folder) =>
+    fs.readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".md"))
+      .map((file) => path.join(folder, file))
+  ),
+]
+
 /** The TypeScript examples of a document: fenced in docstrings, or in prose. */
 const examplesIn = (
   folder: string,
@@ -58,18 +68,29 @@ interface Line {
   readonly sources: (folder: string) => string
   /** The packages that a user of the line has, by their folders here. */
   readonly packages: Readonly<Record<string, string>>
-  /** README's programs as a user of the line writes them; undefined for one of the other line. */
-  readonly inReadme: (code: string) => string | undefined
+  /** The guides' programs as a user of the line writes them; undefined for one of the other line. */
+  readonly inGuide: (code: string) => string | undefined
 }
 
 const ofEffect4 = /from "effect\/(?:http|persistence)\//
 const ofEffect3 = /from "@effect\/(?!platform\/)/
 
+// Complete programs are for Effect 3; the first ones are for both.
+const stores = sourcesIn(path.join(root, "examples/stores"))
+  .map((file) => fs.readFileSync(path.join(root, "examples/stores", file), "utf8"))
+const isComplete = (code: string): boolean => stores.includes(code)
+
 const lines: Readonly<Record<string, Line>> = {
   "Effect 3": {
     sources: () => path.join(root, "src"),
-    packages: { effect: "effect", "@effect": "@effect", "@types": "@types" },
-    inReadme: (code) => ofEffect4.test(code) ? undefined : code,
+    packages: {
+      effect: "effect",
+      "@effect": "@effect",
+      "@types": "@types",
+      "@aws-sdk": "@aws-sdk",
+      "@smithy": "@smithy",
+    },
+    inGuide: (code) => ofEffect4.test(code) ? undefined : code,
   },
   "Effect 4": {
     sources: (folder) => {
@@ -78,14 +99,14 @@ const lines: Readonly<Record<string, Line>> = {
       return to
     },
     packages: { effect: "effect4", "@types": "@types" },
-    inReadme: (code) =>
-      ofEffect3.test(code) ? undefined : code.replaceAll('"@effect/platform/', '"effect/http/'),
+    inGuide: (code) =>
+      ofEffect3.test(code) || isComplete(code) ? undefined : code.replaceAll('"@effect/platform/', '"effect/http/'),
   },
 }
 
 it.each(Object.entries(lines))(
   "every example in the documentation compiles against what the module exports on %s",
-  async (_, { inReadme, packages, sources }) => {
+  async (_, { inGuide, packages, sources }) => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), "examples-"))
     try {
       fs.mkdirSync(path.join(folder, "node_modules"))
@@ -95,7 +116,8 @@ it.each(Object.entries(lines))(
       const src = sources(folder)
       const examples = [
         ...sourcesIn(src).flatMap((file) => examplesIn(src, file)),
-        ...examplesIn(root, "README.md").map(([name, code]) => [name, inReadme(code)] as const),
+        ...guides.flatMap((guide) => examplesIn(root, guide))
+          .map(([name, code]) => [name, inGuide(code)] as const),
       ]
       for (const [name, code] of examples) {
         // A module, although an example may import nothing.
@@ -128,3 +150,52 @@ it.each(Object.entries(lines))(
     }
   },
 )
+
+const readGuide = (file: string) => fs.readFileSync(path.join(root, file), "utf8")
+
+/** What GitHub makes of a heading. */
+const anchorOf = (heading: string): string =>
+  heading.toLowerCase().replace(/[^\p{L}\p{N}\p{M}\s_-]/gu, "").trim().replaceAll(" ", "-")
+
+const anchorsIn = (text: string): ReadonlyArray<string> =>
+  [...withoutCode(text).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => anchorOf(heading))
+
+const withoutCode = (text: string): string => text.replace(/^```.*?^```$/gms, "")
+
+/** Where a guide leads to, in line or below, but for what is elsewhere on the web. */
+const linksIn = (text: string): ReadonlyArray<string> =>
+  [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$/gm)]
+    .map(([, inline, below]) => inline ?? below ?? "")
+    .filter((link) => !/^https:/.test(link))
+
+it("anchors are made of headings as GitHub makes them", () => {
+  expect(anchorsIn("# A *fine* `rotateApiKey`, or two\n```sh\n# no heading\n```\n"))
+    .toEqual(["a-fine-rotateapikey-or-two"])
+})
+
+it.each(guides)("every link in %s leads to a file, and to a heading in it", (guide) => {
+  const links = linksIn(readGuide(guide))
+  expect(links.length).toBeGreaterThan(0)
+  const broken = links.filter((link) => {
+    const [to = "", anchor] = link.split("#")
+    const target = to === "" ? guide : path.join(path.dirname(guide), to)
+    if (!fs.existsSync(path.join(root, target))) return true
+    return anchor !== undefined && !anchorsIn(readGuide(target)).includes(anchor)
+  })
+  expect(broken).toEqual([])
+})
+
+it("the guide to lifecycle describes every way to fail, and every function of its folder", () => {
+  const guide = readGuide("src/lifecycle/README.md")
+  const mod = readGuide("src/mod.ts")
+  const exported = [...mod.matchAll(/^export \{ (.*) \} from "\.\/lifecycle/gm)]
+    .flatMap(([, names = ""]) => names.split(", "))
+  expect(exported.length).toBeGreaterThan(10)
+  expect(exported.filter((name) => !guide.includes(name))).toEqual([])
+  const [, reasons = ""] = /const explanations.*?= \{(.*?)^\}/ms.exec(
+    readGuide("src/lifecycle/rotation/RotationFailed.ts"),
+  ) ?? []
+  const named = [...reasons.matchAll(/^ {2}(\w+):/gm)].map(([, reason = ""]) => reason)
+  expect(named.length).toBeGreaterThan(7)
+  expect(named.filter((reason) => !guide.includes(`\`${reason}\``))).toEqual([])
+})

@@ -77,6 +77,15 @@ describe("the documents", () => {
     )
   })
 
+  it.each(["awsSecretsManager", "vault"])(
+    "the guide to lifecycle shows examples/stores/%s.ts as it is",
+    (name) => {
+      expect(readText("src/lifecycle/README.md")).toContain(
+        `\`\`\`ts\n${readText(`examples/stores/${name}.ts`)}\`\`\`\n`,
+      )
+    },
+  )
+
   it.each([version, ofSecondLine(version)])("CHANGELOG says what is in %s", (version) => {
     expect(readText("CHANGELOG.md")).toMatch(
       new RegExp(`^## ${version.replaceAll(".", "\\.")}\\b`, "m"),

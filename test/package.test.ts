@@ -107,7 +107,8 @@ describe.each(lines)("the package for Effect %d", (line, { jsr, npm, tarball }) 
     const [{ files }]: readonly [{ readonly files: ReadonlyArray<{ readonly path: string }> }] =
       JSON.parse(stdout)
     const strangers = files.map(({ path }) => path).filter((path) =>
-      !/^dist\/.*\.(?:js|d\.ts)(?:\.map)?$/.test(path) && !/^src\/.*\.ts$/.test(path)
+      !/^dist\/.*\.(?:js|d\.ts)(?:\.map)?$/.test(path) &&
+      !/^src\/.*(?:\.ts|\/README\.md)$/.test(path)
     )
     expect(strangers.sort()).toEqual([
       "CHANGELOG.md",
