@@ -100,7 +100,9 @@ const lines: Readonly<Record<string, Line>> = {
     },
     packages: { effect: "effect4", "@types": "@types" },
     inGuide: (code) =>
-      ofEffect3.test(code) || isComplete(code) ? undefined : code.replaceAll('"@effect/platform/', '"effect/http/'),
+      ofEffect3.test(code) || isComplete(code)
+        ? undefined
+        : code.replaceAll('"@effect/platform/', '"effect/http/'),
   },
 }
 

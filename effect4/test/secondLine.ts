@@ -25,7 +25,7 @@ const leadsTo = (
   if (importer === undefined || importer.includes("/node_modules/")) return undefined
   const replaced = (file: string) => {
     const own = path.join("effect4", file)
-    return { file: inRoot(file.startsWith("src/") && fs.existsSync(inRoot(own)) ? own : file) }
+    return { file: inRoot(fs.existsSync(inRoot(own)) ? own : file) }
   }
   const whole = modules[source]
   if (whole !== undefined) return replaced(whole)
@@ -40,7 +40,8 @@ const leadsTo = (
   }
   if (!source.startsWith(".") || !source.endsWith(".ts")) return undefined
   // A replaced file imports its neighbours as the one that it replaces does.
-  const from = importer.replace(inRoot("effect4/src"), inRoot("src"))
+  const original = inRoot(path.relative(inRoot("effect4"), importer))
+  const from = fs.existsSync(original) ? original : importer
   return replaced(path.relative(root, path.resolve(path.dirname(from), source)))
 }
 
