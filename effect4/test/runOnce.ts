@@ -19,6 +19,7 @@ export const runOnce: Readonly<Record<string, ReadonlyArray<string>>> = {
     "house.test.ts",
     "imports.test.ts",
     "package.test.ts",
+    "security/inspect.test.ts",
   ],
   "Effect 4 tells a tracer no attributes of a span that begins": ["transport/beginnings.test.ts"],
 }

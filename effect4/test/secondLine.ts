@@ -25,9 +25,7 @@ export const secondLine: Plugin = {
     }
     const replaced = (file: string): string => {
       const own = path.join("effect4", file)
-      return inRoot(
-        file.startsWith("src/") && fs.existsSync(inRoot(own)) ? own : file,
-      )
+      return inRoot(fs.existsSync(inRoot(own)) ? own : file)
     }
     const whole = modules[source]
     if (whole !== undefined) return replaced(whole)
@@ -44,7 +42,8 @@ export const secondLine: Plugin = {
     }
     if (!source.startsWith(".") || !source.endsWith(".ts")) return null
     // A replaced file imports its neighbours as the one that it replaces does.
-    const from = importer.replace(inRoot("effect4/src"), inRoot("src"))
+    const original = inRoot(path.relative(inRoot("effect4"), importer))
+    const from = fs.existsSync(original) ? original : importer
     return replaced(
       path.relative(root, path.resolve(path.dirname(from), source)),
     )

@@ -459,15 +459,19 @@ const clients: ReadonlyArray<Failure> = [
   {
     name: "a client that fails in a fiber of its own",
     client: clientOf((request, token) =>
-      Effect.zipRight(
-        Effect.never,
-        new HttpClientError.RequestError({
-          request,
-          reason: "Transport",
-          description: token,
-          cause: new Defect(token, request),
-        }),
-        { concurrent: true },
+      Effect.map(
+        Effect.all([
+          Effect.never,
+          Effect.fail(
+            new HttpClientError.RequestError({
+              request,
+              reason: "Transport",
+              description: token,
+              cause: new Defect(token, request),
+            }),
+          ),
+        ], { concurrency: 2 }),
+        ([never]) => never,
       )
     ),
   },

@@ -1,10 +1,4 @@
 import { describe, expect, it } from "@effect/vitest"
-import * as OtelTracer from "@effect/opentelemetry/Tracer"
-import {
-  BasicTracerProvider,
-  InMemorySpanExporter,
-  SimpleSpanProcessor,
-} from "@opentelemetry/sdk-trace-base"
 import { Credentials } from "@effect-crdb/api-keys"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,6 +9,7 @@ import { isRecord } from "effect/Predicate"
 import * as Cause from "effect/Cause"
 import * as Redacted from "effect/Redacted"
 import { calls } from "../everyOperation.ts"
+import { exporting } from "./exporting.ts"
 import { failures, run } from "./failures.ts"
 import { forgotten, sendingExports, tags } from "./sendingExports.ts"
 import { inspectDeep, type Rendering, renderOnce, renderRun, renderValue } from "./renderings.ts"
@@ -28,28 +23,15 @@ const leaksIn = (renderings: ReadonlyArray<Rendering>) =>
 
 /** Runs, with OpenTelemetry's own tracer, and makes text of all that it exports too. */
 const renderExported = <A, E>(effect: Effect.Effect<A, E>) =>
-  Effect.gen(function* () {
-    const exporter = new InMemorySpanExporter()
-    const provider = new BasicTracerProvider({
-      spanProcessors: [new SimpleSpanProcessor(exporter)],
-    })
-    const tracer = yield* Effect.provideService(
-      OtelTracer.make,
-      OtelTracer.OtelTracer,
-      provider.getTracer("test"),
-    )
+  Effect.scoped(Effect.gen(function* () {
+    const { exported, tracer } = yield* exporting
     const { exit, renderings } = yield* Effect.withTracer(renderRun(effect, inspectors), tracer)
-    const spans = exporter.getFinishedSpans()
-    const exported = spans.map(({ attributes, events, links, name, resource, status }) => ({
-      attributes,
-      events,
-      links,
-      name,
-      resource,
-      status,
-    }))
-    return { exit, renderings, spans: renderOnce("the exported spans", exported, inspectors) }
-  })
+    return {
+      exit,
+      renderings,
+      spans: renderOnce("the exported spans", yield* exported, inspectors),
+    }
+  }))
 
 const inspectors = { "util.inspect": inspectDeep }
 

@@ -7,12 +7,11 @@ import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberRef from "effect/FiberRef"
-import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
-import * as Tracer from "effect/Tracer"
+import type * as Tracer from "effect/Tracer"
 import { inspect, types } from "node:util"
+import { tracerOver } from "../../src/transport/tracerOver.ts"
 
 /** A place, and the text that stands there. */
 export type Rendering = readonly [where: string, text: string]
@@ -218,52 +217,63 @@ const withCapturingLoggers = <A, E>(
       Logger.map(logger, (output) => told.values(`what the ${name} logger says`, [output]))
     const print = (...args: ReadonlyArray<unknown>) => told.values("the console", args)
     const printing = { log: print, error: print, group: print, groupCollapsed: print }
-    return effect.pipe(
-      Effect.locally(
-        FiberRef.currentLoggers,
-        HashSet.make(
-          capture("string", Logger.stringLogger),
-          capture("logfmt", Logger.logfmtLogger),
-          capture("JSON", Logger.jsonLogger),
-          capture("structured", Logger.structuredLogger),
-          Logger.prettyLogger({ colors: false, mode: "tty" }),
-          Logger.prettyLogger({ colors: false, mode: "browser" }),
-          Logger.tracerLogger,
-          Logger.make(({ annotations, cause, message }) =>
-            told.values("what a logger is told", [[...annotations], cause, message])
-          ),
-        ),
+    const loggers: ReadonlyArray<Logger.Logger<unknown, unknown>> = [
+      capture("string", Logger.stringLogger),
+      capture("logfmt", Logger.logfmtLogger),
+      capture("JSON", Logger.jsonLogger),
+      capture("structured", Logger.structuredLogger),
+      Logger.prettyLogger({ colors: false, mode: "tty" }),
+      Logger.prettyLogger({ colors: false, mode: "browser" }),
+      Logger.tracerLogger,
+      Logger.make(({ annotations, cause, message }) =>
+        told.values("what a logger is told", [[...annotations], cause, message])
       ),
-      Effect.withConsole({ ...console, unsafe: { ...console.unsafe, ...printing, groupEnd() {} } }),
-      Logger.withMinimumLogLevel(LogLevel.All),
-    )
+    ]
+    return loggers.reduce((logged, logger) => Effect.provide(logged, Logger.add(logger)), effect)
+      .pipe(
+        Effect.withConsole({
+          ...console,
+          unsafe: { ...console.unsafe, ...printing, groupEnd() {} },
+        }),
+        Logger.withMinimumLogLevel(LogLevel.All),
+      )
   })
 
 // Its success is what the API answered, not what an HttpClient knows of it.
 const isOurs = (span: string): boolean => span === "caller" || span.startsWith("ApiKeys.")
 
 /** Keeps all that a tracer is told, the exits of spans among it, and tells it on. */
-const recordingTracer = (told: Told, answers: Told, tracer: Tracer.Tracer): Tracer.Tracer =>
-  Tracer.make({
-    context: (execution) => execution(),
-    span: (name, parent, context, links, startTime, kind, options) => {
-      const keep = (what: string, ...values: ReadonlyArray<unknown>) =>
-        told.values(`the ${what} of a span`, values)
-      keep("start", name, kind, options)
-      const inner = tracer.span(name, parent, context, links, startTime, kind, options)
+const recordingTracer = (told: Told, answers: Told, tracer: Tracer.Tracer): Tracer.Tracer => {
+  const keep = (what: string, ...values: ReadonlyArray<unknown>) =>
+    told.values(`the ${what} of a span`, values)
+  return tracerOver(tracer, {
+    before: {
+      name: (name) => {
+        keep("name", name)
+        return name
+      },
+      attributes: (attributes) => {
+        keep("beginning", attributes)
+        return attributes
+      },
+    },
+    span: (inner, kind) => {
+      keep("start", inner.name, kind, inner.links)
       const attributes = new Map<string, unknown>()
+      const { context, links, name, parent, sampled, spanId, status, traceId } = inner
       // Not the tracer's own span: errors remember theirs, and a tracer's knows its exporter.
       const span: Tracer.Span = {
         _tag: "Span",
         name,
-        spanId: inner.spanId,
-        traceId: inner.traceId,
+        spanId,
+        traceId,
         parent,
         context,
-        status: { _tag: "Started", startTime },
+        ...("annotations" in inner && { annotations: inner.annotations }),
+        status,
         attributes,
         links,
-        sampled: inner.sampled,
+        sampled,
         kind,
         attribute: (key, value) => {
           attributes.set(key, value)
@@ -290,3 +300,4 @@ const recordingTracer = (told: Told, answers: Told, tracer: Tracer.Tracer): Trac
       return span
     },
   })
+}

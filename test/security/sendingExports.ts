@@ -7,6 +7,7 @@ import * as Module from "../../src/mod.ts"
 import type { HttpClient } from "@effect/platform/HttpClient"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { id, serviceAccountId } from "../everyOperation.ts"
@@ -45,7 +46,7 @@ export const sendingExports: Readonly<
           createdAt: DateTime.unsafeMake(0),
         }),
       ),
-      ({ result }) => result,
+      ({ result }) => Either.match(result, { onLeft: Effect.fail, onRight: Effect.succeed }),
     ),
   ),
   credentialsFromStore: Effect.provide(

@@ -29,7 +29,7 @@ export const withMaxOpsBeforeYield = provider(Scheduler.MaxOpsBeforeYield)
 export const withRandom = provider(Random.Random)
 
 export const withConsole = ({ unsafe }: { readonly unsafe: Console.Console }): Same =>
-  Effect.provideService(Console.Console, unsafe)
+  Effect.provideService(Console.Console, { ...console, ...unsafe })
 
 export const withClock: {
   (clock: Clock.Made): Same

@@ -32,9 +32,16 @@ export const add = (logger: Logger.Logger<unknown, unknown>): Layer.Layer<never>
   Logger.layer([logger], { mergeWithExisting: true })
 
 export const replace = (
-  _: typeof Logger.defaultLogger,
+  own: Logger.Logger<unknown, unknown>,
   logger: Logger.Logger<unknown, unknown>,
-): Layer.Layer<never> => add(logger)
+): Layer.Layer<never> =>
+  Layer.effect(
+    Logger.CurrentLoggers,
+    Effect.map(
+      Logger.CurrentLoggers,
+      (loggers) => new Set([...[...loggers].filter((other) => other !== own), logger]),
+    ),
+  )
 
 export const minimumLogLevel = (level: LogLevel.LogLevel): Layer.Layer<never> =>
   Layer.succeed(References.MinimumLogLevel, level)
