@@ -110,7 +110,7 @@ const onAServer = <A>(test: (served: Served) => Promise<A>) =>
       yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
       const { address } = yield* HttpServer.HttpServer
       const taken = () => connections.reduce((sum, { bytesRead }) => sum + bytesRead, 0)
-      const port = address._tag === "TcpAddress" ? address.port : 0
+      const port = "port" in address ? address.port : 0
       return yield* Effect.promise(() => test({ emulator, port, taken }))
     }).pipe(
       Effect.scoped,

@@ -75,7 +75,7 @@ describe("over a socket", () => {
       const { emulator } = yield* onASocket([{ fault: { _tag: "TruncateBody", bytes: 7 } }])
       const { address } = yield* HttpServer.HttpServer
       const received = yield* Effect.promise(() =>
-        everything(address._tag === "TcpAddress" ? address.port : 0, [
+        everything("port" in address ? address.port : 0, [
           `GET ${keys} HTTP/1.1`,
           "Host: localhost",
           `Authorization: Bearer ${Redacted.value(emulator.admin.secret)}`,

@@ -40,7 +40,7 @@ describe("the target of a request", () => {
         const answered = yield* Effect.promise(() =>
           new Promise<number | undefined>((resolve, reject) => {
             request({
-              port: address._tag === "TcpAddress" ? address.port : 0,
+              port: "port" in address ? address.port : 0,
               path: target,
               headers: { authorization: `Bearer ${Redacted.value(emulator.admin.secret)}` },
               agent: false,

@@ -4,7 +4,8 @@ import * as FetchHttpClient from "effect4/http/FetchHttpClient"
 import type * as HttpClient from "effect4/http/HttpClient"
 import * as HttpEffect from "effect4/http/HttpEffect"
 import * as HttpServer from "effect4/http/HttpServer"
-import type * as HttpServerRequest from "effect4/http/HttpServerRequest"
+import * as HttpServerRequest from "effect4/http/HttpServerRequest"
+import type * as HttpServerResponse from "effect4/http/HttpServerResponse"
 import * as Layer from "effect4/Layer"
 import * as NetAddress from "effect4/net/NetAddress"
 import type * as Scope from "effect4/Scope"
@@ -34,12 +35,12 @@ export const make = (
       serve: (app) =>
         Effect.gen(function* () {
           const context = yield* Effect.context<Scope.Scope>()
-          const answer = HttpEffect.toWebHandlerWith<
+          const handlerOf = HttpEffect.toWebHandlerWith<
             Scope.Scope,
             HttpServerRequest.HttpServerRequest | Scope.Scope
-          >(context)(app)
+          >(context)
           const listener: http.RequestListener = (request, response) => {
-            void pass(request, response, answer)
+            void pass(request, response, handlerOf(asOfNode(app, request)))
           }
           server.on("request", listener)
           yield* Effect.addFinalizer(() => Effect.sync(() => server.off("request", listener)))
@@ -47,24 +48,32 @@ export const make = (
     })
   })
 
+/** Shows an app the request as the server of Node's does: its source is Node's, its target as sent. */
+const asOfNode = <E, R>(
+  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+  source: http.IncomingMessage,
+) =>
+  Effect.updateService(
+    app,
+    HttpServerRequest.HttpServerRequest,
+    (request): HttpServerRequest.HttpServerRequest =>
+      Object.create(request, { source: { value: source }, url: { value: source.url } }),
+  )
+
 const pass = async (
   request: http.IncomingMessage,
   response: http.ServerResponse,
   answer: (request: Request) => Promise<Response>,
 ): Promise<void> => {
-  const { headers, method = "GET", socket, url = "/" } = request
+  const { headers, method = "GET" } = request
   const gone = new AbortController()
   response.once("close", () => gone.abort())
-  const asked = new Request(new URL(url, `http://${headers.host ?? "localhost"}`), {
+  const asked = new Request("http://localhost", {
     method,
     headers: Object.entries(headers).map(([name, value = ""]) => [name, String(value)]),
-    body: method === "GET" || method === "HEAD" ? null : Readable.toWeb(request) as BodyInit,
     signal: gone.signal,
-    // Known to every runtime and to no type: it lets a stream be sent.
-    ...{ duplex: "half" },
   })
-  // As the server of Node's says where its socket is.
-  const { body, headers: said, status } = await answer(Object.assign(asked, { socket }))
+  const { body, headers: said, status } = await answer(asked)
   response.writeHead(status, [...said].flat())
   if (body === null) return void response.end()
   // Of another declaration, the same at run time.
