@@ -220,7 +220,7 @@ const checkFile = (apiKey: ApiKey, live: ReadonlyArray<ApiKey>) => {
       onSome: (secret) =>
         [apiKey, ...successors].some(({ id }) => Redacted.value(secret).startsWith(`${id}_`))
           ? Effect.void
-          : refuse(`${file} holds the secret of neither it nor its successor: check which it is`),
+          : refuse(`${file} holds the secret of neither it nor its successor: check whose it is`),
     }),
   })
 }

@@ -360,7 +360,7 @@ describe("createApiKeyOnce", () => {
         _tag: "UnexpectedResponse",
         operation: "createApiKey",
         mayHaveApplied: true,
-        message: expect.stringContaining("is not the one asked for, which may be too long with"),
+        message: expect.stringContaining("is not the one asked for: with its mark, that may be"),
       })
       expect(leftBehind).toEqual([])
       expect(keys).toEqual([])

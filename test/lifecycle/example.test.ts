@@ -231,7 +231,7 @@ describe.concurrent("examples/rotate.ts", () => {
         const { exitCode, stderr } = await rotate(folder, "--adopt", "--grace", "1 millis")
         expect([exitCode, stderr]).toEqual([
           1,
-          `${id} failed: ${file} holds the secret of neither it nor its successor: check which it is\n`,
+          `${id} failed: ${file} holds the secret of neither it nor its successor: check whose it is\n`,
         ])
         expect(await Effect.runPromise(emulator.history)).toEqual([])
         expect(fs.readFileSync(file, "utf8")).toBe(text)
@@ -519,7 +519,7 @@ describe.concurrent("examples/rotate.ts", () => {
       for (const args of calls) {
         const { exitCode, stderr } = await rotate(...args)
         expect([exitCode, stderr.split("\n")[0]?.slice(0, 6)]).toEqual([2, "usage:"])
-        expect(stderr).toContain("deletes\nthe old key <grace> after the new one was made")
+        expect(stderr).toContain("deletes the\nold key <grace> after it made the new one")
       }
     }))
 })
