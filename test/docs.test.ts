@@ -72,7 +72,7 @@ interface Line {
   readonly inGuide: (code: string) => string | undefined
 }
 
-const ofEffect4 = /from "effect\/(?:http|persistence)\//
+const ofEffect4 = /from "effect\/persistence\//
 const ofEffect3 = /from "@effect\/(?!platform\/)/
 
 // Complete programs are for Effect 3; the first ones are for both.
@@ -90,7 +90,8 @@ const lines: Readonly<Record<string, Line>> = {
       "@aws-sdk": "@aws-sdk",
       "@smithy": "@smithy",
     },
-    inGuide: (code) => ofEffect4.test(code) ? undefined : code,
+    inGuide: (code) =>
+      ofEffect4.test(code) ? undefined : code.replaceAll('"effect/http/', '"@effect/platform/'),
   },
   "Effect 4": {
     sources: (folder) => {
@@ -177,7 +178,6 @@ it("anchors are made of headings as GitHub makes them", () => {
 
 it.each(guides)("every link in %s leads to a file, and to a heading in it", (guide) => {
   const links = linksIn(readGuide(guide))
-  expect(links.length).toBeGreaterThan(0)
   const broken = links.filter((link) => {
     const [to = "", anchor] = link.split("#")
     const target = to === "" ? guide : path.join(path.dirname(guide), to)
@@ -185,6 +185,10 @@ it.each(guides)("every link in %s leads to a file, and to a heading in it", (gui
     return anchor !== undefined && !anchorsIn(readGuide(target)).includes(anchor)
   })
   expect(broken).toEqual([])
+})
+
+it("links are found", () => {
+  expect(guides.flatMap((guide) => linksIn(readGuide(guide))).length).toBeGreaterThan(30)
 })
 
 it("the guide to lifecycle describes every way to fail, and every function of its folder", () => {
@@ -200,4 +204,57 @@ it("the guide to lifecycle describes every way to fail, and every function of it
   const named = [...reasons.matchAll(/^ {2}(\w+):/gm)].map(([, reason = ""]) => reason)
   expect(named.length).toBeGreaterThan(7)
   expect(named.filter((reason) => !guide.includes(`\`${reason}\``))).toEqual([])
+})
+
+/** Names that a source states, one a match. */
+const namesIn = (file: string, pattern: RegExp): ReadonlyArray<string> =>
+  [...readGuide(file).matchAll(pattern)].map(([, name = ""]) => name)
+
+const fieldsOf = (file: string, type: string): ReadonlyArray<string> => {
+  const [, body = ""] = new RegExp(`^export interface ${type} \\{\n(.*?)^\\}`, "ms")
+    .exec(readGuide(file)) ?? []
+  return [...body.matchAll(/^ {2}readonly (\w+)/gm)].map(([, name = ""]) => name)
+}
+
+it.each<readonly [string, string, ReadonlyArray<string>]>([
+  [
+    "src/emulator/README.md",
+    "flag of the command",
+    namesIn(
+      "src/emulator/bin.ts",
+      /(?:^ {2}|Options\.(?:text|fileText|boolean)\()"([a-z-]+)"[,)]/gm,
+    )
+      .map((name) => `--${name}`)
+      .filter((flag) => flag !== "--api-keys-emulator"),
+  ],
+  [
+    "src/emulator/README.md",
+    "option of the emulator",
+    fieldsOf("src/emulator/Options.ts", "EmulatorOptions"),
+  ],
+  [
+    "src/emulator/README.md",
+    "field of a fault rule",
+    fieldsOf("src/emulator/FaultPlan.ts", "FaultRule"),
+  ],
+  [
+    "src/emulator/README.md",
+    "fault",
+    namesIn("src/emulator/FaultPlan.ts", /readonly _tag: "(\w+)"/g),
+  ],
+  [
+    "src/transport/README.md",
+    "option of RetryPolicy.make",
+    fieldsOf("src/transport/RetryPolicy.ts", "RetryPolicyOptions"),
+  ],
+  [
+    "src/transport/README.md",
+    "function of its folder",
+    namesIn("src/mod.ts", /^export \{ (.*) \} from "\.\/transport/gm)
+      .flatMap((names) => names.split(", ")),
+  ],
+])("%s describes every %s", (guide, _, names) => {
+  expect(names.length).toBeGreaterThan(3)
+  const text = readGuide(guide)
+  expect(names.filter((name) => !text.includes(`\`${name}`))).toEqual([])
 })

@@ -333,10 +333,10 @@ describe("the audit", () => {
         }))
       ),
     })
-    // Exactly what README says, with the emulator in the place of the service.
-    const readme = readFileSync(join(root, "README.md"), "utf8")
-    const [, stated = ""] = /^deno run ((?:[^\n]*\\\n)+[^\n]*) audit\.ts/m.exec(readme) ??
-      expect.fail("README has no command for audit.ts")
+    // Exactly what the guide says, with the emulator in the place of the service.
+    const guide = readFileSync(join(root, "examples/README.md"), "utf8")
+    const [, stated = ""] = /^deno run ((?:[^\n]*\\\n)+[^\n]*) audit\.ts/m.exec(guide) ??
+      expect.fail("the guide has no command for audit.ts")
     command = stated.replaceAll("\\\n", " ").trim().split(/\s+/)
       .map((flag) => flag.replace("cockroachlabs.cloud", new URL(stage.baseUrl).host))
   })
@@ -738,10 +738,10 @@ describe("npm run example", () => {
     expect([exitCode, parseNdjson(stdout).length]).toEqual([1, 2])
   })
 
-  it("runs the rotation as README says", async () => {
+  it("runs the rotation as the guide says", async () => {
     const [, stated = ""] = /`npm run example -- (rotate [^`]*)`/.exec(
-      readFileSync(join(root, "README.md"), "utf8"),
-    ) ?? expect.fail("README does not run rotate.ts")
+      readFileSync(join(root, "examples/README.md"), "utf8"),
+    ) ?? expect.fail("the guide does not run rotate.ts")
     const { exitCode, stderr, stdout } = await runTool("node", [runner, ...stated.split(" ")], {
       env: environment,
     })
@@ -749,10 +749,10 @@ describe("npm run example", () => {
     expect(stdout).toMatch(/^32 keys to rotate/m)
   })
 
-  it("runs the worker, with the token that README shows", async () => {
+  it("runs the worker, with the token that the guide shows", async () => {
     const [, authorization = ""] = /curl -H "authorization: ([^"]*)" localhost:3000\/keys/.exec(
-      readFileSync(join(root, "README.md"), "utf8"),
-    ) ?? expect.fail("README does not call the worker")
+      readFileSync(join(root, "examples/README.md"), "utf8"),
+    ) ?? expect.fail("the guide does not call the worker")
     const options = { env: { ...environment, PORT: "0" }, whenItSays: /http:\/\/localhost:\d+/ }
     await withTool("node", [runner, "worker"], options, async ([url]) => {
       const response = await fetch(`${url}/keys`, { headers: { authorization } })

@@ -71,10 +71,8 @@ describe("package.json and deno.json agree", () => {
 })
 
 describe("the documents", () => {
-  it.each(["node", "deno", "bun"])("README shows examples/first/%s.ts as it is", (name) => {
-    expect(readText("README.md")).toContain(
-      `\`\`\`ts\n${readText(`examples/first/${name}.ts`)}\`\`\`\n`,
-    )
+  it("README is read in a hurry: it has fewer than 250 lines", () => {
+    expect(readText("README.md").split("\n").length).toBeLessThan(250)
   })
 
   it.each(["awsSecretsManager", "vault"])(

@@ -18,7 +18,7 @@ const limit = 1_048_576
 
 describe("the limit of a body", () => {
   it.each([
-    ["README.md", "a body of more than 1 MiB is a 413"],
+    ["src/emulator/README.md", "A body of more than 1 MiB is a 413"],
     ["src/emulator/mod.ts", "A body of more than 1 MiB is refused with a 413"],
     [
       "src/emulator/RequestLog.ts",
