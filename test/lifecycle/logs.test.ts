@@ -283,12 +283,16 @@ describe("a span", () => {
       Effect.gen(function* () {
         const organization = yield* makeOrganization()
         const roots: Array<string> = []
-        const native = yield* Effect.tracer
+        const ignore = () => {}
         const tracer = Tracer.make({
-          context: (run, fiber) => native.context(run, fiber),
-          span: (name, parent, ...rest) => {
+          context: (run) => run(),
+          span: (name, parent, context, links, startTime, kind) => {
             if (Option.isNone(parent)) roots.push(name)
-            return native.span(name, parent, ...rest)
+            return {
+              ...{ _tag: "Span", name, spanId: name, traceId: "trace", parent, context, links },
+              ...{ status: { _tag: "Started", startTime }, attributes: new Map(), kind },
+              ...{ sampled: true, end: ignore, attribute: ignore, event: ignore, addLinks: ignore },
+            }
           },
         })
         yield* Effect.provide(program(organization), organization.access()).pipe(
