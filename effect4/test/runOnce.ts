@@ -21,5 +21,9 @@ export const runOnce: Readonly<Record<string, ReadonlyArray<string>>> = {
     "package.test.ts",
     "security/inspect.test.ts",
   ],
+  "Complete examples are for Effect 3": ["cluster", "stores", "lifecycle/example.test.ts"],
+  "No FileSystem for Effect 4 can be installed beside that of Effect 3": [
+    "lifecycle/fileSecretStore.test.ts",
+  ],
   "Effect 4 tells a tracer no attributes of a span that begins": ["transport/beginnings.test.ts"],
 }

@@ -357,7 +357,7 @@ describe("short runs", () => {
 })
 
 // INTERLEAVINGS=1000 takes minutes.
-const seeds = Number(process.env["INTERLEAVINGS"] ?? 25)
+const seeds = Number(process.env["INTERLEAVINGS"] ?? 12)
 
 describe(`short runs of several processes, in ${seeds} orders`, {
   timeout: 120_000 * Math.ceil(seeds / 100),
