@@ -136,7 +136,8 @@ export class Credentials extends CredentialsTag {
    *
    * `COCKROACH_API_KEY`, or else `COCKROACH_API_JWT` with `COCKROACH_VANITY_NAME` and, if wanted,
    * `COCKROACH_USERNAME`; `COCKROACH_SERVER` replaces the base URL. One that is needed and missing,
-   * or that is there and empty or unusable, is a `ConfigError` that names it.
+   * or that is there and empty or unusable, is a `ConfigError` that names it. To a ConfigProvider of
+   * Effect 4 an empty one is not set, unless it is made with `preserveEmptyStrings`.
    */
   static readonly layerConfig: Layer.Layer<Credentials, SettingError> = Layer.effect(
     Credentials,

@@ -11,10 +11,14 @@ import * as Option from "effect4/Option"
 
 const units = /^(?:weeks|days|hours|minutes|seconds|milliseconds|microseconds|nanoseconds)$/
 
-// Effect 4 takes any object for a duration, without a unit for none at all.
-const isAnother = (input: unknown): boolean =>
-  typeof input === "object" && input !== null && !Array.isArray(input) &&
-  !Duration.isDuration(input) && !Object.keys(input).some((key) => units.test(key))
+// Effect 4 takes any object for a duration: for none at all where it has no unit, or no number of one.
+const isAnother = (input: unknown): boolean => {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) return false
+  if (Duration.isDuration(input)) return false
+  const numbers = Object.entries(input).filter(([key]) => units.test(key))
+  return numbers.length === 0 ||
+    numbers.some(([, number]) => typeof number !== "number" || Number.isNaN(number))
+}
 
 export const decodeUnknown = (input: unknown): Option.Option<Duration.Duration> =>
   // It is none for whatever else is no input.

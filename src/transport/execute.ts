@@ -49,6 +49,7 @@ import {
   type RetryPolicyService,
   retrySchedule,
 } from "./RetryPolicy.ts"
+import { runUntil } from "./ownFiber.ts"
 import { makeSendings } from "./sendings.ts"
 import { withRedactedDefects } from "./shield.ts"
 import { wholeMillis } from "../waiting/wholeMillis.ts"
@@ -277,13 +278,18 @@ const withDeadline = <A>(
   Option.match(deadline, {
     onNone: () => call,
     onSome: (duration) =>
-      // In a finalizer, and wherever else nothing may be interrupted, it must still end the call.
-      Effect.timeoutFail(Effect.interruptible(call), {
-        duration: wholeMillis(duration),
-        onTimeout: () => {
+      // In a finalizer, and wherever else nothing may be interrupted, it must still end the call, and
+      // nothing else may: Effect 3 hands an interruption on to the children of such a fiber.
+      Effect.contextWithEffect((context: Context.Context<never>) => {
+        let isOver = false
+        const over = Effect.map(Effect.sleep(wholeMillis(duration)), () => {
+          isOver = true
+        })
+        return runUntil(call, context, over, (exit, isInterrupted) => {
+          if (!isOver || isInterrupted || !Exit.isInterrupted(exit)) return exit
           const what = `no success within ${Duration.format(duration)}`
-          return lost(stateOf(progress), "Timeout", what, progress.isSent)
-        },
+          return Effect.fail(lost(stateOf(progress), "Timeout", what, progress.isSent))
+        })
       }),
   })
 

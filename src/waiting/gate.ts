@@ -69,11 +69,12 @@ export const makeGate = (limit: number): Gate => {
     const one = { latest, leave: Deferred.unsafeMake<void>(FiberId.none) }
     return Effect.suspend(() => {
       waiting.add(one)
-      // Each of the two must be able to end the other, even in an uninterruptible region.
-      return Effect.raceFirst(
+      // Each of the two must be able to end the other, even in an uninterruptible region. Nothing else
+      // may there: Effect 3 hands an interruption on to a fiber's children.
+      return Effect.disconnect(Effect.raceFirst(
         Effect.interruptible(line.turn(untilOpen, hadTurn)),
         Effect.interruptible(Deferred.await(one.leave)),
-      )
+      ))
     }).pipe(Effect.ensuring(Effect.sync(() => waiting.delete(one))))
   }
 

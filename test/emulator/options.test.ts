@@ -239,7 +239,11 @@ describe("a wrong option is refused by its name", () => {
       ]],
       duration,
     ),
-    faults: [[[{}, { fault: 1 }], "[1].fault", 'must be an object with "_tag"']],
+    faults: [["x", "", "must be a list of rules"], [
+      [{}, { fault: 1 }],
+      "[1].fault",
+      'must be an object with "_tag"',
+    ]],
     history: wrong(["long", -1, "-1 hours", NaN, [-5, 0]], duration),
     logSize: wrong([-1, 0.5, "10"], limit),
     onRequest: wrong(["log", {}, null], "must be a function"),

@@ -24,6 +24,23 @@ const errorOf = (call: ApiCall, layer: ReturnType<typeof scripted>["layer"]) =>
 const timeout = { _tag: "TransportError", reason: "Timeout" }
 
 describe("a deadline", () => {
+  it.effect.each(
+    [
+      ["with one", (call: ApiCall) => hasty(call)],
+      ["without one", (call: ApiCall) => call],
+    ] as const,
+  )("%s lets no interruption into a finalizer", ([, under]) =>
+    Effect.gen(function* () {
+      const { layer, sent } = scripted({ status: 503 }, ok)
+      const closing = Effect.ensuring(Effect.void, Effect.orDie(under(deleteApiKey)))
+      const fiber = yield* Effect.fork(Effect.provide(closing, layer))
+      yield* TestClock.adjust(0)
+      const interrupted = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("4 seconds")
+      yield* Fiber.join(interrupted)
+      expect(sent.length).toBe(2)
+    }))
+
   it.effect("that comes before the token does leaves no doubt: nothing was sent", () =>
     Effect.gen(function* () {
       const { client, sent } = scripted(ok)

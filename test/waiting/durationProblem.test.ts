@@ -39,6 +39,10 @@ describe("a duration that a user gives", () => {
     null,
     true,
     {},
+    { seconds: NaN },
+    { seconds: "x" },
+    { minutes: 5, seconds: NaN },
+    { seconds: -5 },
     new Date(),
     () => 1,
   ]

@@ -4,6 +4,7 @@ import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { RetryPolicy, withRetryPolicy } from "../../src/mod.ts"
 import { entering, hear } from "../../src/transport/atGate.ts"
@@ -40,6 +41,20 @@ describe("a gate", () => {
       expect(times).toEqual([])
       yield* TestClock.adjust("1 second")
       expect(times).toEqual([5000, 5100, 5200])
+    }))
+
+  it.effect("that is shut keeps a finalizer's call although it is interrupted there", () =>
+    Effect.gen(function* () {
+      const gate = makeGate(10)
+      yield* gate.shut(Duration.seconds(5))
+      let isIn = false
+      const closing = Effect.zipRight(enter(gate), Effect.sync(() => isIn = true))
+      const fiber = yield* Effect.fork(Effect.ensuring(Effect.void, closing))
+      yield* TestClock.adjust(0)
+      const interrupted = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(interrupted)
+      expect(isIn).toBe(true)
     }))
 
   it.effect("lets in whoever comes later apart from those who waited", () =>
