@@ -46,7 +46,7 @@ export const limits: Readonly<
   Record<Line, { readonly oneEndpoint: number; readonly wholeModule: number }>
 > = {
   3: { oneEndpoint: 96_300, wholeModule: 116_100 },
-  4: { oneEndpoint: 47_300, wholeModule: 82_900 },
+  4: { oneEndpoint: 47_300, wholeModule: 83_000 },
 }
 
 /** Measures two programs, and one that does without the module. */
