@@ -144,6 +144,8 @@ const isToRotate = (apiKey: ApiKey, limit: DateTime.Utc) =>
     onSome: ({ _tag }) =>
       _tag !== "Rotates" ? Effect.succeed(false) : readSecret(fileOf(apiKey)).pipe(
         Effect.map(Option.exists((secret) => Redacted.value(secret).startsWith(`${apiKey.id}_`))),
+        // A file that cannot be read is refused later, and holds up no other key.
+        Effect.orElseSucceed(() => true),
       ),
   })
 

@@ -146,7 +146,7 @@ const RotateKey = Workflow.make({
 })
 
 /** Does what can be done now, and says when there is more to do. */
-const rotateNow = (place: Place) =>
+const rotateNow = (place: Place, replaced: string) =>
   Effect.gen(function* () {
     const { tell } = yield* Progress
     const { grace, lease, olderThan, retryAfter } = yield* Settings
@@ -157,6 +157,8 @@ const rotateNow = (place: Place) =>
       )
     const end = (what: ReadonlyArray<string>) =>
       Effect.as(tell(place, "done", what.join(", ")), Option.none())
+    const again = (what: ReadonlyArray<string>) =>
+      Effect.flatMap(DateTime.now, (now) => wait(DateTime.addDuration(now, retryAfter), what))
     return yield* rotateApiKey({
       store: yield* storeOf(place),
       grace,
@@ -172,18 +174,14 @@ const rotateNow = (place: Place) =>
             ...deleted.map((id) => `deleted ${id}`),
             ...leftBehind.map(({ name }) => `may have left ${JSON.stringify(name)} behind`),
           ]
-          return Option.match(until, {
-            onSome: (until) => wait(until, what),
-            onNone: () => end(what),
-          })
+          if (Option.isSome(until)) return wait(until.value, what)
+          // By this machine's clock it is too young yet. No other workflow would replace it later.
+          return apiKey.id === replaced ? again(what) : end(what)
         },
         // A key that is gone nobody will look for again; anything else can be put right.
         onFailure: ({ cause, message, reason }) => {
           const what = [message, ...cause === undefined ? [] : [cause.message]]
-          return reason === "HeldKeyGone" ? end(what) : Effect.flatMap(
-            DateTime.now,
-            (now) => wait(DateTime.addDuration(now, retryAfter), what),
-          )
+          return reason === "HeldKeyGone" ? end(what) : again(what)
         },
       }),
     )
@@ -192,13 +190,13 @@ const rotateNow = (place: Place) =>
 const rotate = Layer.unwrapEffect(Effect.gen(function* () {
   const { atOnce } = yield* Settings
   const turn = yield* Effect.makeSemaphore(atOnce)
-  return RotateKey.toLayer(({ place }) =>
+  return RotateKey.toLayer(({ place, replaced }) =>
     Effect.gen(function* () {
       for (let run = 1;; run += 1) {
         const until = yield* Activity.make({
           name: `rotate ${run}`,
           success: Schema.Option(Schema.DateTimeUtc),
-          execute: turn.withPermits(1)(rotateNow(place)),
+          execute: turn.withPermits(1)(rotateNow(place, replaced)),
         })
         if (Option.isNone(until)) return
         yield* DurableClock.sleep({

@@ -68,6 +68,7 @@ const write = (
   text: string,
 ): Effect.Effect<void, PlatformError> =>
   Effect.gen(function* () {
+    const missing = yield* missingFolders(fileSystem, folderOf(path))
     yield* fileSystem.makeDirectory(folderOf(path), { recursive: true, mode: 0o700 })
     // If the link itself were replaced, the file behind it would keep the old secret.
     const target = yield* followLinks(fileSystem, path)
@@ -80,7 +81,25 @@ const write = (
     )
     yield* syncFolder(fileSystem, folderOf(target))
     yield* syncFolder(fileSystem, folderOf(folderOf(path)))
+    // Each folder that was made is on the disk only when the one around it is.
+    yield* Effect.forEach(missing.slice(1), (folder) => syncFolder(fileSystem, folderOf(folder)), {
+      discard: true,
+    })
   })
+
+/** A folder and those around it, as far as they do not exist, from the innermost. */
+const missingFolders = (
+  fileSystem: FileSystem,
+  folder: string,
+): Effect.Effect<ReadonlyArray<string>, PlatformError> =>
+  Effect.flatMap(
+    infoOf(fileSystem, folder),
+    (info) =>
+      info !== undefined || folder === "." || folder === "/" ? Effect.succeed([]) : Effect.map(
+        missingFolders(fileSystem, folderOf(folder)),
+        (around) => [folder, ...around],
+      ),
+  )
 
 /** Undefined if nothing is there. */
 const infoOf = (

@@ -483,6 +483,18 @@ describe.concurrent("examples/rotate.ts", () => {
       expect((await Effect.runPromise(emulator.apiKeys)).map((key) => key.id)).not.toContain(id)
     }))
 
+  it("rotates the others where the file of a successor cannot be read", () =>
+    withExample([], async ({ add, addKept, folder, rotate }) => {
+      const { file, id } = await addKept("billing")
+      const successor = await add("bad [rotates CCDB1_aaaaaaaaaaaaaaaaaaaaaa 1a2b3c4d]")
+      const bad = path.join(path.dirname(file), "bad")
+      fs.mkdirSync(bad)
+      const { exitCode, stderr, stdout } = await rotate(folder, "--grace", "10 millis", "--once")
+      expect(stderr).toContain(`${successor.id} failed: ${bad}: `)
+      expect(stdout).toContain(`${id} -> `)
+      expect(exitCode).toBe(1)
+    }))
+
   it("names a key that may appear late", () =>
     withExample([100], async ({ emulator, folder, rotate }) => {
       await Effect.runPromise(emulator.setFaults([

@@ -165,6 +165,23 @@ describe("a write of a secret", () => {
       expect(lasting).toEqual(["writeAll", "writeAll", "sync wx", "rename", "sync r", "sync r"])
     }))
 
+  it.live("is on the disk with all folders that it makes, and the one around them", () =>
+    Effect.gen(function* () {
+      const synced: Array<string> = []
+      const fileSystem = yield* FileSystem
+      const open: typeof fileSystem.open = (file, options) =>
+        Effect.tap(fileSystem.open(file, options), () => Effect.sync(() => synced.push(file)))
+      const { write } = yield* Effect.provideService(
+        fileSecretStore(at("a", "b", "c", "billing")),
+        FileSystem,
+        { ...fileSystem, open },
+      )
+      yield* write(next)
+      expect(synced).toEqual(
+        expect.arrayContaining([at("a", "b", "c"), at("a", "b"), at("a"), folder]),
+      )
+    }).pipe(Effect.provide(NodeFileSystem.layer)))
+
   const steps = ["open wx", "chown", "chmod", "writeAll", "sync wx", "rename"]
   it.live.each(steps)(
     "that fails at %s leaves the old secret, and nothing beside it",
@@ -189,8 +206,8 @@ describe("a write of a secret", () => {
 })
 
 describe("a process that is killed while it writes", () => {
-  // Links, the folder, the file beside, its mode and owner, its two halves, the rename, two folders.
-  const things = 14
+  // Links, the folder and what is there, the file beside, its mode and owner, its two halves, the rename, two folders.
+  const things = 15
   let bundled = ""
   beforeAll(async () => {
     bundled = path.join(top, "writingFile.mjs")

@@ -296,9 +296,12 @@ const withUnmarkedHeld = (plan: Plan, view: View, run: Run, held: ApiKey): Step 
   const target = Option.getOrElse(plan.target, () => held)
   if (target.id !== held.id) {
     if (!view.listed) return { _tag: "Look" }
-    // If neither is so, a key of its account has replaced the target, and the target is gone.
+    // If neither is so, a key of its account has replaced the target, and the target is gone. A
+    // marked target is lent, or another rotation's successor, and stays as it is.
+    const isMarked = Option.isSome(parseMarked(target.name).mark)
     if (
-      target.serviceAccountId !== held.serviceAccountId || find(view, target.id) !== undefined
+      !isMarked &&
+      (target.serviceAccountId !== held.serviceAccountId || find(view, target.id) !== undefined)
     ) {
       return { _tag: "Fail", obstacle: "StoreHoldsAnother" }
     }

@@ -184,6 +184,15 @@ describe("the key to be replaced", () => {
     expect(decide({ ...seen, listed: false }, {}, wanted)).toEqual({ _tag: "Look" })
     expect(decide(seen, {}, wanted)).toEqual(fail("StoreHoldsAnother"))
   })
+  it.each(["old [rotates gone 00000001]", "old [expires 2027-01-01T00:00:00Z 00000001]"])(
+    "stays as it is if the store does not hold it and it is marked: %s",
+    (name) => {
+      const wanted = { target: Option.some(key("old", name)) }
+      const keys = [key("held"), key("old", name)]
+      expect(decide({ held: "held", keys }, {}, wanted))
+        .toMatchObject({ _tag: "Done", apiKey: { id: "held" } })
+    },
+  )
 })
 
 describe("the grace", () => {
