@@ -29,7 +29,10 @@ const ownName = "@effect-crdb/api-keys"
 const importsIn = (text: string): ReadonlyArray<string> =>
   [
     ...withoutComments(text).matchAll(/\b(?:from|import)\s*\(?\s*(?<quote>["'`])(.+?)\k<quote>/g),
-  ].map(([, , to = ""]) => to)
+  ]
+    .map(([, , to = ""]) => to)
+    // In a message "from" can stand before a quote too; no module has a space or a $ in its name.
+    .filter((to) => !/[\s$]/.test(to))
 
 // Examples in docstrings import the package by its name; what looks like a comment in a string is none.
 const withoutComments = (text: string): string =>

@@ -39,9 +39,13 @@ const describe = (mark: Mark): string => {
       return `expires ${formatSecond(mark.at)} ${mark.nonce}`
     case "Rotates":
       // No known id needs to be encoded. An unknown one could end the mark early if it were not.
-      return `rotates ${encodeURIComponent(mark.predecessor)} ${mark.nonce}`
+      return `rotates ${encode(mark.predecessor)} ${mark.nonce}`
   }
 }
+
+// Half of a surrogate pair cannot be encoded.
+const encode = (text: string): string =>
+  encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"))
 
 const formatSecond = (millis: number): string =>
   new Date(Math.ceil(millis / 1000) * 1000).toISOString().replace(".000Z", "Z")

@@ -195,7 +195,8 @@ export const nextStep = (plan: Plan, view: View, run: Run): Step => {
   if (late !== undefined) return { _tag: "Delete", id: late.id }
   const own = Option.getOrUndefined(run.made)
   if (own?.state === "unwritten" || own?.state === "written" && !isHeld(view, own.id)) {
-    return withOwnUnheld(plan, view, run, own)
+    const step = withOwnUnheld(plan, view, run, own)
+    if (step !== undefined) return step
   }
   if (Option.isNone(view.held)) return make(plan, view, run, "NothingHeld")
   const held = find(view, view.held.value)
@@ -213,10 +214,12 @@ const withOwnUnheld = (
   view: View,
   run: Run,
   own: Option.Option.Value<Run["made"]>,
-): Step => {
+): Step | undefined => {
   const isUnchanged = Option.getOrUndefined(view.held) === Option.getOrUndefined(own.before)
-  // Another run has written, so this one will not write. Nobody else has this key's secret.
-  if (!isUnchanged && Option.isSome(view.held)) return { _tag: "Delete", id: own.id }
+  // Another run has written, so this one will not write again.
+  if (!isUnchanged && Option.isSome(view.held)) {
+    return mayBeRead(plan, view, own) ? undefined : { _tag: "Delete", id: own.id }
+  }
   if (!isUnchanged || own.state === "written") {
     // The store may only be slow to show the key. If it is deleted now, the store may hold a dead one.
     return run.rereads >= maxRereads
@@ -401,6 +404,12 @@ const prove = (run: Run, id: ApiKeyId): Step =>
   run.refusals >= maxRefusals
     ? { _tag: "Fail", obstacle: "SecretRefused" }
     : { _tag: "Prove", id, after: run.refusals === 0 ? 0 : backoff(run.refusals - 1) }
+
+// Readers may have this key's secret from the time when the store held it, so they get the grace. After
+// that the key goes like any other with the mark. One that was written to an empty store goes at once:
+// by its mark no later run could delete it.
+const mayBeRead = (plan: Plan, view: View, own: Option.Option.Value<Run["made"]>): boolean =>
+  own.state === "written" && Option.isSome(own.before) && view.now < own.sentAt + plan.grace
 
 /** Whether a key is the one that a run asked for. No other create has its marked name. */
 export const isSame = (doubt: LeftBehind, { id, name }: ApiKey): boolean =>

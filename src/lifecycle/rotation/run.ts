@@ -87,6 +87,12 @@ export const rotate = <E, R>(
         const held = step._tag === "Look" ? yield* knownHeld(acting) : undefined
         if (held !== undefined) return { _tag: "List" as const, held }
         yield* actOrFollow(acting, step)
+        if (step._tag !== "Look" || plan.onWait !== "return") continue
+        // A run that comes too early ends here, after a single read of the store.
+        const next = yield* decide
+        if (next._tag !== "Wait") continue
+        if (onStep !== undefined) yield* tellStep(onStep, next, (yield* Ref.get(state)).run)
+        return next
       }
     })
     const untilDone = Effect.gen(function* () {

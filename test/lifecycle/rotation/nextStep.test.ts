@@ -106,6 +106,19 @@ describe("while its own key is not in the store a run", () => {
   it("gives up after six times", () => {
     expect(decide({}, { ...made("written"), rereads: 6 })).toEqual(fail("NotStored"))
   })
+  it("leaves its own key, once the store has shown it, to those who may have read it, for the grace", () => {
+    const other = key("new", "billing [rotates old 00000002]", 0)
+    const grace = 30 * minute
+    const see = (sentAt: number, wanted = grace) =>
+      decide(
+        { held: "new", keys: [other, key("old")] },
+        { ...made("written", { sentAt }), ...proven("new") },
+        { grace: wanted },
+      )
+    expect(see(now - grace + 1)).toMatchObject({ _tag: "Wait", reason: "Grace" })
+    expect(see(now - grace)).toEqual(remove("own"))
+    expect(see(now, 0)).toEqual(remove("own"))
+  })
   it("deletes its own key if the store holds another run's", () => {
     expect(decide({ held: "other" }, made("unwritten"))).toEqual(remove("own"))
   })
