@@ -13,6 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { ApiKey, ApiKeyId } from "../../ApiKey.ts"
+import { durationProblem } from "../../waiting/durationProblem.ts"
 import { parseMarked } from "../mark.ts"
 
 /** What was there when a fleet began. */
@@ -28,10 +29,10 @@ export const makeFleetBeginning = (
   lease: Duration.DurationInput,
 ): Effect.Effect<FleetBeginning> =>
   Effect.map(Clock.currentTimeMillis, (began) => {
-    // A lease that is none is refused for each key.
-    const mostAhead = Option.match(Duration.decodeUnknown(lease), {
-      onNone: () => Infinity,
-      onSome: (lease) => Duration.toMillis(lease) / 4,
+    // A lease that makes no sense is refused for each key.
+    const mostAhead = Option.match(durationProblem(lease, { zero: true, infinite: true }), {
+      onNone: () => Duration.toMillis(lease) / 4,
+      onSome: () => Infinity,
     })
     const made = new Set<ApiKeyId>()
     const takenUp = new Set<ApiKeyId>()
