@@ -14,6 +14,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { ApiKey, ApiKeyId } from "../../ApiKey.ts"
+import { durationProblem } from "../../waiting/durationProblem.ts"
 import { parseMarked } from "../mark.ts"
 
 /** Which keys were there when a fleet began. */
@@ -30,9 +31,9 @@ export const makeFleetBeginning = (
 ): Effect.Effect<FleetBeginning> =>
   Effect.map(Clock.currentTimeMillis, (began) => {
     // Each key's rotation refuses a lease that makes no sense.
-    const mostAhead = Option.match(Duration.decodeUnknown(lease), {
-      onNone: () => Infinity,
-      onSome: (lease) => Duration.toMillis(lease) / 4,
+    const mostAhead = Option.match(durationProblem(lease, { zero: true, infinite: true }), {
+      onNone: () => Duration.toMillis(lease) / 4,
+      onSome: () => Infinity,
     })
     const made = new Set<ApiKeyId>()
     const takenUp = new Set<ApiKeyId>()
