@@ -247,6 +247,13 @@ console.log(await Effect.runPromise(
 ))
 `
 
+/** README's first program, as a user of the line writes it. */
+const firstProgram = (http: string) => {
+  const [, code = ""] = /^```ts\n([^`]*listApiKeys\(\), [^`]*)^```/m
+    .exec(fs.readFileSync(join(root, "README.md"), "utf8")) ?? []
+  return code.replaceAll('"effect/http/', `"${http}/`)
+}
+
 // Each range's oldest version, or the newest that there is.
 const versions: ReadonlyArray<readonly [string, (range: string) => string]> = [
   ["the oldest", (range) => range.replace(/^\^/, "")],
@@ -269,6 +276,7 @@ describe.each(installations)(
       const args = ["install", "--prefer-offline", "--no-audit", "--no-fund", tarball, ...peers]
       expectSuccess(await runTool("npm", args, options))
       fs.writeFileSync(join(folder, "program.ts"), programFor(http))
+      fs.writeFileSync(join(folder, "list.mjs"), firstProgram(http))
     })
 
     it.each([
@@ -314,6 +322,12 @@ describe.each(installations)(
             "23",
             "made true billing NotFound <redacted>",
           ])
+          const listed = expectSuccess(
+            await runTool(runtime, [...args, "list.mjs"], { ...options, env }),
+          )
+          const lines = listed.stdout.trim().split("\n")
+          expect([runtime, lines.length]).toEqual([runtime, 103])
+          expect(lines.filter((line) => !/^CCDB1_\w{22} \S/.test(line))).toEqual([])
         }
       })
     })
