@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { PlatformError } from "@effect/platform/Error"
-import { type File, FileSystem } from "@effect/platform/FileSystem"
+import type * as PlatformError from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -43,15 +43,15 @@ import type { SecretStore } from "./SecretStore.ts"
  */
 export const fileSecretStore = (
   path: string,
-): Effect.Effect<SecretStore<PlatformError>, never, FileSystem> =>
-  Effect.map(FileSystem, (fileSystem) => ({
+): Effect.Effect<SecretStore<PlatformError.PlatformError>, never, FileSystem.FileSystem> =>
+  Effect.map(FileSystem.FileSystem, (fileSystem) => ({
     read: read(fileSystem, path),
     write: (secret) => write(fileSystem, path, `${Redacted.value(secret)}\n`),
   }))
 
-type Read = SecretStore<PlatformError>["read"]
+type Read = SecretStore<PlatformError.PlatformError>["read"]
 
-const read = (fileSystem: FileSystem, path: string): Read =>
+const read = (fileSystem: FileSystem.FileSystem, path: string): Read =>
   Effect.gen(function* () {
     const target = yield* followLinks(fileSystem, path)
     if ((yield* fileAt(fileSystem, target)) === undefined) return Option.none()
@@ -63,10 +63,10 @@ const read = (fileSystem: FileSystem, path: string): Read =>
   )
 
 const write = (
-  fileSystem: FileSystem,
+  fileSystem: FileSystem.FileSystem,
   path: string,
   text: string,
-): Effect.Effect<void, PlatformError> =>
+): Effect.Effect<void, PlatformError.PlatformError> =>
   Effect.gen(function* () {
     const missing = yield* missingFolders(fileSystem, folderOf(path))
     yield* fileSystem.makeDirectory(folderOf(path), { recursive: true, mode: 0o700 })
@@ -89,9 +89,9 @@ const write = (
 
 /** A folder and those around it, as far as they do not exist, from the innermost. */
 const missingFolders = (
-  fileSystem: FileSystem,
+  fileSystem: FileSystem.FileSystem,
   folder: string,
-): Effect.Effect<ReadonlyArray<string>, PlatformError> =>
+): Effect.Effect<ReadonlyArray<string>, PlatformError.PlatformError> =>
   Effect.flatMap(
     infoOf(fileSystem, folder),
     (info) =>
@@ -103,16 +103,16 @@ const missingFolders = (
 
 /** Undefined if nothing is there. */
 const infoOf = (
-  fileSystem: FileSystem,
+  fileSystem: FileSystem.FileSystem,
   path: string,
-): Effect.Effect<File.Info | undefined, PlatformError> =>
+): Effect.Effect<FileSystem.File.Info | undefined, PlatformError.PlatformError> =>
   Effect.catchIf(fileSystem.stat(path), isMissing, () => Effect.succeed(undefined))
 
 /** Undefined if nothing is there. Fails if something is that cannot hold a secret. */
 const fileAt = (
-  fileSystem: FileSystem,
+  fileSystem: FileSystem.FileSystem,
   path: string,
-): Effect.Effect<File.Info | undefined, PlatformError> =>
+): Effect.Effect<FileSystem.File.Info | undefined, PlatformError.PlatformError> =>
   Effect.filterOrFail(
     infoOf(fileSystem, path),
     (info) => info === undefined || info.type === "File",
@@ -120,11 +120,11 @@ const fileAt = (
   )
 
 const writeNew = (
-  fileSystem: FileSystem,
+  fileSystem: FileSystem.FileSystem,
   path: string,
   text: string,
-  replaced: File.Info | undefined,
-): Effect.Effect<void, PlatformError> =>
+  replaced: FileSystem.File.Info | undefined,
+): Effect.Effect<void, PlatformError.PlatformError> =>
   Effect.scoped(Effect.gen(function* () {
     const file = yield* fileSystem.open(path, { flag: "wx", mode: 0o600 })
     if (replaced !== undefined) {
@@ -140,7 +140,10 @@ const writeNew = (
   }))
 
 // A rename is on the disk only when its folder is.
-const syncFolder = (fileSystem: FileSystem, path: string): Effect.Effect<void, PlatformError> =>
+const syncFolder = (
+  fileSystem: FileSystem.FileSystem,
+  path: string,
+): Effect.Effect<void, PlatformError.PlatformError> =>
   Effect.scoped(
     Effect.matchEffect(fileSystem.open(path, { flag: "r" }), {
       // Windows cannot open a folder, and nobody can open one without the right to read it.
@@ -151,10 +154,10 @@ const syncFolder = (fileSystem: FileSystem, path: string): Effect.Effect<void, P
 
 /** Follows all symbolic links. The file at their end need not exist. */
 const followLinks = (
-  fileSystem: FileSystem,
+  fileSystem: FileSystem.FileSystem,
   path: string,
   links = 0,
-): Effect.Effect<string, PlatformError> =>
+): Effect.Effect<string, PlatformError.PlatformError> =>
   Effect.gen(function* () {
     // A path that is no link, and a missing one, fail with different errors: take either.
     const link = yield* Effect.option(fileSystem.readLink(path))

@@ -4,14 +4,15 @@
  *
  * @module
  */
-import { type PlatformError, systemError } from "effect4/PlatformError"
+import * as PlatformError from "effect4/PlatformError"
 
 /** Whether the file does not exist. */
-export const isMissing = (error: PlatformError): boolean => error.reason._tag === "NotFound"
+export const isMissing = (error: PlatformError.PlatformError): boolean =>
+  error.reason._tag === "NotFound"
 
 /** The error for a path that exists, but cannot be used. */
-export const unusable = (path: string, description: string): PlatformError =>
-  systemError({
+export const unusable = (path: string, description: string): PlatformError.PlatformError =>
+  PlatformError.systemError({
     _tag: "BadResource",
     module: "FileSystem",
     method: "fileSecretStore",

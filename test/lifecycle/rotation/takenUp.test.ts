@@ -150,6 +150,7 @@ describe("a fleet that is given another rotation's successor", () => {
           apiKey,
           deleted: [],
           leftBehind: [],
+          until: Option.none(),
         }])
         expect(held()).toEqual([])
         expect(yield* keys).toEqual([old, apiKey])
