@@ -56,7 +56,14 @@ export const sendingExports: Readonly<
 }
 
 /** Functions that send nothing by themselves. */
-const others = ["apiKeyIdOf", "parseMarked", "throttled", "throttledByStore", "withRetryPolicy"]
+const others = [
+  "apiKeyIdOf",
+  "fileSecretStore",
+  "parseMarked",
+  "throttled",
+  "throttledByStore",
+  "withRetryPolicy",
+]
 
 const exports: Readonly<Record<string, unknown>> = Module
 
