@@ -381,6 +381,8 @@ const strays = (plan: Plan, view: View, held: ApiKey): ReadonlyArray<ApiKey> =>
   view.keys.filter((key) => {
     const { mark, name } = parseMarked(key.name)
     return name === held.name && age(view, key) >= plan.lease &&
+      // The caller knows the one that it names.
+      !Option.exists(plan.target, ({ id }) => id === key.id) &&
       Option.exists(mark, (mark) =>
         mark._tag === "First" ||
         mark._tag === "Rotates" && find(view, mark.predecessor) === undefined)

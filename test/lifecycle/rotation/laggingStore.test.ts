@@ -58,7 +58,9 @@ const race = (grace: number, checksAndSets: boolean, seed: number) => {
       const results = yield* Effect.all([run, second], { concurrency: "unbounded" })
       const held = yield* organization.heldId
       return {
-        failed: results.filter(Either.isLeft).map(({ left }) => left.reason),
+        failed: results.flatMap((result) =>
+          Either.match(result, { onLeft: ({ reason }) => [reason], onRight: () => [] })
+        ),
         others: (yield* organization.keys).filter(({ id }) => !Option.contains(held, id)).length,
         outages: (yield* Ref.get(organization.outages)).length,
       }
