@@ -70,9 +70,10 @@ export const redactTokenInUse: Effect.Effect<Redact, never, Credentials> = Effec
       // If the token cannot be had any more, the message is still worth telling.
       Effect.interruptible,
       Effect.timeout("10 seconds"),
-      // In clean-up that is interrupted once more, the token must still be had.
-      Effect.disconnect,
       Effect.catchAllCause(() => Effect.succeed(redactor([]))),
+      // If clean-up is interrupted once more, the token must still be had. A fiber of its own that
+      // failed would log what it failed with.
+      Effect.disconnect,
     ),
 )
 
