@@ -1,6 +1,7 @@
 /**
  * An emulated organization to run a lifecycle program against, broken off or disturbed at will.
  */
+import { expect } from "@effect/vitest"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -79,4 +80,14 @@ export const makeOrganization = (
         ).pipe(Context.add(Credentials, emulator.admin.credentials)),
       keys: Effect.map(emulator.apiKeys, (keys) => keys.filter(({ id }) => !before.has(id))),
     }
+  })
+
+/** The one good state: one live key, unmarked, which the store holds and has never lost. */
+export const expectGood = (organization: Organization): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const keys = yield* organization.keys
+    expect(keys.map(({ id, name }) => ({ id: Option.some(id), name }))).toEqual([
+      { id: yield* organization.heldId, name: "billing" },
+    ])
+    expect(yield* Ref.get(organization.outages)).toEqual([])
   })

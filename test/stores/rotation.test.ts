@@ -17,7 +17,7 @@ import {
   type RotateApiKeyOptions,
   type SecretStore,
 } from "../../src/mod.ts"
-import { makeOrganization, type Organization } from "../lifecycle/organization.ts"
+import { expectGood, makeOrganization, type Organization } from "../lifecycle/organization.ts"
 import { makeSecretsManager, valueOf } from "./secretsManager.ts"
 import type { Answer } from "./serve.ts"
 import { makeVault, secretOf } from "./vault.ts"
@@ -143,15 +143,6 @@ describe.each([["AWS Secrets Manager", aws], ["Vault", vault]] as const)(
         ),
         Effect.ensuring(note(organization)),
       )
-
-    const expectGood = (organization: Organization) =>
-      Effect.gen(function* () {
-        const keys = yield* organization.keys
-        expect(keys.map(({ id, name }) => ({ id: Option.some(id), name }))).toEqual([
-          { id: yield* organization.heldId, name: "billing" },
-        ])
-        expect(yield* Ref.get(organization.outages)).toEqual([])
-      })
 
     it.live("writes the new one there", () =>
       Effect.gen(function* () {

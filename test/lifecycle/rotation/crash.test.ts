@@ -1,25 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
-import * as Ref from "effect/Ref"
 import type * as Emulator from "../../../src/emulator/mod.ts"
 import { rotateApiKey } from "../../../src/mod.ts"
-import { type Around, makeOrganization, type Organization } from "../organization.ts"
+import { type Around, expectGood, makeOrganization } from "../organization.ts"
 import { makeSmallFleet } from "./smallFleet.ts"
 import { inVirtualTime, type VirtualTime } from "../virtualTime.ts"
 
 const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) =>
   it.live(name, () => inVirtualTime(body()))
-
-const expectGood = (organization: Organization) =>
-  Effect.gen(function* () {
-    const keys = yield* organization.keys
-    expect(keys.map(({ id, name }) => ({ id: Option.some(id), name }))).toEqual([
-      { id: yield* organization.heldId, name: "billing" },
-    ])
-    expect(yield* Ref.get(organization.outages)).toEqual([])
-  })
 
 /** Stops for good at the nth thing that is done, before or after it, and does nothing thereafter. */
 const stopAt = (nth: number, when: "before" | "after", only?: string): Around => {

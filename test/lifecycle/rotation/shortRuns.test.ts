@@ -16,7 +16,7 @@ import {
   type RotationProgress,
 } from "../../../src/mod.ts"
 import type * as Emulator from "../../../src/emulator/mod.ts"
-import { type Around, makeOrganization, type Organization } from "../organization.ts"
+import { type Around, expectGood, makeOrganization, type Organization } from "../organization.ts"
 import { drawing, inVirtualTime, VirtualTime } from "../virtualTime.ts"
 import { arrive, makeKey, minute, plan, type Runner, start, tick, type World } from "./world.ts"
 
@@ -166,15 +166,6 @@ const dueOrganization = (options: Emulator.EmulatorOptions = {}) =>
     const { jump } = yield* VirtualTime
     yield* jump("91 days")
     return organization
-  })
-
-const expectGood = (organization: Organization) =>
-  Effect.gen(function* () {
-    const keys = yield* organization.keys
-    expect(keys.map(({ id, name }) => ({ id: Option.some(id), name }))).toEqual([
-      { id: yield* organization.heldId, name: "billing" },
-    ])
-    expect(yield* Ref.get(organization.outages)).toEqual([])
   })
 
 describe("a rotation that returns instead of sleeping", () => {
