@@ -10,16 +10,16 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Credentials, listApiKeysPage, throttledByStore, ThrottleStore } from "../../src/mod.ts"
 
-/** All begin together: each waits until the others are there too. */
-const untilAllAreHere = (port: number, workers: number) =>
+/** The workers meet: each waits at the place until the others are there too. */
+const untilAllAreAt = (place: string, port: number, workers: number) =>
   Effect.acquireUseRelease(
     Effect.sync(() => new Redis(port, "127.0.0.1")),
     (redis) =>
       Effect.gen(function* () {
-        let here = yield* Effect.promise(() => redis.incr("here"))
+        let here = yield* Effect.promise(() => redis.incr(place))
         while (here < workers) {
           yield* Effect.sleep("5 millis")
-          here = Number(yield* Effect.promise(() => redis.get("here")))
+          here = Number(yield* Effect.promise(() => redis.get(place)))
         }
       }),
     (redis) => Effect.promise(() => redis.quit()),
@@ -51,10 +51,15 @@ const program = Effect.gen(function* () {
     Layer.provide(FetchHttpClient.layer),
   )
 
-  yield* Effect.zipRight(
-    untilAllAreHere(port, workers),
-    Effect.replicateEffect(listApiKeysPage(), calls, { concurrency: "unbounded", discard: true }),
-  ).pipe(Effect.provide(Layer.merge(client, Credentials.layerConfig)))
+  // The workers meet halfway, so that none makes all of its calls before another has made any.
+  yield* Effect.forEach(["start", "halfway"], (place) =>
+    Effect.zipRight(
+      untilAllAreAt(place, port, workers),
+      Effect.replicateEffect(listApiKeysPage(), calls / 2, {
+        concurrency: "unbounded",
+        discard: true,
+      }),
+    )).pipe(Effect.provide(Layer.merge(client, Credentials.layerConfig)))
 })
 
 await Effect.runPromise(program)
