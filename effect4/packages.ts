@@ -7,6 +7,7 @@
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { compile } from "./dist.ts"
 import { ofSecondLine, writeTree } from "./tree.ts"
 
 const root = process.cwd()
@@ -100,15 +101,7 @@ for (const { line, manifest, writeSources } of lines) {
   }
   write(path.join(jsr, "deno.json"), jsrManifest(manifest))
   write(path.join(npm, "package.json"), manifest)
-  const tsconfig = path.join(npm, "tsconfig.json")
-  write(tsconfig, {
-    extends: "../../src/tsconfig.json",
-    compilerOptions: { rootDir: "src", outDir: "dist" },
-    include: ["src"],
-    exclude: [],
-  })
-  run(root, "npx", "tsc", "-p", tsconfig)
-  fs.rmSync(tsconfig)
+  compile(root, npm)
   fs.cpSync(path.join(root, "dist/bin"), path.join(npm, "dist/bin"), { recursive: true })
   run(npm, "npm", "pack", "--loglevel=error", "--pack-destination", packages)
 }

@@ -2,6 +2,8 @@ import { expect, it } from "@effect/vitest"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import * as emulator from "../src/emulator/mod.ts"
+import { operations } from "../src/operation.ts"
 import { writeTree } from "../effect4/tree.ts"
 import { expectSuccess, root, runTool } from "./tool.ts"
 
@@ -210,6 +212,10 @@ it("the guide to lifecycle describes every way to fail, and every function of it
 const namesIn = (file: string, pattern: RegExp): ReadonlyArray<string> =>
   [...readGuide(file).matchAll(pattern)].map(([, name = ""]) => name)
 
+/** Names that lists of exports state. */
+const exportsIn = (file: string, pattern: RegExp): ReadonlyArray<string> =>
+  namesIn(file, pattern).flatMap((names) => names.split(", "))
+
 const fieldsOf = (file: string, type: string): ReadonlyArray<string> => {
   const [, body = ""] = new RegExp(`^export interface ${type} \\{\n(.*?)^\\}`, "ms")
     .exec(readGuide(file)) ?? []
@@ -234,6 +240,11 @@ it.each<readonly [string, string, ReadonlyArray<string>]>([
   ],
   [
     "src/emulator/README.md",
+    "field of an emulator",
+    fieldsOf("src/emulator/Emulator.ts", "EmulatorService"),
+  ],
+  [
+    "src/emulator/README.md",
     "field of a fault rule",
     fieldsOf("src/emulator/FaultPlan.ts", "FaultRule"),
   ],
@@ -250,8 +261,20 @@ it.each<readonly [string, string, ReadonlyArray<string>]>([
   [
     "src/transport/README.md",
     "function of its folder",
-    namesIn("src/mod.ts", /^export \{ (.*) \} from "\.\/transport/gm)
-      .flatMap((names) => names.split(", ")),
+    exportsIn("src/mod.ts", /^export \{ (.*) \} from "\.\/transport/gm),
+  ],
+  [
+    "src/emulator/README.md",
+    "export that is a value",
+    Object.keys(emulator).map((name) => name === "Emulator" ? name : `Emulator.${name}`),
+  ],
+  [
+    "README.md",
+    "model and operation",
+    [
+      ...exportsIn("src/mod.ts", /^export \{ (.*) \} from "\.\/(?:ApiKey|Credentials)\.ts"/gm),
+      ...Object.keys(operations),
+    ],
   ],
 ])("%s describes every %s", (guide, _, names) => {
   expect(names.length).toBeGreaterThan(3)

@@ -1,3 +1,4 @@
+import * as esbuild from "esbuild"
 import { beforeAll, describe, expect, it } from "vitest"
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -7,11 +8,19 @@ import { expectSuccess, root, runTool, withTool } from "./tool.ts"
 // Each use states what it expects of the file; where that is wrong the test fails.
 const readJson = (path: string) => JSON.parse(fs.readFileSync(join(root, path), "utf8"))
 
+/** What a package has of an entry point: for TypeScript, bundlers, runtimes, and anyone else. */
+interface EntryPoint {
+  readonly types: string
+  readonly module: string
+  readonly node: string
+  readonly default: string
+}
+
 interface Manifest {
   readonly name: string
   readonly version: string
   readonly description: string
-  readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>
+  readonly exports: Readonly<Record<string, EntryPoint>>
   readonly peerDependencies: Readonly<Record<string, string>>
 }
 
@@ -81,10 +90,14 @@ describe.each(lines)("the package for Effect %d", (line, { jsr, npm, tarball }) 
 
   it("has JavaScript, types and source maps of each entry point, and Node loads them", async () => {
     for (const [entryName, entry] of Object.entries(manifest().exports)) {
-      for (const output of [entry.default, entry.types]) {
-        const map: { readonly sources: readonly [string] } = readJson(join(npm, `${output}.map`))
-        const source = join(root, npm, dirname(output), map.sources[0])
-        expect([entryName, fs.existsSync(source)]).toEqual([entryName, true])
+      for (const output of Object.values(entry)) {
+        const map: { readonly sources: ReadonlyArray<string> } = readJson(
+          join(npm, `${output}.map`),
+        )
+        const missing = map.sources.filter((source) =>
+          !fs.existsSync(join(root, npm, dirname(output), source))
+        )
+        expect([output, missing]).toEqual([output, []])
         expect(fs.readFileSync(join(root, npm, output), "utf8")).toContain("//# sourceMappingURL=")
       }
       // A package can import itself by its name: this goes through `exports` as a user's import does.
@@ -97,6 +110,48 @@ describe.each(lines)("the package for Effect %d", (line, { jsr, npm, tarball }) 
         join(root, "src", jsrManifest().exports[entryName]?.replace("./src/", "") ?? entryName)
       )
       expect(loaded.stdout.trim().split(",").sort()).toEqual(Object.keys(source).sort())
+    }
+  })
+
+  it("gives a runtime few files, and a bundler one for each source", async () => {
+    for (const entry of Object.values(manifest().exports)) {
+      expect(entry.module).toBe(entry.default)
+    }
+    expect(fs.readdirSync(join(root, npm, "dist/node"), { recursive: true }).length)
+      .toBeLessThan(10)
+
+    const folder = join(root, npm)
+    const { metafile } = await esbuild.build({
+      stdin: { contents: `export { getApiKey } from "${name}"`, resolveDir: folder },
+      absWorkingDir: folder,
+      bundle: true,
+      external: ["effect", "@effect/*"],
+      // The repository's own would lead its name to its sources.
+      tsconfigRaw: {},
+      write: false,
+      metafile: true,
+    })
+    const inputs = Object.keys(metafile.inputs)
+    expect(inputs).toContain("dist/endpoints/getApiKey.js")
+    expect(inputs.filter((file) => file.startsWith("dist/node/"))).toEqual([])
+  })
+
+  it("has the same functions and classes, by the same names, for runtimes and bundlers", async () => {
+    for (const entry of Object.values(manifest().exports)) {
+      const [forRuntimes, forBundlers] = await Promise.all(
+        [entry.node, entry.default].map(async (file) => {
+          const script = `
+            const values = Object.entries(await import("./${file}"))
+            console.log(JSON.stringify(values.map(([key, value]) => [key, typeof value, value.name])))`
+          const { stdout } = expectSuccess(
+            await runTool("node", ["--input-type=module", "--eval", script], {
+              cwd: join(root, npm),
+            }),
+          )
+          return JSON.parse(stdout)
+        }),
+      )
+      expect(forRuntimes).toEqual(forBundlers)
     }
   })
 
@@ -277,6 +332,10 @@ describe.each(installations)(
       expectSuccess(await runTool("npm", args, options))
       fs.writeFileSync(join(folder, "program.ts"), programFor(http))
       fs.writeFileSync(join(folder, "list.mjs"), firstProgram(http))
+      fs.writeFileSync(
+        join(folder, "where.mjs"),
+        `console.log(import.meta.resolve(${JSON.stringify(name)}))`,
+      )
     })
 
     it.each([
@@ -314,6 +373,13 @@ describe.each(installations)(
             ["bun"],
           ] as const
         ) {
+          const where = expectSuccess(
+            await runTool(runtime, [...args, "where.mjs"], { ...options, env }),
+          )
+          expect([runtime, where.stdout.trim()]).toEqual([
+            runtime,
+            expect.stringMatching(/dist\/node\/mod\.js$/),
+          ])
           const { stdout } = expectSuccess(
             await runTool(runtime, [...args, "program.mjs"], { ...options, env }),
           )
@@ -358,6 +424,8 @@ describe.each(lines)("the package for Effect %d beside the other Effect", (line,
       filter: (file) => !file.endsWith("node_modules"),
     })
     fs.symlinkSync(join(root, "node_modules", effect), join(modules, "effect"))
+    // A project that was on Effect 3 has it still.
+    fs.symlinkSync(join(root, "node_modules/@effect"), join(modules, "@effect"))
     fs.writeFileSync(join(folder, "program.ts"), `export * from "${name}"\n`)
     fs.writeFileSync(join(folder, "program.mjs"), `import "${name}"\n`)
     const module = { module: "nodenext", moduleResolution: "nodenext" }

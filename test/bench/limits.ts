@@ -13,6 +13,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import { monitorEventLoopDelay } from "node:perf_hooks"
 import { makeGate } from "../../src/waiting/gate.ts"
 import { serve } from "./emulator.ts"
 import type { Row } from "./row.ts"
@@ -20,6 +21,8 @@ import type { Row } from "./row.ts"
 const limit = 200
 const fibers = 50
 const callsEach = 6
+const rounds = 3
+const resolution = 5
 const calls = fibers * callsEach
 
 /** The requests that were sent, and those of them that were refused. */
@@ -43,15 +46,25 @@ const counted = (counts: Counts): Layer.Layer<HttpClient.HttpClient> =>
     ),
   ).pipe(Layer.provide(FetchHttpClient.layer))
 
-/** Makes the calls: which failed, how many requests were refused, and how many calls a second. */
+/** Waits until the server's limit allows as many requests as ever. */
+const recovered = Effect.sleep("1200 millis")
+
+/**
+ * Makes the calls. It answers how late the process was for its timers, how many calls failed, the
+ * share of requests that the server refused, and calls a second.
+ */
 const manyCalls = (counts: Counts) =>
   Effect.gen(function* () {
-    // What the first calls of a process find cold is not the limit's doing; then the limit recovers.
+    // The server still counts the requests of an earlier round, and this bucket knows of none.
+    yield* recovered
+    // What the first calls of a process find cold is not the limit's doing.
     const page = yield* listApiKeysPage({ pageSize: 1 })
     const get = Effect.either(getApiKey(page.apiKeys[0]?.id ?? ""))
     yield* Effect.replicateEffect(get, limit / 2, { concurrency: fibers })
-    yield* Effect.sleep("1200 millis")
+    yield* recovered
     Object.assign(counts, { sent: 0, refused: 0 })
+    const late = monitorEventLoopDelay({ resolution })
+    late.enable()
     const start = yield* Clock.currentTimeMillis
     const outcomes = yield* Effect.replicateEffect(
       Effect.replicateEffect(get, callsEach),
@@ -59,7 +72,9 @@ const manyCalls = (counts: Counts) =>
       { concurrency: fibers },
     )
     const seconds = ((yield* Clock.currentTimeMillis) - start) / 1000
+    late.disable()
     return {
+      lateMillis: late.max / 1e6 - resolution,
       failed: outcomes.flat().filter(({ _tag }) => _tag === "Left").length,
       refusedShare: counts.refused / counts.sent,
       rate: calls / seconds,
@@ -82,13 +97,19 @@ const measure = (latency: number, client: (client: Client) => Client) =>
         token: Redacted.make(token),
         baseUrl: `http://127.0.0.1:${port}`,
       })
-      return manyCalls(counts).pipe(
-        Effect.provide(client(counted(counts))),
+      return Effect.replicateEffect(
+        Effect.provide(manyCalls(counts), client(counted(counts))),
+        rounds,
+      ).pipe(
         // The gate of the credentials lets in 10 a second, as the service does.
         Effect.provideService(Credentials, {
           ...credentials,
           gate: makeGate(limit),
         }),
+        // Whatever came out of it, the round that the machine disturbed least.
+        Effect.map((results) =>
+          results.reduce((one, other) => one.lateMillis <= other.lateMillis ? one : other)
+        ),
         Effect.orDie,
       )
     },
@@ -96,13 +117,13 @@ const measure = (latency: number, client: (client: Client) => Client) =>
   )
 
 const throttledRows = (latency: number): Effect.Effect<ReadonlyArray<Row>> =>
-  Effect.map(measure(latency, throttling), ({ failed, rate, refusedShare }) => {
+  Effect.map(measure(latency, throttling), ({ failed, lateMillis, rate, refusedShare }) => {
     const what = `${calls} calls of ${fibers} fibers, throttled to ${limit} a second, ` +
       `${latency} ms of latency`
     return [
       {
         what: `${what}: calls a second`,
-        measured: `${rate.toFixed(0)}, ${failed} failed`,
+        measured: `${rate.toFixed(0)}, ${failed} failed (late by ${lateMillis.toFixed(0)} ms)`,
         target: `>= ${0.95 * limit}, none failed`,
         pass: failed === 0 && rate >= 0.95 * limit,
       },

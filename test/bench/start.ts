@@ -8,6 +8,7 @@ import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
+import { compile } from "../../effect4/dist.ts"
 import { writeTree } from "../../effect4/tree.ts"
 import { type Line, root } from "./lines.ts"
 import { atMost, type Row } from "./row.ts"
@@ -23,7 +24,7 @@ const programs = (line: Line) => ({
     import * as Effect from "effect/Effect"
     console.log(HttpClient, FetchHttpClient, Effect)`,
   oneEndpoint: `
-    import { Credentials, getApiKey } from "./dist/mod.js"
+    import { Credentials, getApiKey } from "./dist/node/mod.js"
     import * as FetchHttpClient from "${platform[line]}/FetchHttpClient"
     import * as Effect from "effect/Effect"
     console.log(Credentials, getApiKey, FetchHttpClient, Effect)`,
@@ -41,17 +42,7 @@ const prepare = (line: Line): string => {
     fs.cpSync(join(root, "src"), join(folder, "src"), { recursive: true })
     fs.rmSync(join(folder, "src/emulator/bin.ts"))
   }
-  const options = { rootDir: "src", outDir: "dist", noEmit: false }
-  fs.writeFileSync(
-    join(folder, "tsconfig.json"),
-    JSON.stringify({
-      extends: join(root, "src/tsconfig.json"),
-      compilerOptions: options,
-      include: ["src"],
-      exclude: [],
-    }),
-  )
-  execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", folder])
+  compile(root, folder)
   fs.writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
   for (const [name, text] of Object.entries(programs(line))) {
     fs.writeFileSync(join(folder, `${name}.mjs`), text)
