@@ -111,9 +111,8 @@ export class RetryPolicy extends RetryPolicyReference {
   }
 
   /**
-   * Sends everything once, with the default timeout. Two things stay: a call whose token is an
-   * Effect is still sent again once after a 401, and calls still wait after an answer with
-   * `Retry-After`.
+   * Sends everything once, with the default timeout. Two things remain: a call whose token is an
+   * Effect is sent again once after a 401, and calls wait after an answer with `Retry-After`.
    */
   static get none(): RetryPolicyService {
     return RetryPolicy.make({ schedule: Schedule.stop })

@@ -73,7 +73,7 @@ export const lost = (
   )
 }
 
-/** The failure of a call whose answer is a success, with a body that the API does not promise. */
+/** The failure of a call whose answer is a success, but whose body is not what the API promises. */
 export const mismatched = (state: CallState, status: number, what: string): FailedAttempt => {
   const mayHaveApplied = state.mayHaveApplied || state.operation.mutates
   return final(

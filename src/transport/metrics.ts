@@ -28,10 +28,9 @@ const seconds = [
   10,
 ]
 
-// Keeps each metric, since finding it by its attributes costs more than measuring, and there are
-// few combinations. This is no state of the module: Effect itself keeps each metric under its name
-// and attributes.
-const kept = <Of extends ReadonlyArray<string | number | undefined>, Metric>(
+// Finding a metric by its attributes costs more than measuring, and there are few combinations.
+// This is no state of the module: Effect itself keeps each metric under its name and attributes.
+const memoize = <Of extends ReadonlyArray<string | number | undefined>, Metric>(
   make: (...of: Of) => Metric,
 ): (...of: Of) => Metric => {
   const made = new Map<string, Metric>()
@@ -46,7 +45,7 @@ const kept = <Of extends ReadonlyArray<string | number | undefined>, Metric>(
 // `@effect/opentelemetry` looks for a metric's unit in this attribute.
 const unit = { unit: "s" }
 
-const requestDuration = kept((
+const requestDuration = memoize((
   operation: string,
   method: string,
   address: string,
@@ -70,7 +69,7 @@ const requestDuration = kept((
   )
 )
 
-const retries = kept((operation: string, error: string) =>
+const retries = memoize((operation: string, error: string) =>
   counter("crdb.api_keys.retries", "Requests that are sent again", {
     operation,
     "error.type": error,

@@ -84,7 +84,7 @@ export const throttledByStore = (
     Effect.gen(function* () {
       const client = yield* HttpClient.HttpClient
       const store = yield* ThrottleStore
-      return heldBack(client, store, yield* bucketOf(options))
+      return throttledClient(client, store, yield* bucketOf(options))
     }),
   )
 
@@ -102,7 +102,7 @@ const bucketOf = (options: ThrottleOptions): Effect.Effect<Bucket> => {
     : Effect.succeed({ key, limit, window })
 }
 
-const heldBack = (
+const throttledClient = (
   client: HttpClient.HttpClient,
   store: ThrottleStoreService,
   bucket: Bucket,

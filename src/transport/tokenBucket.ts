@@ -63,7 +63,7 @@ export const memoryWindows: number = 2 * Math.max(epochWindows, mostCautiousWind
 
 const unknown: Latencies = { fastest: Infinity, slowest: -Infinity }
 
-const both = (one: Latencies, other: Latencies): Latencies => ({
+const merge = (one: Latencies, other: Latencies): Latencies => ({
   fastest: Math.min(one.fastest, other.fastest),
   slowest: Math.max(one.slowest, other.slowest),
 })
@@ -80,7 +80,7 @@ export const nothing: Memory = {
 export const withAnswer = (memory: Memory, took: number, now: number, window: number): Memory => {
   const [latest, previous] = memory.epochs
   const answer = { fastest: took, slowest: took }
-  if (now < memory.epochEndsAt) return { ...memory, epochs: [both(latest, answer), previous] }
+  if (now < memory.epochEndsAt) return { ...memory, epochs: [merge(latest, answer), previous] }
   const epoch = epochWindows * window
   return {
     ...memory,
@@ -107,7 +107,7 @@ export const withRefusal = (memory: Memory, now: number, window: number): Memory
  * How much later than others a request may have reached the server, given how long its answer took.
  */
 export const lagOf = ({ epochs: [latest, previous] }: Memory, took: number): number =>
-  took - both(latest, previous).fastest
+  took - merge(latest, previous).fastest
 
 /** When a token comes back, as far as is known now. */
 export const comesBackAt = (
@@ -128,7 +128,7 @@ export const comesBackAt = (
 
 // Assumes an answer as slow as the slowest recent one, or slower if it already takes longer.
 const lagUntilNow = ({ epochs: [latest, previous] }: Memory, underWayFor: number): number => {
-  const { fastest, slowest } = both(latest, previous)
+  const { fastest, slowest } = merge(latest, previous)
   return fastest === Infinity ? Infinity : Math.max(slowest, underWayFor) - fastest
 }
 
