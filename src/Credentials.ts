@@ -30,7 +30,7 @@ export interface CredentialsService {
   readonly vanityName: Option.Option<string>
   /** The email address or service account id to act as, if the JWT maps to several. */
   readonly username: Option.Option<string>
-  /** https, or http on a loopback address. It keeps a path prefix. */
+  /** https, or http on a loopback address. A path prefix is kept. */
   readonly baseUrl: string
   /** Requests a second, as you gave it. The first call refuses a limit that makes no sense. */
   readonly limit?: number | undefined
@@ -140,7 +140,7 @@ export class Credentials extends CredentialsTag {
    *
    * It uses `COCKROACH_API_KEY`. If that is not set, it uses `COCKROACH_API_JWT` with
    * `COCKROACH_VANITY_NAME` and, optionally, `COCKROACH_USERNAME`. `COCKROACH_SERVER` replaces the
-   * base URL. If a required variable is missing, or any of these is empty or unusable, it fails
+   * base URL. If a required variable is missing, or one that it uses is empty or unusable, it fails
    * with a `ConfigError` that names the variable. A ConfigProvider of Effect 4 treats an empty
    * variable as not set, unless you make it with `preserveEmptyStrings`.
    */
