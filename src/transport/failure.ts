@@ -103,8 +103,8 @@ export const refusedSending = (
   if (why === "Origin") {
     return refused({ ...state, attempts: state.attempts - 1 }, {
       field: "baseUrl",
-      reason: "has another origin than the one that the HttpClient beneath sends to: give the " +
-        "credentials the base URL that is meant",
+      reason: "is of another origin than the one that the HttpClient beneath sends to: give the " +
+        "credentials the base URL that you mean",
     })
   }
   const what = why === "Repeat"

@@ -7,7 +7,7 @@
 /** Takes the place of a secret. */
 export const redacted = "<redacted>"
 
-/** At most this many characters of a text from outside are shown. An ellipsis follows. */
+/** A longer text from outside is cut to this many characters and an ellipsis. */
 export const maxTextLength = 500
 
 /** Details are cut below this depth. */
