@@ -1,6 +1,6 @@
 /**
- * `npm run packages`: builds what is published of both lines. `packages/npm-3` and `npm-4` have a
- * tarball each beside them, `packages/jsr-3` and `jsr-4` are published as they are.
+ * `npm run packages`: builds what both lines publish. `packages/npm-3` and `npm-4` each have a
+ * tarball beside them. `packages/jsr-3` and `jsr-4` are published as they are.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const manifest = (() => {
   return published
 })()
 
-/** A line: its number, its manifest for npm, and what writes its sources into a folder. */
+/** A line: its number, its manifest for npm, and how to write its sources into a folder. */
 interface Line {
   readonly line: 3 | 4
   readonly manifest: typeof manifest
@@ -56,7 +56,7 @@ const lines: ReadonlyArray<Line> = [
   },
 ]
 
-/** The guides beside the sources, with Effect 4's modules in their programs. */
+/** Writes the guides beside the sources, with Effect 4's modules in their programs. */
 function writeGuides(to: string): void {
   const sources = path.join(root, "src")
   const files = fs.readdirSync(sources, { recursive: true, encoding: "utf8" })
@@ -80,7 +80,7 @@ const jsrManifest = (
   return { name, version, license, exports, imports: Object.fromEntries(imports), nodeModulesDir }
 }
 
-// What a user's project has there: Effect 4 by its own name.
+// A user's project has Effect 4 there, under its own name.
 const linkEffect4 = (folder: string) => {
   fs.mkdirSync(path.join(folder, "node_modules"))
   fs.symlinkSync("../../../node_modules/effect4", path.join(folder, "node_modules/effect"))

@@ -1,24 +1,24 @@
 /**
- * Writes the source of the second line: `src/` with the replaced files, and with Effect 4's modules,
- * by their own names or through `names/`.
+ * Writes the source of the second line: `src/` with the replaced files, and with Effect 4's
+ * modules, by their own names or through `names/`.
  *
  * @module
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
 
-/** What the tree is made of, and where it goes. */
+/** Where the tree comes from, and where it goes. */
 export interface TreeOptions {
-  /** The folder of the project. */
+  /** The project's folder. */
   readonly root: string
-  /** Where the sources are written. */
+  /** The folder to write the sources to. */
   readonly to: string
 }
 
-/** Where a version of the first line stands, that of the second: the rest of it is the same. */
+/** Turns a version of the first line into the second line's. Only the major version differs. */
 export const ofSecondLine = (text: string): string => text.replace(/\b3(?=\.\d+\.\d+)/, "4")
 
-/** Writes the tree, and answers with its files. */
+/** Writes the tree, and returns its files. */
 export const writeTree = ({ root, to }: TreeOptions): ReadonlyArray<string> => {
   const names = readNames(root)
   const replaced = new Set(filesOf(path.join(root, "effect4/src")))
@@ -55,14 +55,14 @@ const filesOf = (folder: string): ReadonlyArray<string> =>
     ) => file.endsWith(".ts"))
     : []
 
-/** Where Effect 4 has what a file of `names/` gives: a module of its own, or that file. */
+/** Where Effect 4 has what a file of `names/` gives: in a module of its own, or in that file. */
 interface Origin {
-  /** Below `effect`, or `names/` for what is that file's own. */
+  /** Below `effect`, or in `names/` if the file itself makes it. */
   readonly module: string
   readonly member: string
 }
 
-/** Where each member that is asked for with a name of Effect 3 comes from. */
+/** Finds where a member comes from, by its module and its name in Effect 3. */
 type Names = Readonly<Record<string, (member: string) => Origin>>
 
 const readNames = (root: string): Names =>
@@ -88,18 +88,18 @@ const readNames = (root: string): Names =>
     }),
   )
 
-// Comments stay as they are: examples in docstrings are a user's, who has Effect 4's own names.
+// Leaves comments as they are: a docstring's examples are for a user, who has Effect 4's own names.
 const commentOr = (pattern: string) => new RegExp(`/\\*.*?\\*/|//[^\\n]*|${pattern}`, "gs")
 
-/** Types that differ in more than a name. */
+/** Rewrites the types that differ in more than a name. */
 const shaped = (text: string): string =>
   text
     .replaceAll("Brand.Brand.Constructor<", "Brand.Constructor<")
     .replace(/(Context\.ReferenceClass<)\s*\w+,\s*"[^"]+",\s*/g, "$1")
 
-/** Writes a source of Effect 3 with Effect 4's modules and names. */
+/** Translates a source from Effect 3 to Effect 4's modules and names. */
 const translate = (text: string, file: string, names: Names): string => {
-  /** The modules that a file imports whole, by their names in it. */
+  /** The modules that the file imports as a whole, by their names in it. */
   const imports = new Map<string, { readonly target: string; readonly isType: boolean }>()
   const add = (origin: string, as: string, isType: boolean) => {
     const target = origin.startsWith("names/") ? relative(file, origin) : `effect/${origin}`
@@ -137,7 +137,7 @@ const translate = (text: string, file: string, names: Names): string => {
   return rename(translated.replace(place, lines.sort().join("")).replaceAll(place, ""), file, names)
 }
 
-// What is imported by name is few, and what is not renamed stands in `names/` too.
+// Imports by name are few. They all go through `names/`, which has the unchanged names too.
 const rename = (text: string, file: string, names: Names): string =>
   text.replace(
     /^( \* )?(.*(?:from |import\())"(effect4|effect|@effect\/platform)\/([^"]+)"/gm,

@@ -1,5 +1,5 @@
 /**
- * Who is calling: the service that every operation asks for its token, and its layers.
+ * The service that gives every operation its token and base URL, and its layers.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import * as Tracer from "effect/Tracer"
 import { missing, setting, type SettingError, unusable } from "./settings.ts"
 import { type Gate, makeGate } from "./waiting/gate.ts"
 
-/** A token, or an Effect that yields the current one each time that it is asked. */
+/** A token, or an Effect that yields the current one each time it runs. */
 export type Token<R = never> =
   | Redacted.Redacted<string>
   | Effect.Effect<Redacted.Redacted<string>, never, R>
@@ -21,19 +21,23 @@ export type Token<R = never> =
 /** What {@link Credentials} holds. */
 export interface CredentialsService {
   /**
-   * An API key's secret or a JWT. An Effect is asked anew for each attempt, when its request is about
-   * to go, and once more after a 401: let it answer from a cache. Only a deadline counts its time.
+   * An API key's secret or a JWT. An Effect runs again for each attempt, just before the request
+   * goes out, and once more after a 401, so let it answer from a cache. No attempt timeout covers
+   * it; a deadline does.
    */
   readonly token: Token
-  /** The organization's vanity name, which the API requires beside a JWT. */
+  /** The organization's vanity name. The API requires it with a JWT. */
   readonly vanityName: Option.Option<string>
-  /** The email address or service account id to act as, where a JWT maps to several. */
+  /** The email address or service account id to act as, if the JWT maps to several. */
   readonly username: Option.Option<string>
-  /** https, or http on a loopback address; a path prefix in it is kept. */
+  /** https, or http on a loopback address. A path prefix is kept. */
   readonly baseUrl: string
-  /** As it was given; the first call refuses one that makes no sense. */
+  /** Requests a second, as you gave it. The first call refuses a limit that makes no sense. */
   readonly limit?: number | undefined
-  /** Where all who call with these credentials wait when an answer says so; none where absent. */
+  /**
+   * Where all calls with these credentials wait after an answer with `Retry-After`. Without a gate,
+   * each call waits on its own.
+   */
   readonly gate?: Gate | undefined
 }
 
@@ -42,25 +46,25 @@ export interface CredentialsOptions {
   /** Where the API lives; `https://cockroachlabs.cloud` by default. */
   readonly baseUrl?: string | undefined
   /**
-   * Requests a second that the API allows you, above 0; 10 by default, as documented. After an answer
-   * with `Retry-After`, those who waited go on at this rate.
+   * Requests a second that the API allows you; above 0, 10 by default, as documented. After an
+   * answer with `Retry-After`, the calls that waited go on at this rate.
    */
   readonly limit?: number | undefined
 }
 
-/** A JWT from an issuer that is configured for the organization, and what must go with it. */
+/** A JWT, and what the API needs with it. */
 export interface JwtOptions<R = never> {
-  /** The JWT, of an issuer that is configured for the organization. */
+  /** The JWT, from an issuer that is configured for the organization. */
   readonly token: Token<R>
   /** The organization's vanity name, sent as `Cc-Vanity-Name`. */
   readonly vanityName: string
-  /** Whom to act as where the JWT maps to several: an email or a service account's id. */
+  /** Whom to act as, if the JWT maps to several: an email or a service account's id. */
   readonly username?: string | undefined
 }
 
 const defaultBaseUrl = "https://cockroachlabs.cloud"
 
-// The API's documentation allows 10 requests a second to each user.
+// The API's documentation allows each user 10 requests a second.
 const documentedLimit = 10
 
 const CredentialsTag: Context.TagClass<
@@ -70,10 +74,10 @@ const CredentialsTag: Context.TagClass<
 > = Context.Tag("@effect-crdb/Credentials")<Credentials, CredentialsService>()
 
 /**
- * Who is calling.
+ * Tells each operation who calls, and where the API is.
  *
- * A base URL or token that must not be used, and a limit that makes no sense, is refused by the
- * first call, with `InvalidRequest`, before anything is sent.
+ * The first call refuses a base URL or token that must not be used, or a limit that makes no sense.
+ * It fails with `InvalidRequest` and sends nothing.
  *
  * @example
  * ```ts
@@ -85,7 +89,7 @@ const CredentialsTag: Context.TagClass<
  * ```
  */
 export class Credentials extends CredentialsTag {
-  /** Makes the service itself, with a gate of its own. */
+  /** Makes the service itself, with its own gate. */
   static make(options: {
     readonly token: Token
     readonly vanityName?: string | undefined
@@ -96,7 +100,7 @@ export class Credentials extends CredentialsTag {
     const { limit = documentedLimit, token } = options
     const gate = makeGate(isLimit(limit) ? limit : documentedLimit)
     return {
-      // An Effect prints the values that it is made of, and a vault's among them may be secret.
+      // Printing an Effect shows the values that it is made of. A vault's may be secret.
       token: Effect.isEffect(token) ? Effect.suspend(() => token) : token,
       vanityName: Option.fromNullable(options.vanityName),
       username: Option.fromNullable(options.username),
@@ -106,7 +110,7 @@ export class Credentials extends CredentialsTag {
     }
   }
 
-  /** Calls with the secret of a service account's API key. */
+  /** Authenticates with the secret of a service account's API key. */
   static layerApiKey<R = never>(
     secret: Token<R>,
     options?: CredentialsOptions,
@@ -117,7 +121,7 @@ export class Credentials extends CredentialsTag {
     )
   }
 
-  /** Calls with a JWT, naming the organization and, where needed, the identity to act as. */
+  /** Authenticates with a JWT. It names the organization and, if needed, the identity to act as. */
   static layerJwt<R = never>(
     jwt: JwtOptions<R>,
     options?: CredentialsOptions,
@@ -132,12 +136,13 @@ export class Credentials extends CredentialsTag {
   }
 
   /**
-   * Reads the environment names that the vendor's tools use, through the ConfigProvider.
+   * Reads the environment variables of the vendor's tools, through the ConfigProvider.
    *
-   * `COCKROACH_API_KEY`, or else `COCKROACH_API_JWT` with `COCKROACH_VANITY_NAME` and, if wanted,
-   * `COCKROACH_USERNAME`; `COCKROACH_SERVER` replaces the base URL. One that is needed and missing,
-   * or that is there and empty or unusable, is a `ConfigError` that names it. To a ConfigProvider of
-   * Effect 4 an empty one is not set, unless it is made with `preserveEmptyStrings`.
+   * It uses `COCKROACH_API_KEY`. If that is not set, it uses `COCKROACH_API_JWT` with
+   * `COCKROACH_VANITY_NAME` and, optionally, `COCKROACH_USERNAME`. `COCKROACH_SERVER` replaces the
+   * base URL. If a required variable is missing, or one that it uses is empty or unusable, it fails
+   * with a `ConfigError` that names the variable. A ConfigProvider of Effect 4 treats an empty
+   * variable as not set, unless you make it with `preserveEmptyStrings`.
    */
   static readonly layerConfig: Layer.Layer<Credentials, SettingError> = Layer.effect(
     Credentials,
@@ -156,7 +161,7 @@ const withContext = <R>(token: Token<R>): Effect.Effect<Token, never, R> =>
     )
     : Effect.succeed(token)
 
-// What a token does belongs to the call that asks for it, not to whoever built the layer.
+// A token's spans belong to the call that asks for it, not to whoever built the layer.
 const withSpanOf = <R>(
   asking: Context.Context<never>,
   built: Context.Context<R>,
@@ -167,9 +172,9 @@ const withSpanOf = <R>(
   })
 
 /**
- * Decides whether a base URL may receive a token: https, or http on a loopback address, and
- * nothing in it but an origin and a path. Left is what is wrong, to follow its name. Right is the URL
- * without a slash at its end.
+ * Checks that a base URL may receive a token: https, or http on a loopback address, with nothing
+ * but an origin and a path. Left says what is wrong, in words that follow its name. Right is the
+ * URL without a slash at its end.
  */
 export const parseBaseUrl = (input: unknown): Either.Either<string, string> => {
   const url = typeof input === "string" ? urlIn(input) : undefined
@@ -188,7 +193,7 @@ export const parseBaseUrl = (input: unknown): Either.Either<string, string> => {
   return Either.right(url.origin + url.pathname.replace(/\/+$/, ""))
 }
 
-// To ask first whether it can be parsed would parse it twice.
+// Calling URL.canParse first would parse it twice.
 const urlIn = (text: string): URL | undefined => {
   try {
     return new URL(text)
@@ -197,18 +202,18 @@ const urlIn = (text: string): URL | undefined => {
   }
 }
 
-/** Decides whether so many requests a second can be a limit. */
+/** Whether a limit makes sense, in requests a second. */
 export const isLimit = (limit: unknown): boolean => typeof limit === "number" && limit > 0
 
-/** Decides whether a header can carry a text. */
+/** Whether a header can carry a text. */
 export const isHeaderText = (text: unknown): boolean =>
   typeof text === "string" && /^[\x21-\x7e]+$/.test(text)
 
-/** What is wrong with a text that no header can carry, to follow its name. */
+/** What is wrong with a text that no header can carry, in words that follow its name. */
 export const notHeaderText =
   "must be visible ASCII characters without spaces or line breaks: was it cut or quoted?"
 
-// URL has already brought every spelling of an address (0x7f.1, [0:0:0:0:0:0:0:1]) into one form.
+// URL has already brought all spellings of an address (0x7f.1, [0:0:0:0:0:0:0:1]) into one form.
 const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname)
 

@@ -1,5 +1,5 @@
 /**
- * Settings, by the names that the environment has for them.
+ * Reads settings by the names of the environment's variables.
  *
  * @module
  */
@@ -8,17 +8,17 @@ import * as ConfigError from "effect/ConfigError"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 
-/** What a setting that is needed and missing, or that makes no sense, fails with. */
+/** The error of a setting that is required but missing, or that makes no sense. */
 export type SettingError = ConfigError.ConfigError
 
-/** Reads a setting through the ConfigProvider; None where it is not set. */
+/** Reads a setting through the ConfigProvider. None if it is not set. */
 export const setting = (name: string): Effect.Effect<Option.Option<string>, SettingError> =>
   Config.option(Config.string(name))
 
-/** The error of a setting that is needed and not set. */
+/** Makes the error of a setting that is required but not set. */
 export const missing = (name: string, message: string): SettingError =>
   ConfigError.MissingData([name], message)
 
-/** The error of a setting that makes no sense. */
+/** Makes the error of a setting that makes no sense. */
 export const unusable = (name: string, message: string): SettingError =>
   ConfigError.InvalidData([name], message)

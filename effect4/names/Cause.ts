@@ -14,7 +14,7 @@ export const parallel = <E, E2>(
 
 export const sequential: typeof parallel = parallel
 
-// Of a cause that is flat, all reasons stand beside each other.
+// A flat cause has no structure, so all of its reasons count as parallel.
 export const match = <E, A>(
   self: Cause.Cause<E>,
   { onDie, onEmpty, onFail, onInterrupt, onParallel }: {

@@ -6,7 +6,7 @@ export const unsafeMake = <A, E = never>(
   _fiberId: unknown,
 ): Deferred.Deferred<A, E> => Deferred.makeUnsafe()
 
-// Effect 4 would run who waits for it here and now, in the midst of what whoever calls is doing.
+// Effect 4 would run the waiting fiber at once, in the middle of what the caller is doing.
 export const unsafeDone = <A, E>(
   self: Deferred.Deferred<A, E>,
   effect: Effect.Effect<A, E>,

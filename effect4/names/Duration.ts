@@ -11,8 +11,9 @@ import * as Option from "effect4/Option"
 
 const units = /^(?:weeks|days|hours|minutes|seconds|milliseconds|microseconds|nanoseconds)$/
 
-// Effect 4 takes any object for a duration: for none at all where it has no unit, or no number of one.
-const isAnother = (input: unknown): boolean => {
+// Effect 4 takes any object for a duration. One without a unit, or with a unit that is no number,
+// counts as zero.
+const isNoDuration = (input: unknown): boolean => {
   if (typeof input !== "object" || input === null || Array.isArray(input)) return false
   if (Duration.isDuration(input)) return false
   const numbers = Object.entries(input).filter(([key]) => units.test(key))
@@ -21,5 +22,5 @@ const isAnother = (input: unknown): boolean => {
 }
 
 export const decodeUnknown = (input: unknown): Option.Option<Duration.Duration> =>
-  // It is none for whatever else is no input.
-  isAnother(input) ? Option.none() : Duration.fromInput(input as Duration.Input)
+  // For any other value that is no duration, fromInput gives None.
+  isNoDuration(input) ? Option.none() : Duration.fromInput(input as Duration.Input)

@@ -1,4 +1,5 @@
-// Here a Config is read by a Schema, which would be a fifth of a bundle: the ConfigProvider gives a text as well.
+// Effect 4 reads a Config with a Schema, which would be a fifth of a bundle. The ConfigProvider
+// gives the text without one.
 import { ConfigError } from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"

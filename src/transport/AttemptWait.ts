@@ -1,5 +1,5 @@
 /**
- * What a client that holds requests back asks of the attempt that they are part of.
+ * Lets a client hold requests back without using up the time of their attempt.
  *
  * @module
  */
@@ -7,18 +7,22 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
-/** What an attempt knows of a request that is held back. */
+/** What an attempt offers to a client that holds its requests back. */
 export interface AttemptWaitService {
-  /** Waits, and then sends. An attempt's timeout leaves out the time in which its requests only wait. */
+  /**
+   * Waits, then sends. The attempt's timeout leaves out the time in which its requests only wait.
+   */
   readonly holdBack: <W, E, R, A, E2, R2>(
     wait: Effect.Effect<W, E, R>,
     send: (waited: W) => Effect.Effect<A, E2, R2>,
   ) => Effect.Effect<A, E | E2, R | R2>
-  /** The request as it is to go out now, after a wait: with the token that is current by then. */
+  /** The request with the token that is current now, after a wait. */
   readonly renewed: (
     request: HttpClientRequest.HttpClientRequest,
   ) => Effect.Effect<HttpClientRequest.HttpClientRequest>
-  /** Whether it has had its turn already, and goes before those who still wait for theirs. */
+  /**
+   * Whether the call has had a turn already. It then goes before calls that still wait for theirs.
+   */
   readonly hadTurn: boolean
 }
 
@@ -34,5 +38,5 @@ const AttemptWaitReference: Context.ReferenceClass<
   }),
 })
 
-/** What a client that holds requests back puts its waits into. */
+/** The attempt that a request belongs to. A client that holds requests back waits through it. */
 export class AttemptWait extends AttemptWaitReference {}

@@ -1,5 +1,5 @@
 /**
- * What is given to an HttpClient.
+ * What an HttpClient runs with.
  *
  * @module
  */
@@ -7,13 +7,13 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as Predicate from "effect/Predicate"
 import type * as Tracer from "effect/Tracer"
 
-/** What an HttpClient finds in place of what the program has set. */
+/** What an HttpClient runs with, in place of what the program has set. */
 export interface ClientSurroundings {
   /** Decides which requests have no span. */
   readonly tracerDisabledWhen: (
     own: Predicate.Predicate<HttpClientRequest.HttpClientRequest>,
   ) => Predicate.Predicate<HttpClientRequest.HttpClientRequest>
   readonly tracer: Tracer.Tracer
-  /** The span that the client is within; undefined leaves it. */
+  /** Changes the span that the client runs in. If undefined, the span stays as it is. */
   readonly span: ((own: Tracer.Span) => Tracer.Span) | undefined
 }

@@ -1,7 +1,7 @@
 /**
- * What is sent again, when, and how often.
+ * Decides what is sent again, when, and how often.
  *
- * The decisions are pure functions; a Schedule carries them out.
+ * The decisions are pure functions. A Schedule carries them out.
  *
  * @module
  */
@@ -20,17 +20,17 @@ import { type AllowedDurations, durationProblem } from "../waiting/durationProbl
 /** What a {@link RetryPolicy} holds. */
 export interface RetryPolicyService {
   /**
-   * When to try again and when to give up, given the error of each attempt. What the API asks for
-   * in `Retry-After` is a floor under its delays; what must not be repeated is not, whatever it says.
+   * When to try again and when to give up, given the error of each attempt. Its delays are never
+   * shorter than `Retry-After` asks. It cannot repeat a request that must not be repeated.
    */
   readonly schedule: Schedule.Schedule<unknown, ApiKeyError>
-  /** How long one attempt may take, from its sending to the last byte of its answer. */
+  /** How long one attempt may take, from sending the request to the last byte of its answer. */
   readonly attemptTimeout: Duration.Duration
-  /** The longest `Retry-After` that is waited for; a longer one fails at once. */
+  /** The longest `Retry-After` to wait for. With a longer one, the call fails at once. */
   readonly maxRetryAfter: Duration.Duration
   /** How long the whole call may take, waits included. */
   readonly deadline: Option.Option<Duration.Duration>
-  /** Whether a create is sent again although it may have made a key. */
+  /** Whether to send a create again although it may have made a key. */
   readonly repeatCreateAcceptingDuplicates: boolean
 }
 
@@ -38,28 +38,28 @@ export interface RetryPolicyService {
 export interface RetryPolicyOptions {
   /** Any Schedule; {@link RetryPolicy.backoff} by default. */
   readonly schedule?: Schedule.Schedule<unknown, ApiKeyError> | undefined
-  /** 30 seconds by default; above zero. */
+  /** How long one attempt may take; above zero, 30 seconds by default. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
-  /** 60 seconds by default; zero waits for none. */
+  /** The longest `Retry-After` to wait for; 60 seconds by default. Zero waits for none. */
   readonly maxRetryAfter?: Duration.DurationInput | undefined
-  /** None by default; above zero. */
+  /** How long the whole call may take, waits included; above zero, none by default. */
   readonly deadline?: Duration.DurationInput | undefined
   /**
-   * Sends a create again after lost answers and server errors too, as other operations are. Each
-   * repeat can leave a live key whose secret nobody holds. False by default.
+   * Sends a create again after lost answers and server errors too, like the other operations. Each
+   * repeat can leave a live key whose secret nobody has. False by default.
    */
   readonly repeatCreateAcceptingDuplicates?: boolean | undefined
 }
 
 /** Options of {@link RetryPolicy.backoff}. */
 export interface BackoffOptions {
-  /** The bound of the first delay; 250 milliseconds by default. */
+  /** The upper bound of the first delay; 250 milliseconds by default. */
   readonly base?: Duration.DurationInput | undefined
-  /** What the bound is multiplied by from delay to delay; 2 by default; above 0. */
+  /** Multiplies the upper bound after each delay; above 0, 2 by default. */
   readonly factor?: number | undefined
-  /** The bound of every delay; 10 seconds by default. */
+  /** The upper bound of every delay; 10 seconds by default. */
   readonly cap?: Duration.DurationInput | undefined
-  /** Requests in all, the first included; 5 by default. `Infinity` never gives up. */
+  /** Requests in all, including the first; 5 by default. `Infinity` never gives up. */
   readonly attempts?: number | undefined
 }
 
@@ -72,8 +72,8 @@ const RetryPolicyReference: Context.ReferenceClass<
 })
 
 /**
- * What is sent again, when, and how often: a Reference with a default, so that no program needs to
- * provide it.
+ * Decides what is sent again, when, and how often. It is a Reference with a default, so you need
+ * not provide it.
  *
  * @example
  * ```ts
@@ -88,8 +88,8 @@ const RetryPolicyReference: Context.ReferenceClass<
  */
 export class RetryPolicy extends RetryPolicyReference {
   /**
-   * The default policy, changed where an option says so. Throws a `RangeError` that names an option
-   * which makes no sense.
+   * Makes a policy from the defaults and your options. Throws a `RangeError` that names an option
+   * if it makes no sense.
    */
   static make(options: RetryPolicyOptions = {}): RetryPolicyService {
     return {
@@ -111,16 +111,16 @@ export class RetryPolicy extends RetryPolicyReference {
   }
 
   /**
-   * Sends everything once, with the default timeout; but a call whose token is an Effect is still
-   * repeated once after a 401, and all still wait where an answer has said so.
+   * Sends everything once, with the default timeout. Two things remain: a call whose token is an
+   * Effect is sent again once after a 401, and calls wait after an answer with `Retry-After`.
    */
   static get none(): RetryPolicyService {
     return RetryPolicy.make({ schedule: Schedule.stop })
   }
 
   /**
-   * Exponential backoff with full jitter: each delay is drawn from zero to a growing bound. Throws a
-   * `RangeError` that names an option which makes no sense.
+   * Exponential backoff with full jitter: each delay is random, between zero and a growing upper
+   * bound. Throws a `RangeError` that names an option if it makes no sense.
    */
   static backoff(options: BackoffOptions = {}): Schedule.Schedule<number> {
     const { attempts = 5, factor = 2 } = options
@@ -159,7 +159,7 @@ const checked = (
 const refusal = (option: string, problem: string): RangeError =>
   new RangeError(`RetryPolicy.${option} ${problem}`)
 
-/** The longest delay before retry number `retry`, which counts from 0. */
+/** The upper bound of the delay before retry number `retry`, counted from 0. */
 export const backoffBound = (
   bounds: {
     readonly base: Duration.Duration
@@ -176,7 +176,7 @@ export const backoffBound = (
   )
 
 /**
- * Runs an Effect or a Stream, one call or a whole program, under another policy.
+ * Runs an Effect or a Stream under another policy. It can be one call or a whole program.
  *
  * @example
  * ```ts
@@ -193,19 +193,19 @@ export const withRetryPolicy = (
 <Self extends Effect.Effect<unknown, unknown, unknown> | Stream.Stream<unknown, unknown, unknown>>(
   self: Self,
 ): Self =>
-  // Providing a Reference changes none of the three types: no environment names one.
+  // A Reference is in no environment type, so providing one changes none of the three types.
   (Effect.isEffect(self)
     ? Effect.provideService(self, RetryPolicy, policy)
     : Stream.provideService(self, RetryPolicy, policy)) as Self
 
-/** An attempt that failed: the error that the call ends with unless it is repeated. */
+/** A failed attempt. The call ends with its error unless the attempt is repeated. */
 export interface FailedAttempt {
   readonly error: ApiKeyError
-  /** How long the answer asked to wait, whichever its status. */
+  /** How long the answer asked to wait, whatever its status. */
   readonly retryAfter: Option.Option<Duration.Duration>
 }
 
-/** Decides whether an attempt may be repeated; the schedule may stop earlier. */
+/** Decides whether an attempt may be repeated. The schedule may stop earlier. */
 export const mayRepeat = (
   policy: RetryPolicyService,
   operation: OperationFacts,
@@ -218,7 +218,7 @@ export const mayRepeat = (
 const leastWait: (retryAfter: Option.Option<Duration.Duration>) => Duration.Duration = Option
   .getOrElse(() => Duration.zero)
 
-// No idempotency key exists: nothing but the rate limit proves that a create made no key.
+// The API has no idempotency key: only the rate limit proves that a create made no key.
 const isSafeToRepeat = (
   policy: RetryPolicyService,
   operation: OperationFacts,
@@ -231,7 +231,10 @@ const isTransient = (error: ApiKeyError): boolean =>
   error._tag === "RateLimited" || error._tag === "TransportError" ||
   error._tag === "ServerError" && [500, 502, 503, 504].includes(error.status)
 
-/** The Schedule that carries out {@link mayRepeat}, with `Retry-After` for the least wait. */
+/**
+ * Makes the Schedule that applies {@link mayRepeat}. It waits at least as long as `Retry-After`
+ * asks.
+ */
 export const retrySchedule = (
   policy: RetryPolicyService,
   operation: OperationFacts,

@@ -1,17 +1,17 @@
 /**
- * What tracers that hand on to another change.
+ * What a tracer changes in the spans of another one.
  *
  * @module
  */
 import type * as Tracer from "effect/Tracer"
 
-/** What becomes of each span that a tracer makes. */
+/** What a tracer changes in each span that another one makes. */
 export interface SpanChanges {
-  /** What is told of it before it is made. */
+  /** Changes the name and the attributes, before the span is made. */
   readonly before?: {
     readonly name: (name: string) => string
     readonly attributes: (attributes: Readonly<Record<string, unknown>>) => Record<string, unknown>
   }
-  /** The span itself. */
+  /** Changes the span itself. */
   readonly span: (span: Tracer.Span, kind: Tracer.SpanKind) => Tracer.Span
 }

@@ -1,5 +1,5 @@
 /**
- * Where the tokens of a throttle live: in memory, or in a rate limiter that processes share.
+ * Keeps the tokens of a throttle: in memory, or in a rate limiter that several processes share.
  *
  * @module
  */
@@ -26,23 +26,23 @@ import {
   withRefusal,
 } from "./tokenBucket.ts"
 
-/** A bucket of tokens, one for each request. */
+/** A token bucket. */
 export interface Bucket {
   /** Its name in the store. */
   readonly key: string
-  /** Tokens, each good for one request. */
+  /** How many tokens it has. Each is good for one request. */
   readonly limit: number
-  /** How long until a bucket that was emptied is full again. */
+  /** How long until an emptied bucket is full again. */
   readonly window: Duration.Duration
 }
 
-/** What a store answers: a token, or how long to wait before asking again. */
+/** A store's answer: a token, or how long to wait before asking again. */
 export type Taken =
   | {
     readonly _tag: "Taken"
     /**
-     * To be run when the answer has come, and with false when none will come; `isRefused` tells an
-     * answer that says that the limit was exceeded.
+     * Run it with true when the answer has come, and with false when none will come. `isRefused`
+     * means that the answer says the limit was exceeded.
      */
     readonly answered: (isAnswer: boolean, isRefused: boolean) => Effect.Effect<void>
   }
@@ -51,8 +51,8 @@ export type Taken =
 /** What a {@link ThrottleStore} does. */
 export interface ThrottleStoreService {
   /**
-   * Takes a token without waiting for it: all who come later wait for this to end. It runs where
-   * nothing can be interrupted, so that no token gets lost; what may be slow, make interruptible.
+   * Takes a token without waiting for one. All later callers wait until this ends. It runs in an
+   * uninterruptible region, so that no token gets lost. Make its slow parts interruptible.
    */
   readonly take: (bucket: Bucket) => Effect.Effect<Taken>
 }
@@ -63,27 +63,28 @@ const ThrottleStoreTag: Context.TagClass<
   ThrottleStoreService
 > = Context.Tag("@effect-crdb/ThrottleStore")<ThrottleStore, ThrottleStoreService>()
 
-/** Where the buckets of {@link throttledByStore} live. */
+/** Keeps the buckets of {@link throttledByStore}. */
 export class ThrottleStore extends ThrottleStoreTag {
-  /** In memory, for the fibers of one process. */
+  /** Keeps them in memory, for the fibers of one process. */
   static readonly layerMemory: Layer.Layer<ThrottleStore> = Layer.sync(
     ThrottleStore,
     () => makeMemoryStore(),
   )
 
   /**
-   * In a rate limiter of the shape of Effect's own `RateLimiter`, whose Redis store serves many
-   * processes: all that share it and the bucket's `key` stay under one limit together.
+   * Keeps them in a rate limiter that has the shape of Effect's own `RateLimiter`. With its Redis
+   * store it serves many processes: all that share the store and the bucket's `key` stay under one
+   * limit together.
    *
-   * Each token of the bucket is a key of its own there, `key:0` to `key:limit-1`, with room for one
-   * in each window and a twenty-fifth. So no stretch of one window holds more than the limit, where
-   * the limiter's own algorithms, asked for the limit at once, let through up to twice as much: what
-   * is left in the bucket and what flows in meanwhile. It costs a round trip for each request, and
-   * at most `limit` more in a window.
+   * Each token is a key of its own in the limiter, `key:0` to `key:limit-1`. It can be taken once
+   * every 1.04 windows, so no stretch of one window holds more than the limit. The limiter's own
+   * algorithms, asked for the limit at once, would let through up to twice as much: what is left in
+   * the bucket, and what refills meanwhile. Each request costs a round trip, and each window up to
+   * `limit` more.
    *
-   * Where the limiter fails, or does not answer within a second, it is left alone for 30 seconds:
-   * until then requests go out unthrottled, with one warning in the log. The API's own limit still
-   * holds.
+   * If the limiter fails, or does not answer within a second, the store leaves it alone for 30
+   * seconds. Until then requests go out unthrottled, with one warning in the log. The API's own
+   * limit still holds.
    */
   static layerRateLimiter(limiter: RateLimiter): Layer.Layer<ThrottleStore> {
     return Layer.succeed(ThrottleStore, makeRateLimiterStore(limiter))
@@ -110,7 +111,7 @@ interface MemoryBucket extends Forgettable {
   memory: Memory
 }
 
-/** In memory; the buckets are given to be counted in a test. */
+/** Keeps buckets in memory. A test passes its own `buckets` to count them. */
 export const makeMemoryStore = (
   buckets: Buckets<MemoryBucket> = makeBuckets(() => ({ out: [], memory: nothing, idleAt: 0 })),
 ): ThrottleStoreService => ({
@@ -139,7 +140,7 @@ export const makeMemoryStore = (
           } else if (isAnswer) {
             bucket.memory = withAnswer(bucket.memory, took, now, millis)
           }
-          // A refusal costs the server no work, and says nothing of what other answers take.
+          // A refusal costs the server no work, so its time says nothing about other answers.
           const isTelling = isAnswer && !isRefused
           token.ended = { took, lag: isTelling ? lagOf(bucket.memory, took) : took }
         })
@@ -147,20 +148,20 @@ export const makeMemoryStore = (
     }),
 })
 
-// Elsewhere the answer is not told of; so every token is out for longer, by a twenty-fifth.
+// The limiter never hears of the answer, so each token stays out for a twenty-fifth longer.
 const millisOut = (window: Duration.Duration): number =>
   Math.ceil(Duration.toMillis(window)) + Math.ceil(Duration.toMillis(window) / 25)
 
-// How long a limiter may take, and how long one that has failed is left alone.
+// How long a limiter may take, and how long a failed one is left alone.
 const patience = Duration.seconds(1)
 const leftAloneFor = Duration.seconds(30)
 
 interface LimiterBucket extends Forgettable {
-  /** Until when each token is out, as far as is known here: until then there is no use in asking. */
+  /** Until when each token is out, as far as this process knows. Asking earlier is no use. */
   readonly outUntil: Array<number>
 }
 
-/** In a rate limiter; the buckets are given to be counted in a test. */
+/** Keeps buckets in a rate limiter. A test passes its own `buckets` to count them. */
 export const makeRateLimiterStore = (
   limiter: RateLimiter,
   buckets: Buckets<LimiterBucket> = makeBuckets(() => ({ outUntil: [], idleAt: 0 })),
@@ -168,7 +169,7 @@ export const makeRateLimiterStore = (
   let leftAloneUntil = -Infinity
 
   const leaveAlone = Effect.flatMap(currentMonotonicMillis, (now) => {
-    // Another throttle with the same store may have said so already.
+    // Another throttle with the same store may have warned already.
     if (now < leftAloneUntil) return Effect.void
     leftAloneUntil = now + Duration.toMillis(leftAloneFor)
     return Effect.logWarning(
@@ -176,19 +177,20 @@ export const makeRateLimiterStore = (
     )
   })
 
-  /** For how long a token is out, and whether it was taken here; undefined where the limiter fails. */
+  /** How long a token is out, and whether this call took it. Undefined if the limiter fails. */
   const consume = (key: string, window: Duration.Duration) => {
     const consumed = Effect.suspend(() =>
       limiter.consume({ algorithm: "fixed-window", onExceeded: "fail", key, limit: 1, window })
     ).pipe(
       Effect.as({ isTaken: true, outFor: window }),
-      // One that hangs or breaks must not hold up whoever waits behind, even if nothing interrupts it.
+      // A limiter that hangs or breaks must not hold up later callers, interruptible or not.
       Effect.disconnect,
       Effect.timeoutTo({ duration: patience, onSuccess: identity, onTimeout: () => undefined }),
       Effect.catchAllCause((cause) => Effect.succeed(exceeded(cause, window))),
       Effect.tap((consumed) => consumed === undefined ? leaveAlone : Effect.void),
     )
-    // Who gives up before it answers must not leave it to the next one to find out that it hangs.
+    // This outlives an interrupted caller, so that the next one need not find out again that the
+    // limiter hangs.
     return Effect.flatMap(Effect.forkDaemon(Effect.interruptible(consumed)), Fiber.join)
   }
 
@@ -196,17 +198,17 @@ export const makeRateLimiterStore = (
     take: ({ key, limit, window }) =>
       Effect.interruptible(Effect.gen(function* () {
         const start = yield* currentMonotonicMillis
-        if (start < leftAloneUntil) return unreturnable
+        if (start < leftAloneUntil) return untracked
         const bucket = buckets.of(key, start)
         const untilOf = (token: number) => bucket.outUntil[token] ?? 0
         const tokens = Array.from({ length: limit }, (_, token) => token)
         for (const token of tokens.filter((token) => untilOf(token) <= start)) {
           const consumed = yield* consume(`${key}:${token}`, Duration.millis(millisOut(window)))
-          if (consumed === undefined) return unreturnable
+          if (consumed === undefined) return untracked
           const until = (yield* currentMonotonicMillis) + Duration.toMillis(consumed.outFor)
           bucket.outUntil[token] = until
           bucket.idleAt = Math.max(bucket.idleAt, until)
-          if (consumed.isTaken) return unreturnable
+          if (consumed.isTaken) return untracked
         }
         const now = yield* currentMonotonicMillis
         const next = tokens.reduce((next, token) => Math.min(next, untilOf(token)), Infinity)
@@ -215,7 +217,7 @@ export const makeRateLimiterStore = (
   }
 }
 
-// No token of ours is out for longer: whoever names more is in need of repair.
+// None of our tokens is out for longer. A limiter that says so is broken.
 const mostWindowsOut = 10
 
 const exceeded = (
@@ -229,4 +231,4 @@ const exceeded = (
     : undefined
 }
 
-const unreturnable: Taken = { _tag: "Taken", answered: () => Effect.void }
+const untracked: Taken = { _tag: "Taken", answered: () => Effect.void }

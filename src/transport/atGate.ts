@@ -1,5 +1,6 @@
 /**
- * What a call does at a gate: it waits as its `RetryPolicy` allows, and lets the gate hear its answer.
+ * Takes a call through a gate. The call waits as its `RetryPolicy` allows, and the gate hears its
+ * answers.
  *
  * @module
  */
@@ -13,7 +14,10 @@ import { currentMonotonicMillis } from "../waiting/monotonic.ts"
 import { RetryPolicy } from "./RetryPolicy.ts"
 import { parseRetryAfter } from "./retryAfter.ts"
 
-/** One that waits for as long as its `RetryPolicy` says, less what it has waited at this gate already. */
+/**
+ * A caller that waits for as long as its `RetryPolicy` says, minus what it has waited at this gate
+ * already.
+ */
 export const entering = (hadTurn: boolean, waited: number = 0): Effect.Effect<Entering> =>
   Effect.flatMap(RetryPolicy, ({ maxRetryAfter }) =>
     Effect.map(currentMonotonicMillis, (now) => ({
@@ -22,8 +26,8 @@ export const entering = (hadTurn: boolean, waited: number = 0): Effect.Effect<En
     })))
 
 /**
- * Lets a gate hear an answer. It shuts for as long as the answer asks for, unless that is longer than
- * the call would wait: then each learns it from an answer of its own, and fails.
+ * Tells a gate about an answer. The gate shuts for as long as the answer asks, unless the call
+ * won't wait that long. In that case each call sends its request, and fails on its own answer.
  */
 export const hear = (
   gate: Gate,

@@ -1,6 +1,6 @@
 /**
- * Decides what holding requests back does to their attempt: how much of its time counts, and whether
- * anything of it has been sent.
+ * Decides what holding requests back does to their attempt: how much of its time counts, and
+ * whether it has sent anything.
  *
  * @module
  */
@@ -8,25 +8,25 @@ import * as Cause from "effect/Cause"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 
-/** Where an attempt stands with its requests. A client can have several of its own under way. */
+/** Where an attempt stands with its requests. A client can have several under way at once. */
 export interface AttemptHold {
-  /** How many wait. */
+  /** How many requests wait. */
   readonly waiting: number
-  /** How many have waited, have been sent, and have no answer yet. */
+  /** How many requests have waited, were sent, and have no answer yet. */
   readonly underWay: number
-  /** Whether any has been sent after a wait, or may have been sent without. */
+  /** Whether a request was sent after a wait, or may have been sent without one. */
   readonly isSent: boolean
-  /** Whether all that the attempt has asked for so far is a wait. */
+  /** Whether the attempt has done nothing but wait so far. */
   readonly isHeldBack: boolean
-  /** Why the latest wait that was cut off ended. */
+  /** The cause of the latest wait that was cut off. */
   readonly cutOff: Cause.Cause<unknown> | undefined
-  /** How many milliseconds counted until the latest change. */
+  /** How many milliseconds had counted by the latest change. */
   readonly counted: number
   /** When the latest change was. */
   readonly changedAt: number
 }
 
-/** An attempt that begins now, and has not asked for a wait. */
+/** An attempt that begins now and has not waited yet. */
 export const begun = (now: number): AttemptHold => ({
   waiting: 0,
   underWay: 0,
@@ -37,13 +37,15 @@ export const begun = (now: number): AttemptHold => ({
   changedAt: now,
 })
 
-/** How much of an attempt's time counts: all but that in which requests wait and none is under way. */
+/**
+ * How much of an attempt's time counts. Time in which requests wait and none is under way does not.
+ */
 export const activeMillis = (
   { changedAt, counted, underWay, waiting }: AttemptHold,
   now: number,
 ): number => waiting > 0 && underWay === 0 ? counted : counted + now - changedAt
 
-/** What becomes of an attempt at a moment. */
+/** Changes where an attempt stands, at a given time. */
 export type Change = (hold: AttemptHold, now: number) => AttemptHold
 
 const change = (by: (hold: AttemptHold) => Partial<AttemptHold>): Change => (hold, now) => ({
@@ -54,7 +56,7 @@ const change = (by: (hold: AttemptHold) => Partial<AttemptHold>): Change => (hol
 })
 
 /**
- * A request begins to wait. A client that repeats by itself may have sent a request already. Then the
+ * A request begins to wait. If a client that repeats by itself may have sent a request already, the
  * attempt is not held back.
  */
 export const toWaiting: Change = change(({ isSent, waiting }) => ({
@@ -62,7 +64,7 @@ export const toWaiting: Change = change(({ isSent, waiting }) => ({
   isHeldBack: !isSent,
 }))
 
-/** A request has waited, and is sent. */
+/** A request's wait is over, and it is sent. */
 export const toSent: Change = change(({ underWay, waiting }) => ({
   waiting: waiting - 1,
   underWay: underWay + 1,
@@ -70,10 +72,10 @@ export const toSent: Change = change(({ underWay, waiting }) => ({
   isHeldBack: false,
 }))
 
-/** A request that was sent has its answer, or will have none. */
+/** A sent request has its answer, or will get none. */
 export const toAnswered: Change = change(({ underWay }) => ({ underWay: underWay - 1 }))
 
-/** A request's wait ends without its being sent. */
+/** A request's wait ends, and it is not sent. */
 export const toCutOff = (cause: Cause.Cause<unknown>): Change =>
   change(({ waiting }) => ({ waiting: waiting - 1, cutOff: cause }))
 
@@ -81,8 +83,8 @@ export const toCutOff = (cause: Cause.Cause<unknown>): Change =>
 export const toGoneOn: Change = change(() => ({ isSent: true, isHeldBack: false }))
 
 /**
- * Decides whether the attempt ended because its wait ended. Otherwise it went on without the wait, and
- * may have sent something.
+ * Whether the attempt ended because its wait ended. Otherwise it went on without the wait, and may
+ * have sent something.
  */
 export const endsWaiting = (
   { cutOff }: AttemptHold,

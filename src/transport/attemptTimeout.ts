@@ -1,5 +1,5 @@
 /**
- * Bounds and measures the time of one attempt, from its sending on.
+ * Limits and measures the time of one attempt, from the moment it is sent.
  *
  * @module
  */
@@ -23,25 +23,25 @@ import { runUntil } from "./ownFiber.ts"
 import { monotonicMillis } from "../waiting/monotonic.ts"
 import { wholeMillis } from "../waiting/wholeMillis.ts"
 
-/** How an attempt is bounded, and who is told of it. */
+/** The limit of an attempt, and what is called as it goes on. */
 export interface AttemptOptions<A, E, R> {
-  /** What the attempt needs. */
+  /** The services that the attempt needs. */
   readonly context: Context.Context<R>
   readonly duration: Duration.Duration
   readonly onTimeout: () => E
-  /** What becomes of an attempt that interrupts itself, as a client of the user's may. */
+  /** The error of an attempt that interrupts itself, as a user's client may. */
   readonly onSelfInterrupt: () => E
-  /** What a client that holds its requests back is told of them. */
+  /** What {@link AttemptWait} offers besides `holdBack`. */
   readonly held: Omit<AttemptWaitService, "holdBack">
-  /** Told when a wait in {@link AttemptWait} begins and when it ends. */
+  /** Called when a wait in {@link AttemptWait} begins, and when it ends. */
   readonly onWait: (isWaiting: boolean) => void
-  /** Told, unless the attempt is interrupted, how many milliseconds counted. */
+  /** Called when the attempt ends, with the milliseconds that counted. */
   readonly onEnd: (exit: Exit.Exit<A, E>, millis: number) => Effect.Effect<void>
 }
 
 /**
- * Runs an attempt in a fiber of its own, and fails it when it takes too long. The time that it
- * spends in {@link AttemptWait} does not count.
+ * Runs an attempt in its own fiber, and fails it if it takes too long. Time that it spends in
+ * {@link AttemptWait} does not count.
  */
 export const withAttemptTimeout = <A, E, R>(
   attempt: Effect.Effect<A, E, R>,

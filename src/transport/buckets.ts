@@ -1,25 +1,25 @@
 /**
- * What a store keeps for each key, for as long as it matters.
+ * Keeps state for each key, and forgets it when it no longer matters.
  *
  * @module
  */
 
-/** What is kept for one key; from a moment on it says nothing that a new one would not say. */
+/** The state of one key. From `idleAt` on, new state would say the same. */
 export interface Forgettable {
   idleAt: number
 }
 
-/** What is kept for each key. */
+/** The state of each key. */
 export interface Buckets<B extends Forgettable> {
-  /** That of a key; a new one where there is none. */
+  /** The state of a key, or new state if there is none. */
   readonly of: (key: string, now: number) => B
-  /** Of how many keys something is kept. */
+  /** How many keys have state. */
   readonly count: () => number
 }
 
 /**
- * No buckets yet. With each question two others are looked at in turn, and forgotten where they are
- * idle: as many are added in a while as keys are used in it, so no more than these pile up.
+ * Makes an empty collection. Each call of `of` also looks at two others in turn, and forgets those
+ * that are idle. It adds at most one, so idle ones do not pile up.
  */
 export const makeBuckets = <B extends Forgettable>(make: () => B): Buckets<B> => {
   const buckets = new Map<string, B>()
@@ -37,7 +37,7 @@ export const makeBuckets = <B extends Forgettable>(make: () => B): Buckets<B> =>
   }
 }
 
-// Taken out first: what is put back in while a Map is walked comes round again.
+// Collects them first: an entry that goes back into a Map during a walk would come up again.
 const firstOf = <K, V>(map: ReadonlyMap<K, V>, count: number): ReadonlyArray<[K, V]> => {
   const first: Array<[K, V]> = []
   for (const entry of map) {

@@ -1,6 +1,6 @@
 /**
- * JSON to model, checked by hand: the Schemas of the models take the same bodies, several times as
- * slowly.
+ * Turns JSON into models. It checks by hand: the models' Schemas accept the same bodies, but take
+ * several times as long.
  *
  * @module
  */
@@ -12,16 +12,16 @@ import type * as Model from "../ApiKey.ts"
 import { ApiKeyId, ServiceAccountId } from "../ApiKeyId.ts"
 import { pageToken, parseDateTime } from "../wire.ts"
 
-/** Where a body is not what the API promises. It never holds what stood there. */
+/** A place where a body is not what the API promises. It never holds the value there. */
 export interface Mismatch {
-  /** As in `api_keys[3].created_at`; empty for the body as a whole. */
+  /** Like `api_keys[3].created_at`; empty for the body as a whole. */
   readonly path: string
   readonly expected: string
-  /** The kind of what was there, such as `a number`, or `nothing`. */
+  /** The kind of the value there, such as `a number`, or `nothing`. */
   readonly actual: string
 }
 
-/** A body to a model. */
+/** Turns a body into a model. */
 export type Decode<A> = (body: unknown) => Either.Either<A, Mismatch>
 
 /** Decodes one key. */
@@ -84,7 +84,8 @@ const apiKeyPage = (body: unknown): Model.ApiKeyPage | undefined => {
 const isStringOrAbsent = (value: unknown): value is string | null | undefined =>
   value === undefined || value === null || typeof value === "string"
 
-// What follows runs for a body that does not fit, and finds the first place where it does not.
+// The functions below run only for a body that does not fit, and find the first place where it does
+// not.
 
 const explainApiKey = (body: unknown, at: string): Mismatch => {
   if (!isRecord(body)) return mismatch(at, "an object", body)

@@ -1,5 +1,5 @@
 /**
- * One request and its answer.
+ * Sends one request, and reads its answer.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { shielded } from "./shield.ts"
 /** What an exchange needs besides its request. */
 export interface ExchangeOptions<A> {
   readonly call: Call<A>
-  /** The tokens that its request has held, which nothing that comes of the answer may show. */
+  /** The tokens that the request has had. Nothing that is made from the answer may show them. */
   readonly tokens: ReadonlyArray<string>
   readonly redact: Redact
   readonly gate: Gate | undefined
@@ -36,13 +36,16 @@ export interface ExchangeOptions<A> {
   readonly sendings: Sendings
 }
 
-/** A model, and the status of the answer that it came in. */
+/** A model, and the status of its answer. */
 export interface Received<A> {
   readonly status: number
   readonly model: A
 }
 
-/** Sends a request, reads its answer and decides what it means; in a fiber of its own. */
+/**
+ * Sends a request, reads its answer and decides what it means. Run it as the last effect of its own
+ * fiber: it changes what the fiber runs with.
+ */
 export const exchange = <A>(
   request: HttpClientRequest.HttpClientRequest,
   context: Context.Context<HttpClient.HttpClient>,
@@ -51,7 +54,7 @@ export const exchange = <A>(
   const { gate, redact, sendings, state } = options
   const failed = (error: HttpClientError.HttpClientError): FailedAttempt =>
     lost(state(), "Connection", describeLoss(error, redact))
-  // Under the shield from the first: a client may fail before it has made an Effect.
+  // Inside the shield from the start: a client may throw before it returns an Effect.
   const answered = Effect.suspend(() =>
     Context.get(context, HttpClient.HttpClient).execute(request)
   )
@@ -80,8 +83,8 @@ const elsewhere =
   "its answer is of another origin than the base URL: the HttpClient beneath followed a " +
   "redirect, and the token may have gone there. Replace the token, and let no client follow redirects"
 
-// A client that is not made with HttpClient.make can have followed a redirect all the same, and so can
-// a fetch of the user's.
+// A client that is not made with HttpClient.make may have followed a redirect all the same. So may
+// a user's own fetch.
 const isElsewhere = (
   response: HttpClientResponse.HttpClientResponse,
   origin: string,
@@ -91,7 +94,7 @@ const isElsewhere = (
     source !== undefined && source.redirected && !isOf(origin, source.url)
 }
 
-// No failure of the API's is near as long. Of a longer one nothing is used but its status.
+// The API's failures are far shorter. Of a longer one, only the status is used.
 const maxFailureBytes = 256 * 1024
 
 const receive = <A>(
@@ -113,7 +116,7 @@ const receive = <A>(
   return Effect.matchEffect(
     readBody(response, isSuccess ? maxBytes : Math.min(maxBytes, maxFailureBytes)),
     {
-      // What is not a success keeps the tag of its status, whether its body can be read or not.
+      // A failure keeps the tag of its status, even if its body cannot be read.
       onFailure: (error) =>
         isSuccess
           ? Effect.fail(lost(state(), "Connection", describeLoss(error, redact)))
@@ -126,7 +129,7 @@ const receive = <A>(
   )
 }
 
-// A client of the user's may turn a status into an error, as filterStatusOk does: it is an answer.
+// A user's client may turn a status into an error, as filterStatusOk does. It is still an answer.
 const answerOfFilteringClient = (
   cause: Cause.Cause<HttpClientError.HttpClientError>,
 ): HttpClientResponse.HttpClientResponse | undefined =>
@@ -135,7 +138,7 @@ const answerOfFilteringClient = (
     onSome: (error) => isOfStatus(error) ? responseOf(error) : undefined,
   })
 
-// Of a platform's error only its code is told: the error itself keeps the request and its token.
+// Shows only the code of a platform's error. The error itself holds the request and its token.
 const describeLoss = (error: HttpClientError.HttpClientError, redact: Redact): string => {
   const what = responseOf(error) === undefined ? "no connection, or lost" : "the answer was cut off"
   const code = errorCode(error.cause, 5)

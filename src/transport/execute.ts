@@ -1,6 +1,6 @@
 /**
- * Carries out a call: input → request → HttpClient → answer → model or error, and again on a
- * Schedule where that is safe.
+ * Carries out a call: input → request → HttpClient → answer → model or error. A Schedule repeats it
+ * where that is safe.
  *
  * @module
  */
@@ -54,7 +54,7 @@ import { makeSendings } from "./sendings.ts"
 import { withRedactedDefects } from "./shield.ts"
 import { wholeMillis } from "../waiting/wholeMillis.ts"
 
-/** Carries out a call, or fails with the refusal of its input before anything is sent. */
+/** Carries out a call. If its input was refused, it fails with the refusal and sends nothing. */
 export const execute = <A, Path extends string>(
   operation: OperationFacts & { readonly path: Path },
   input: Either.Either<CallOf<Path, A>, Refusal>,
@@ -98,7 +98,7 @@ const checkMaxBytes =
       ? Either.right(call)
       : refuse("MaxResponseBytes", "must be a number of bytes, 0 or more")
 
-// Of one call, written by its own fiber alone.
+// The state of one call. Nothing else writes it.
 interface Progress {
   readonly operation: OperationFacts
   readonly span: Tracer.Span
@@ -107,7 +107,7 @@ interface Progress {
   isSent: boolean
   isTokenRenewed: boolean
   goesTo: { readonly origin: string; readonly server: ServerAttributes } | undefined
-  /** Of the answer to the latest request; undefined where there is none. */
+  /** The status of the answer to the latest request. Undefined if there is none. */
   status: number | undefined
 }
 
@@ -178,7 +178,7 @@ const attempt = <A>(
         renewed: (request) =>
           Effect.map(current, (redacted) => {
             const token = tokenIn(redacted)
-            // One that no header can carry is told by the next attempt.
+            // If no header can carry the new token, the next attempt says so.
             if (tokens.includes(token) || !isHeaderText(token)) return request
             tokens.push(token)
             return withToken(request, token)
@@ -196,7 +196,7 @@ const attempt = <A>(
   }
 
   const current = currentToken(credentials.token, progress.span)
-  // A token is asked for when its request is about to go, not while it waits.
+  // Asks for the token just before the request goes out, not while it waits.
   const once = (hadTurn: boolean): Effect.Effect<A, FailedAttempt> =>
     Effect.matchEffect(
       Effect.flatMap(
@@ -212,7 +212,7 @@ const attempt = <A>(
           const isRenewable = error._tag === "Unauthorized" && !progress.isTokenRenewed &&
             Effect.isEffect(credentials.token)
           if (!isRenewable) return Effect.fail(failed)
-          // A 401 proves that nothing was done, so that even a create may follow it.
+          // A 401 proves that nothing happened, so even a create may be sent again.
           progress.isTokenRenewed = true
           const report = reportRetry(progress, failed, Duration.zero)
           return Effect.zipRight(Effect.withParentSpan(report, progress.span), once(true))
@@ -230,7 +230,7 @@ const placeOf = (requestUrl: string) => {
 const enter = (gate: Gate | undefined, hadTurn: boolean): Effect.Effect<void> =>
   gate === undefined ? Effect.void : gate.enter(entering(hadTurn))
 
-// From JavaScript, anything can come.
+// JavaScript callers can pass anything.
 const tokenIn = (redacted: Redacted.Redacted<string>): string => {
   try {
     const token: unknown = Redacted.value(redacted)
@@ -248,7 +248,7 @@ const currentToken = (
     ? Effect.withParentSpan(withRedactedDefects(redactor([]))(Effect.orDie(token)), span)
     : Effect.succeed(token)
 
-// Most calls need no Schedule: its driver is made when an attempt has failed.
+// Starts the Schedule after the first failure, since most calls need none.
 const withRetries = <A>(
   attempt: Effect.Effect<A, FailedAttempt>,
   policy: RetryPolicyService,
@@ -263,7 +263,7 @@ const withRetries = <A>(
     })
     const onRetry = (failed: FailedAttempt, wait: Duration.Duration) =>
       reportRetry(progress, failed, wait)
-    // What a user's schedule does belongs to the call.
+    // The spans of a user's schedule belong to the call.
     return Effect.withParentSpan(
       Effect.retry(again, retrySchedule(policy, progress.operation, onRetry)),
       progress.span,
@@ -278,8 +278,9 @@ const withDeadline = <A>(
   Option.match(deadline, {
     onNone: () => call,
     onSome: (duration) =>
-      // In a finalizer, and wherever else nothing may be interrupted, it must still end the call, and
-      // nothing else may: Effect 3 hands an interruption on to the children of such a fiber.
+      // The deadline must end the call even in an uninterruptible region, such as a finalizer.
+      // Nothing else may: Effect 3 passes an interruption on to the children of a fiber in such a
+      // region.
       Effect.contextWithEffect((context: Context.Context<never>) => {
         let isOver = false
         const over = Effect.map(Effect.sleep(wholeMillis(duration)), () => {

@@ -1,5 +1,6 @@
 /**
- * Cause to error: which tag, which message, and whether a change may have been made.
+ * Turns the cause of a failure into an error: its tag, its message, and whether the change may have
+ * happened.
  *
  * @module
  */
@@ -21,19 +22,19 @@ export interface CallState {
   readonly operation: OperationFacts
   /** Requests sent so far. */
   readonly attempts: number
-  /** Whether an earlier attempt may have carried out the change. */
+  /** Whether an earlier attempt may have made the change. */
   readonly mayHaveApplied: boolean
 }
 
-/** What an answer says, apart from a body that fits. */
+/** What an answer says, before its body is decoded. */
 export interface Answer {
   readonly status: number
   readonly headers: { readonly [name: string]: string | undefined }
-  /** Empty where it could not be read. */
+  /** Empty if it could not be read. */
   readonly body: string
 }
 
-/** An input that is refused before sending. */
+/** The failure of a call whose input is refused before sending. */
 export const refused = (state: CallState, { field, reason }: Refusal): FailedAttempt =>
   final(
     new Failure.InvalidRequest({
@@ -47,7 +48,9 @@ export const refused = (state: CallState, { field, reason }: Refusal): FailedAtt
     }),
   )
 
-/** A call that got no whole answer, to a request that was sent unless `isSent` is false. */
+/**
+ * The failure of a call that got no whole answer. Its request was sent, unless `isSent` is false.
+ */
 export const lost = (
   state: CallState,
   reason: "Connection" | "Timeout",
@@ -70,7 +73,7 @@ export const lost = (
   )
 }
 
-/** A successful status whose body is not what the API promises. */
+/** The failure of a call whose answer is a success, but whose body is not what the API promises. */
 export const mismatched = (state: CallState, status: number, what: string): FailedAttempt => {
   const mayHaveApplied = state.mayHaveApplied || state.operation.mutates
   return final(
@@ -88,7 +91,10 @@ export const mismatched = (state: CallState, status: number, what: string): Fail
   )
 }
 
-/** A request that the HttpClient beneath was about to send again, or to another place, by itself. */
+/**
+ * The failure of a call whose request the HttpClient beneath was about to repeat or redirect by
+ * itself.
+ */
 export const refusedSending = (
   state: CallState,
   why: SendingRefused,
@@ -97,8 +103,8 @@ export const refusedSending = (
   if (why === "Origin") {
     return refused({ ...state, attempts: state.attempts - 1 }, {
       field: "baseUrl",
-      reason: "has another origin than the one that the HttpClient beneath sends to: give the " +
-        "credentials the base URL that is meant",
+      reason: "is of another origin than the one that the HttpClient beneath sends to: give the " +
+        "credentials the base URL that you mean",
     })
   }
   const what = why === "Repeat"
@@ -108,15 +114,18 @@ export const refusedSending = (
     ? lost(state, "Connection", what)
     : status >= 200 && status <= 299
     ? mismatched(state, status, what)
-    // What the client kept to itself of the answer is not known.
+    // The client kept the rest of the answer to itself.
     : failedStatus(state, { status, headers: {}, body: "" }, [], 0)
 }
 
-/** Says what is wrong with a body, without what stands in it. */
+/** Says what is wrong with a body, without showing what is in it. */
 export const describeMismatch = ({ actual, expected, path }: Mismatch): string =>
   `${path === "" ? "its body" : `${path} in its body`} should be ${expected} and is ${actual}`
 
-/** A status that is not a success: its tag is decided by the status, and by the signs of the limit. */
+/**
+ * The failure of a call whose answer is not a success. The status decides the tag, unless the
+ * answer shows the signs of the rate limit.
+ */
 export const failedStatus = (
   state: CallState,
   answer: Answer,
@@ -127,7 +136,7 @@ export const failedStatus = (
   const { name, roles, subject } = operation
   const { status } = answer
   const { code, details, message } = readStatus(answer.body, tokens)
-  // Of a redirect it says when to look at the new place, where nothing is sent.
+  // On a redirect, `Retry-After` says when to go to the new place. Redirects are never followed.
   const retryAfter = status < 400 ? Option.none() : parseRetryAfter(answer.headers, now)
   const isRateLimited = isRateLimit(status, retryAfter, message)
   const said = message === undefined ? "" : `: ${message}`
@@ -197,7 +206,7 @@ export const failedStatus = (
   return { error: error(), retryAfter }
 }
 
-// The API's documentation describes the limit by the header and the message, and leaves the status open.
+// The API's documentation describes the limit by header and message, and leaves the status open.
 const isRateLimit = (
   status: number,
   retryAfter: Option.Option<Duration.Duration>,
@@ -207,11 +216,14 @@ const isRateLimit = (
   status >= 400 && status < 600 && Option.isSome(retryAfter) &&
     message !== undefined && /rate limit exceeded/i.test(message)
 
-/** Decides whether a sending may have made a change, by the status of its answer if there was one. */
+/**
+ * Whether a request may have made a change, judged by the status of its answer, if there was one.
+ */
 export const mayHaveActed = (operation: OperationFacts, status: number | undefined): boolean =>
   status === undefined ? operation.mutates : leavesOpen(operation, status)
 
-// Below 500 the API refuses; but a proxy that gives up (408, 499) knows nothing of what it passed on.
+// Below 500 the API refuses. But a proxy that gives up (408, 499) does not know what became of the
+// request that it passed on.
 const leavesOpen = (operation: OperationFacts, status: number): boolean =>
   operation.mutates &&
   (status < 400 || status >= 500 || status === 408 || status === 499)
@@ -221,7 +233,7 @@ const final = (error: Failure.ApiKeyError): FailedAttempt => ({
   retryAfter: Option.none(),
 })
 
-// What an answer tells of a failure, fit to be shown.
+// What an answer says about a failure, safe to show.
 interface Status {
   readonly code: number | undefined
   readonly message: string | undefined
@@ -247,8 +259,9 @@ const readStatus = (body: string, tokens: ReadonlyArray<string>): Status => {
   }
 }
 
-// In JSON any character can be written as an escape, which hides a secret from those who search.
-// What is nested deeper than the stack reaches can be parsed, but not written anew without them.
+// JSON can write any character as an escape, which hides a secret from a search. This replaces the
+// escapes in the text, because JSON that is nested deeper than the stack reaches can be parsed, but
+// not stringified.
 const unescapeJson = (json: string): string =>
   json.replace(
     /\\(?:u([0-9A-Fa-f]{4})|.)/g,

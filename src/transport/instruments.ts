@@ -1,5 +1,5 @@
 /**
- * Makes metrics, each with its attributes.
+ * Makes metrics with attributes.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
 
-/** What tells metrics of one name from each other. */
+/** Tells metrics of the same name apart. */
 export type Attributes = Readonly<Record<string, string>>
 
-/** Counts values, by the boundaries that they are within. */
+/** Counts values by the boundaries that they fall between. */
 export const histogram = (
   name: string,
   description: string,

@@ -1,16 +1,16 @@
 /**
- * JSON from outside.
+ * Parses JSON from outside.
  *
  * @module
  */
 import * as Option from "effect/Option"
 
-/** A shorter text costs little, however it is nested. */
+/** A shorter text is cheap to parse, however deep it nests. */
 const shortLength = 64 * 1024
-/** The time that JSON.parse takes grows faster than the depth; the API's answers have four levels. */
+/** The time of JSON.parse grows faster than the depth. The API's answers have four levels. */
 const maxDepth = 10_000
 
-/** Parses a text. None where it is not JSON, or is nested deeper than any answer of the API. */
+/** Parses a text. None if it is not JSON, or nests deeper than any answer of the API. */
 export const parseJson = (text: string): Option.Option<unknown> =>
   text.length > shortLength && isDeeper(text, maxDepth) ? Option.none() : parse(text)
 

@@ -1,5 +1,5 @@
 /**
- * What is measured, through Effect's Metric: each request, each retry, and the wait for the throttle.
+ * Measures each request, each retry and each wait for the throttle, with Effect's Metric.
  *
  * @module
  */
@@ -28,9 +28,9 @@ const seconds = [
   10,
 ]
 
-// To find a metric by its attributes costs more than to measure, and the sets of them are few. What is
-// kept is no state of the module's: Effect keeps each metric under its name and attributes.
-const kept = <Of extends ReadonlyArray<string | number | undefined>, Metric>(
+// Finding a metric by its attributes costs more than measuring, and there are few combinations.
+// This is no state of the module: Effect itself keeps each metric under its name and attributes.
+const memoize = <Of extends ReadonlyArray<string | number | undefined>, Metric>(
   make: (...of: Of) => Metric,
 ): (...of: Of) => Metric => {
   const made = new Map<string, Metric>()
@@ -42,10 +42,10 @@ const kept = <Of extends ReadonlyArray<string | number | undefined>, Metric>(
   }
 }
 
-// An attribute is where `@effect/opentelemetry` looks for a metric's unit.
+// `@effect/opentelemetry` looks for a metric's unit in this attribute.
 const unit = { unit: "s" }
 
-const requestDuration = kept((
+const requestDuration = memoize((
   operation: string,
   method: string,
   address: string,
@@ -69,7 +69,7 @@ const requestDuration = kept((
   )
 )
 
-const retries = kept((operation: string, error: string) =>
+const retries = memoize((operation: string, error: string) =>
   counter("crdb.api_keys.retries", "Requests that are sent again", {
     operation,
     "error.type": error,
@@ -83,23 +83,23 @@ const throttleWait = histogram(
   unit,
 )
 
-/** Where a request goes, by OpenTelemetry's names. */
+/** The server of a request, by OpenTelemetry's names. */
 export interface ServerAttributes {
   readonly "server.address": string
   readonly "server.port": number
 }
 
-/** Reads them from a URL. */
+/** Reads the server from a URL. */
 export const serverAttributes = ({ hostname, port, protocol }: URL): ServerAttributes => ({
   "server.address": hostname,
   "server.port": port === "" ? protocol === "http:" ? 80 : 443 : Number(port),
 })
 
-/** What an error is called in spans, logs and metrics. */
+/** The name of an error in spans, logs and metrics. */
 export const errorType = (error: ApiKeyError): string =>
   error._tag === "TransportError" ? error.reason : error._tag
 
-/** Measures one request, by the status of its answer and by the error that it ends in. */
+/** Measures one request, by the status of its answer and by its error. */
 export const recordRequest = (
   { method, name }: OperationFacts,
   server: ServerAttributes,
@@ -119,7 +119,7 @@ export const recordRequest = (
     millis / 1000,
   )
 
-/** Counts a retry, by the error that it follows. */
+/** Counts a retry, by the error before it. */
 export const recordRetry = ({ name }: OperationFacts, error: ApiKeyError): Effect.Effect<void> =>
   Metric.update(retries(name, errorType(error)), 1)
 

@@ -1,49 +1,48 @@
 /**
- * Makes text from outside fit to be shown: without secrets, without control characters, cut.
+ * Makes text from outside safe to show: without secrets, without control characters, and cut.
  *
  * @module
  */
 
-/** What stands where a secret stood. */
+/** Takes the place of a secret. */
 export const redacted = "<redacted>"
 
-/** Text from outside has at most this many characters where it is shown, and then an ellipsis. */
+/** A longer text from outside is cut to this many characters and an ellipsis. */
 export const maxTextLength = 500
 
 /** Details are cut below this depth. */
 const maxDetailsDepth = 8
-/** Of all details together this many values are shown. */
+/** At most this many values of all details together are shown. */
 const maxDetailsValues = 500
 
-// What has a secret's form goes to its very end: of two secrets in one, the second must not be what is
-// left. Without a repeated group: a RegExp remembers each round of one, and a long text has too many.
+// Matches a secret to its very end: if it contains a second one, nothing of that may be left. It
+// has no repeated group, since a RegExp remembers each round of one, and a long text has too many.
 const keySecret = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9][A-Za-z0-9_]*/g
 
-// Nothing that the API says has 40 letters or digits in a row but a secret, whatever stands before
-// them.
+// In the API's answers, only a secret has 40 letters or digits in a row, whatever precedes them.
 const secretLike = new RegExp(`(?<![A-Za-z0-9])[A-Za-z0-9]{40,}|${keySecret.source}`, "g")
 
-/** So many characters of a secret in a row give it away. */
+/** This many characters of a secret in a row give it away. */
 const revealing = 8
 
-/** An answer that holds more secrets than this is no answer of the API. */
+/** An answer with more secrets than this is not from the API. */
 const maxSecrets = 100
 
-/** A longer secret of an answer is known by its beginning: a server can make up one of any length. */
+/** Only the beginning of a longer secret is looked for: a server can make one up of any length. */
 const maxSecretLength = 1024
 
-/** Replaces what a text must not show, in time that grows as the text. */
+/** Replaces what a text must not show. Its time grows linearly with the text. */
 export type Redact = (text: string) => string
 
 /**
- * Replaces each of the given secrets, any eight characters in a row of its secret part, all that
- * has the form of a secret, and every 40 letters or digits in a row.
+ * Replaces each of the given secrets, any eight characters in a row of its secret part, everything
+ * that has the form of a secret, and every 40 letters or digits in a row.
  */
 export const redactor = (secrets: ReadonlyArray<string>): Redact => {
   let hidden: Hidden | undefined
   let known = 0
   return (text) => {
-    // A token that is renewed while a request waits comes to those before it.
+    // The list grows when a token is renewed while its request waits.
     if (hidden === undefined || known < secrets.length) hidden = hide(secrets)
     known = secrets.length
     let shown = text.replace(secretLike, redacted)
@@ -53,7 +52,7 @@ export const redactor = (secrets: ReadonlyArray<string>): Redact => {
 }
 
 interface Hidden {
-  /** The secrets that are too short to be told by {@link parts}. */
+  /** The secrets that are too short for {@link parts}. */
   readonly short: ReadonlyArray<string>
   /** Every {@link revealing} characters in a row. */
   readonly parts: ReadonlySet<string>
@@ -68,7 +67,7 @@ const hide = (secrets: ReadonlyArray<string>): Hidden => {
   }
 }
 
-// In a URL and in JSON some characters are written in other ways.
+// URLs and JSON write some characters in other ways.
 const spellingsOf = (part: string): ReadonlyArray<string> => [
   part,
   JSON.stringify(part).slice(1, -1),
@@ -76,7 +75,7 @@ const spellingsOf = (part: string): ReadonlyArray<string> => [
   encodeURIComponent(part),
 ]
 
-// A secret of the API starts with its key's id, which is no secret.
+// A secret of the API starts with its key's id, which is not secret.
 const secretPart = (secret: string): string =>
   /^CCDB1_[A-Za-z0-9]+_/.test(secret) ? secret.slice(secret.indexOf("_", 6) + 1) : secret
 
@@ -107,13 +106,13 @@ const replaceRuns = (text: string, hidden: ReadonlySet<string>): string => {
   return result + text.slice(shownTo)
 }
 
-/** Whether a text holds the token in use, or a whole secret of the API. */
+/** Whether a text holds the current token, or a whole secret of the API. */
 export const holdsSecret = (text: string, token: string): boolean =>
   /CCDB1_[A-Za-z0-9]{22}_[A-Za-z0-9]{40}/.test(text) ||
-  // A shorter token is a test's, and may be a part of any word.
+  // A shorter token comes from a test, and may be part of any word.
   token.length >= 16 && text.includes(token)
 
-/** The secrets that stand in a text; none where there are too many to be looked for. */
+/** The secrets in a text. Undefined if there are too many to look for. */
 export const secretsIn = (text: string): ReadonlyArray<string> | undefined => {
   const secrets = new Set<string>()
   for (const [secret] of text.matchAll(keySecret)) {
@@ -123,7 +122,7 @@ export const secretsIn = (text: string): ReadonlyArray<string> | undefined => {
   return [...secrets]
 }
 
-/** Escapes what a terminal or a log would act upon, and cuts the text. */
+/** Escapes what a terminal or a log would act on, and cuts the text. */
 export const escapeText = (text: string): string => {
   const escaped = text.slice(0, maxTextLength + 1).replace(
     /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu,
@@ -132,26 +131,28 @@ export const escapeText = (text: string): string => {
   return escaped.length > maxTextLength ? `${escaped.slice(0, maxTextLength)}…` : escaped
 }
 
-/** Text from outside, fit to be shown. */
+/** Makes text from outside safe to show. */
 export const showText = (text: string, redact: Redact): string =>
   escapeText(redactStart(text, 8 * maxTextLength, redact))
 
-/** The beginning of a text from outside, redacted; no more of the text is looked at. */
+/** Redacts the beginning of a text from outside. It looks at no more of the text. */
 export const redactStart = (text: string, maxLength: number, redact: Redact): string => {
   if (text.length <= maxLength) return redact(text)
-  // A secret that is cut has lost its form: it goes altogether.
+  // Nothing recognizes a secret that was cut, so it is left out whole.
   let end = maxLength
   while (end > 0 && /[A-Za-z0-9_]/.test(text.charAt(end - 1))) end--
   return `${redact(text.slice(0, end))}…`
 }
 
-/** Whether a number may be shown: its digits can be a part of a secret. */
+/** Whether a number may be shown. Its digits can be part of a secret. */
 export const isFit = (value: number, redact: Redact): boolean => {
   const digits = String(value)
   return redact(digits) === digits
 }
 
-/** JSON from outside, fit to be shown: every key and string in it, to a bounded depth and size. */
+/**
+ * Makes JSON from outside safe to show: every key and string in it, to a bounded depth and size.
+ */
 export const showDetails = (
   details: ReadonlyArray<unknown>,
   redact: Redact,
@@ -166,7 +167,7 @@ export const showDetails = (
     const shown: Array<readonly [string, unknown]> = []
     for (const [key, item] of Object.entries(value)) {
       if (left-- <= 0) break
-      // Whoever copies this key into an object by assignment gives it another prototype.
+      // Code that assigns this key to another object would change its prototype.
       if (key !== "__proto__") shown.push([showText(key, redact), show(item, depth - 1)])
     }
     return Object.fromEntries(shown)

@@ -1,5 +1,5 @@
 /**
- * Input to request: what is sent, and what is refused before sending.
+ * Turns input into a request, or refuses it before anything is sent.
  *
  * @module
  */
@@ -19,37 +19,37 @@ import { version } from "../version.ts"
 import type { Decode } from "./decode.ts"
 import { holdsSecret } from "./redact.ts"
 
-/** One call, as an endpoint asks for it. */
+/** One call, as its endpoint describes it. */
 export interface Call<A> {
-  /** Stands for `{id}` in the operation's path; encoded as one path segment when it is sent. */
+  /** Takes the place of `{id}` in the operation's path, encoded as one path segment. */
   readonly id?: string
-  /** Query parameters; the undefined ones are left out. */
+  /** Query parameters. Undefined ones are left out. */
   readonly query?: Readonly<Record<string, string | undefined>>
   readonly body?: HttpBody.HttpBody
   readonly decode: Decode<A>
-  /** Strings of an answer that are to go into a URL, where no secret may stand. */
+  /** The strings of an answer that will go into a URL. No secret may be in them. */
   readonly forUrls?: (model: A) => ReadonlyArray<string>
 }
 
-/** A call of an operation: it has an id if the operation's path has a place for one. */
+/** A call of an operation. It has an id if the operation's path has `{id}`. */
 export type CallOf<Path extends string, A> =
   & Call<A>
   & (Path extends `${string}{id}${string}` ? { readonly id: string } : unknown)
 
-/** An input that cannot be right. It never holds what it was. */
+/** An input that cannot be right. It never holds the input's value. */
 export interface Refusal {
   readonly field: string
-  /** What is wrong and what to do, following the name of the field. */
+  /** What is wrong and what to do, in words that follow the field's name. */
   readonly reason: string
 }
 
-/** Refuses an input, by the name of its field. */
+/** Refuses an input, and names its field. */
 export const refuse = (field: string, reason: string): Either.Either<never, Refusal> =>
   Either.left({ field, reason })
 
 const secretStart = /^CCDB1_[^_]*_./
 
-/** Accepts an id that makes one path segment. */
+/** Accepts an id that fits into one path segment. */
 export const checkId = (id: unknown): Either.Either<string, Refusal> => {
   if (typeof id !== "string") return refuse("id", "must be a string")
   if (id === "") return refuse("id", "is empty: an empty id would address the whole list")
@@ -73,7 +73,7 @@ export const checkNonEmpty = (
 
 const userAgent = `effect-crdb-api-keys/${version} (@effect-crdb/api-keys)`
 
-/** Builds the request, or refuses credentials that must not be sent. */
+/** Builds the request, or refuses credentials and input that must not be sent. */
 export const makeRequest = <A>(
   { method, path }: OperationFacts,
   call: Call<A>,
@@ -124,7 +124,7 @@ export const makeRequest = <A>(
   })
 }
 
-/** The same request, with another token. */
+/** Replaces the token of a request. */
 export const withToken = (
   request: HttpClientRequest.HttpClientRequest,
   token: string,
@@ -132,8 +132,8 @@ export const withToken = (
   HttpClientRequest.setHeader(request, "authorization", bearer(token))
 
 /**
- * Whether a request is the one that holds one of the tokens, or comes of it: a client that follows a
- * redirect to another place may leave the token out.
+ * Whether a request belongs to the call: it has this module's user agent, or one of the tokens. A
+ * client that follows a redirect to another origin may leave the token out.
  */
 export const isOwnRequest = (
   { headers }: HttpClientRequest.HttpClientRequest,

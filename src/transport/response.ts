@@ -1,5 +1,5 @@
 /**
- * Answer to model or failure.
+ * Turns an answer into a model or a failure.
  *
  * @module
  */
@@ -34,8 +34,8 @@ const MaxResponseBytesReference: Context.ReferenceClass<
 })
 
 /**
- * The most bytes that are read of one answer, 8 MiB by default. Of a longer one nothing is used: a
- * success becomes `UnexpectedResponse`, and any other status keeps its tag.
+ * How many bytes of one answer are read at most; 8 MiB by default. Nothing of a longer answer is
+ * used: a success becomes `UnexpectedResponse`, and any other status keeps its tag.
  *
  * @example
  * ```ts
@@ -48,7 +48,7 @@ const MaxResponseBytesReference: Context.ReferenceClass<
  */
 export class MaxResponseBytes extends MaxResponseBytesReference {}
 
-/** Decides what an answer whose body was read means. */
+/** Decides what an answer means, once its body is read. */
 export const interpret = <A>(
   state: CallState,
   answer: Answer,
@@ -72,17 +72,17 @@ export const interpret = <A>(
   })
 }
 
-// An absent type is no ground to throw away an answer whose secret is shown only once.
+// A missing type is no reason to throw away an answer whose secret is shown only once.
 const isJson = (contentType: string | undefined): boolean =>
   contentType === undefined || /^\s*[\w.-]+\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType)
 
-/** Reads a body of at most `maxBytes`; of a longer one no more is read, and it is None. */
+/** Reads a body of at most `maxBytes`. It stops reading a longer one, and gives None. */
 export const readBody = (
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number,
 ): Effect.Effect<Option.Option<string>, HttpClientError.HttpClientError> => {
   const source = platformResponse(response)
-  // A client of the user's may have read it already, and has it still.
+  // A user's client may have read the body already, and still has it.
   const wasRead = source?.bodyUsed === true
   if (source === undefined && !isLengthKept(response.headers, maxBytes)) {
     return readStream(response, maxBytes)
@@ -100,23 +100,23 @@ export const readBody = (
   })
 }
 
-// With a length and no compression the HTTP client itself stops reading where it should. Where a server
-// sends both a length and chunks, some believe the chunks.
+// With a length and no compression, the HTTP client itself stops reading in time. If a server sends
+// both a length and chunks, some clients believe the chunks.
 const isLengthKept = (headers: Headers.Headers, maxBytes: number): boolean => {
   const length = headers["content-length"]
   return length !== undefined && /^\d+$/.test(length) && Number(length) <= maxBytes &&
     headers["content-encoding"] === undefined && headers["transfer-encoding"] === undefined
 }
 
-// What the length in a header promises, a client of the user's need not keep.
+// A user's client need not keep to the length in the header.
 const isLonger = (text: string, maxBytes: number): boolean =>
   text.length > maxBytes ||
-  // A character has three bytes at the most.
+  // A character has at most three bytes.
   text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes
 
 /**
- * The platform's own Response, which `FetchHttpClient` keeps within its answer. Undefined where another
- * client has none, or keeps it elsewhere.
+ * The platform's own Response, which `FetchHttpClient` keeps inside its answer. Undefined if
+ * another client has none, or keeps it elsewhere.
  */
 export const platformResponse = (
   response: HttpClientResponse.HttpClientResponse,
@@ -127,13 +127,13 @@ export const platformResponse = (
   return source instanceof Response ? source : undefined
 }
 
-// Its own property alone: what stands in for an answer may have another body than what it is made of.
+// Own properties only: an object that has an answer as its prototype may have another body.
 const within = (holder: unknown, key: string): unknown =>
   isRecord(holder) && Object.hasOwn(holder, key) ? holder[key] : undefined
 
 class TooLong extends Error {}
 
-// To read it so takes a tenth of what its Stream takes, and leaves it to the HttpClient to abort it.
+// This takes a tenth of the time of reading its Stream, and lets the HttpClient abort it.
 const boundBody = (source: Response, maxBytes: number): void => {
   const bytes = () => readBytes(source, maxBytes)
   Object.defineProperties(source, {
@@ -142,7 +142,7 @@ const boundBody = (source: Response, maxBytes: number): void => {
   })
 }
 
-// So that a Proxy around what has it may answer otherwise.
+// Configurable and writable, so that a Proxy around the object may answer differently.
 const asMethod = (value: unknown) => ({ value, configurable: true, writable: true })
 
 const readBytes = async ({ body }: Response, maxBytes: number): Promise<ArrayBuffer> => {
@@ -153,7 +153,7 @@ const readBytes = async ({ body }: Response, maxBytes: number): Promise<ArrayBuf
     const { done, value } = await reader.read()
     if (done) return pieces.whole()
     if (pieces.isWithin(value)) continue
-    // Whether the rest can be refused, nobody needs to know.
+    // It does not matter if this fails.
     reader.cancel().catch(() => {})
     throw new TooLong()
   }
@@ -179,12 +179,12 @@ const readStream = (
   )
 }
 
-// A body that comes in pieces.
+// Collects a body that comes in pieces.
 const makePieces = (maxBytes: number) => {
   const pieces: Array<Uint8Array> = []
   let length = 0
   return {
-    /** Takes a piece; false where it is one too many. */
+    /** Adds a piece. False if the body is now too long. */
     isWithin: (piece: Uint8Array): boolean => {
       length += piece.length
       if (length > maxBytes) return false

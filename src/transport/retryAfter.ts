@@ -16,16 +16,18 @@ const asctime =
   /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([A-Z][a-z]{2}) ([ \d]\d) (\d{2}):(\d{2}):(\d{2}) (\d{4})$/
 
 /**
- * How long the server asks to wait. None where the header is absent or makes no sense; zero where
- * the date has passed. A date counts from the answer's own `Date`, so that a wrong local clock does
- * no harm, and from `now` (milliseconds since 1970) where there is none.
+ * How long the server asks to wait. None if the header is absent or makes no sense. Zero if the
+ * date has passed.
+ *
+ * A date counts from the answer's own `Date`, so a wrong local clock does no harm. Without one, it
+ * counts from `now` (milliseconds since 1970).
  */
 export const parseRetryAfter = (
   headers: { readonly [name: string]: string | undefined },
   now: number,
 ): Option.Option<Duration.Duration> => {
   const value = headers["retry-after"]?.trim() ?? ""
-  // RFC 9110 has whole seconds only; a fraction is what a careless server means by it.
+  // RFC 9110 allows whole seconds only, but it is clear what a server means by a fraction.
   if (/^\d+(?:\.\d+)?$/.test(value)) {
     return Option.some(Duration.millis(Math.ceil(Number(value) * 1000)))
   }
@@ -38,7 +40,10 @@ export const parseRetryAfter = (
   )
 }
 
-/** Milliseconds since 1970; `now` decides the century of a two-digit year, as RFC 9110 has it. */
+/**
+ * Reads an HTTP-date as milliseconds since 1970. `now` decides the century of a two-digit year, as
+ * RFC 9110 says.
+ */
 export const parseHttpDate = (value: string, now: number): Option.Option<number> => {
   const imf = imfFixdate.exec(value)
   if (imf !== null) return toMillis(Number(imf[3]), imf[2], imf[1], imf[4], imf[5], imf[6])
@@ -73,7 +78,7 @@ const toMillis = (
   const date = new Date(0)
   date.setUTCFullYear(year, index / 3, Number(day))
   date.setUTCHours(Number(hours), Number(minutes), Number(seconds))
-  // A day or an hour that does not exist rolls over into another.
+  // JavaScript rolls a day or an hour that does not exist over into another.
   return date.getUTCDate() === Number(day) && Number(minutes) < 60 && Number(seconds) <= 60
     ? Option.some(date.getTime())
     : Option.none()

@@ -1,11 +1,12 @@
 /**
- * Watches over what leaves the process in one attempt, whatever the HttpClient beneath does by itself.
+ * Watches what leaves the process in one attempt, whatever the HttpClient beneath does by itself.
  *
  * Programs give their client retries and redirects for everything that it sends
- * (`HttpClient.retryTransient`, `HttpClient.followRedirects`). Here a repeated create makes a second
- * live key, and a redirect takes the token to another place. A sending can be seen in two ways: each
- * client that is made with `HttpClient.make` begins a span and writes the URL on it before it sends,
- * and `FetchHttpClient`, traced or not, reads `RequestInit`.
+ * (`HttpClient.retryTransient`, `HttpClient.followRedirects`). Here, a repeated create makes a
+ * second live key, and a redirect takes the token to another place.
+ *
+ * A sending shows in two ways. Each client that is made with `HttpClient.make` begins a span and
+ * writes the URL to it before it sends. `FetchHttpClient`, traced or not, reads `RequestInit`.
  *
  * @module
  */
@@ -17,28 +18,28 @@ import { tracerOver } from "./tracerOver.ts"
 
 /** Why a sending was refused. */
 export type SendingRefused =
-  /** The request would leave a second time. */
+  /** The request was about to go out a second time. */
   | "Repeat"
-  /** The request was sent, and would then go to another URL: a redirect is followed. */
+  /** The request was sent, and was about to go to another URL: the client follows a redirect. */
   | "Redirect"
-  /** The request would go to another origin than the call's. */
+  /** The request was about to go to another origin than the call's. */
   | "Origin"
 
-/** One attempt's sendings. */
+/** The sendings of one attempt. */
 export interface Sendings {
-  /** Of the URL that the call's request goes to. */
+  /** The origin of the call's URL. */
   readonly origin: string
-  /** The status of the latest answer, where the client's span tells it. */
+  /** The status of the latest answer, if the client's span shows it. */
   status: number | undefined
-  /** Why the latest sending was refused, if one was. */
+  /** Why the latest sending was refused, if it was. */
   refused: SendingRefused | undefined
-  /** Takes the place of the user's `RequestInit`, with what is in it. */
+  /** Replaces the user's `RequestInit`, and keeps what is in it. */
   readonly requestInit: RequestInit
-  /** Takes the place of the user's `HttpClient.currentTracerDisabledWhen`, and decides as that does. */
+  /** Replaces the user's `HttpClient.currentTracerDisabledWhen`, and decides as that does. */
   readonly tracerDisabledWhen: (
     own: Predicate.Predicate<HttpClientRequest.HttpClientRequest>,
   ) => Predicate.Predicate<HttpClientRequest.HttpClientRequest>
-  /** Takes the place of the tracer, and hands everything on to it. */
+  /** Wraps the tracer, and passes everything on to it. */
   readonly tracer: (own: Tracer.Tracer) => Tracer.Tracer
 }
 
@@ -46,20 +47,20 @@ export interface Sendings {
 export interface SendingsOptions {
   /** As in {@link Sendings}. */
   readonly origin: string
-  /** Whether the request may leave more than once. */
+  /** Whether the request may go out more than once. */
   readonly mayRepeat: boolean
   readonly requestInit: RequestInit | undefined
   /** The span of the call that the attempt is part of. */
   readonly span: Tracer.AnySpan
-  /** Whether a request is the attempt's. A client can send requests of its own. */
+  /** Whether a request belongs to the attempt. A client can send requests of its own. */
   readonly isOwn: (request: HttpClientRequest.HttpClientRequest) => boolean
-  /** Told when the request leaves once more, and the status that answered it before, if that is known. */
+  /** Called when the request goes out once more, with the status of the answer before, if known. */
   readonly onAgain: (status: number | undefined) => void
 }
 
 /**
- * Watches over the sendings of one attempt. Where a span tells of one that is refused, that is a
- * defect, so that no retry of the client's comes after it.
+ * Watches the sendings of one attempt. If a span shows one that must be refused, it throws a
+ * defect, so that none of the client's retries follows.
  */
 export const makeSendings = (
   { isOwn, mayRepeat, onAgain, origin, requestInit, span: callSpan }: SendingsOptions,
@@ -69,7 +70,7 @@ export const makeSendings = (
   let firstUrl: string | undefined
   let isOwnNow = true
   const asked: Array<HttpClientRequest.HttpClientRequest> = []
-  /** How many sendings each span of one has seen within it. */
+  /** The spans of sendings, each with the number of sendings inside it. */
   const spans = new Map<Tracer.AnySpan, number>()
 
   const refuse = (why: SendingRefused): never => {
@@ -79,7 +80,7 @@ export const makeSendings = (
   const refuseRepeat = (before: number): void => {
     if (before > 0 && !mayRepeat) refuse("Repeat")
   }
-  // One sending is seen twice where a client shows it in both ways.
+  // If a client shows a sending in both ways, it counts once.
   const count = (times: number, timesOther: number): void => {
     if (times > 1 && times > timesOther) onAgain(sendings.status)
     sendings.status = undefined
@@ -91,7 +92,7 @@ export const makeSendings = (
       sendings.status < 400
     if (url !== firstUrl && (isRedirected || placeOf(url) !== placeOf(firstUrl))) refuse("Redirect")
     if (!isOf(origin, url)) refuse("Origin")
-    // A client that is made of another one shows one sending as two spans, one within the other.
+    // A client that wraps another one shows one sending as two nested spans.
     const outer = outerOf(span.parent)
     const within = outer === undefined ? 1 : spans.get(outer) ?? 0
     if (outer !== undefined) spans.set(outer, within + 1)
@@ -110,7 +111,7 @@ export const makeSendings = (
       : undefined
   }
 
-  // Within a client of the user's another call of this module can be made, which watches over its own.
+  // A user's client may make another call of this module, which watches its own sendings.
   const isOfOtherCall = (parent: Option.Option<Tracer.AnySpan>): boolean =>
     Option.exists(
       parent,
@@ -125,7 +126,8 @@ export const makeSendings = (
     refused: undefined,
     requestInit: {
       ...requestInit,
-      // FetchHttpClient reads it once, as the last before it sends. It makes a failure of what is thrown.
+      // FetchHttpClient reads this once, right before it sends, and turns what it throws into a
+      // failure.
       get redirect(): "manual" {
         if (isOwnNow) {
           refuseRepeat(fetched)
@@ -142,7 +144,7 @@ export const makeSendings = (
       tracerOver(own, {
         span: (span, kind) => {
           if (kind !== "client") return span
-          // Made for this client alone, so that nobody else is told.
+          // The span belongs to this client alone, so the change affects nobody else.
           const attribute = span.attribute.bind(span)
           return Object.assign(span, {
             attribute: (key: string, value: unknown) => {
@@ -168,6 +170,6 @@ export const makeSendings = (
 
 const placeOf = (url: string): string => url.replace(/[?#].*$/s, "")
 
-/** Decides whether a URL is of an origin. One that is relative says nothing of it. */
+/** Whether a URL belongs to an origin. A relative URL does not tell, and passes. */
 export const isOf = (origin: string, url: string): boolean =>
   url.startsWith(`${origin}/`) || !URL.canParse(url) || new URL(url).origin === origin

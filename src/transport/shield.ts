@@ -1,8 +1,9 @@
 /**
- * Keeps what an HttpClient says of a request from showing the token in it.
+ * Keeps an HttpClient from showing the token of a request.
  *
- * A platform's error keeps its request, and the request its `Authorization` header; a defect may
- * hold either. The client's own spans end with such errors, and with answers that hold the request.
+ * A platform's error holds its request, and the request holds its `Authorization` header. A defect
+ * may hold either. The client's own spans end with such errors, and with answers that hold the
+ * request.
  *
  * @module
  */
@@ -17,9 +18,9 @@ import { inSurroundings } from "./surroundings.ts"
 import { tracerOver } from "./tracerOver.ts"
 
 /**
- * Runs what an HttpClient does, in a fiber of its own: its spans show no secret, its fibers log no
- * failure, and its defects hold nothing but redacted text. The sendings' tracer sees the spans before
- * they are redacted.
+ * Runs an HttpClient so that its spans show no secret, its fibers log no failure, and its defects
+ * hold only redacted text. The sendings' tracer sees the spans before they are redacted. Run it as
+ * the last effect of its own fiber.
  */
 export const shielded = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -28,13 +29,13 @@ export const shielded = <A, E, R>(
 ): Effect.Effect<A, E, R> =>
   inSurroundings(withRedactedDefects(redact)(effect), (own, isDefault) => ({
     tracerDisabledWhen: sendings.tracerDisabledWhen,
-    // What the default tracer keeps, none but the client itself can see.
+    // Only the client itself can see what the default tracer keeps.
     tracer: sendings.tracer(isDefault ? own : redactingTracer(own, redact)),
-    // A client can write its request on the span that it finds.
+    // A client can write its request to the span that it runs in.
     span: isDefault ? undefined : (span) => redactingSpan(span, redact),
   }))
 
-/** Lets defects through as redacted text alone. */
+/** Replaces each defect with its redacted text. */
 export const withRedactedDefects =
   (redact: Redact) => <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.mapErrorCause(effect, (cause) => mapCause(cause, Cause.fail, redact))
@@ -56,7 +57,7 @@ const mapCause = <E, E2>(
 // A client's error can hold a whole answer.
 const maxLength = 16 * 1024
 
-/** An error that says what another says, without what it holds. */
+/** Makes an error that says the same as another one, without the values that it holds. */
 const describe = (thrown: unknown, redact: Redact, depth: number = 5): Error => {
   const { cause, message, name, stack } = read(thrown)
   const show = (text: string) => redactStart(text, maxLength, redact)
@@ -81,7 +82,7 @@ const read = (thrown: unknown) => {
       }
     }
   } catch {
-    // A getter that throws: nothing of it can be told.
+    // A getter threw, so nothing of the error can be shown.
   }
   const message = typeof thrown === "string" ? thrown : `the HttpClient threw ${typeof thrown}`
   return { name: "Error", message, stack: `Error: ${message}`, cause: undefined }
@@ -93,11 +94,11 @@ const redactingTracer = (tracer: Tracer.Tracer, redact: Redact): Tracer.Tracer =
     span: (span) => redactingSpan(span, redact),
   })
 
-// Whatever else a tracer's spans have, and look for in a parent, stays as it is.
+// Keeps everything else that a tracer's spans have, since the tracer may look for it in a parent.
 const redactingSpan = (span: Tracer.Span, redact: Redact): Tracer.Span => {
   const redacting: Pick<Tracer.Span, "attribute" | "event" | "end"> = {
     attribute: (key, value) => {
-      // Servers choose names and values of headers; all that could be shown is that there are some.
+      // Servers choose the names and the values of headers, so neither is safe to show.
       if (!isHeader(key)) span.attribute(redact(key), redactAttribute(value, redact))
     },
     event: (name, startTime, attributes = {}) =>
@@ -110,7 +111,7 @@ const redactingSpan = (span: Tracer.Span, redact: Redact): Tracer.Span => {
         ),
       ),
   }
-  // A span can make its own when they are first asked for, and would make others of them here.
+  // A span may make these when it is first asked. Inherited getters would make others here.
   const own = {
     spanId: { get: () => span.spanId },
     traceId: { get: () => span.traceId },
@@ -126,7 +127,7 @@ const redactAttribute = (value: unknown, redact: Redact): unknown =>
     ? value
     : redactStart(textOf(value), maxLength, redact)
 
-// What throws when text is made of it, or is nested deeper than the stack reaches, has none.
+// Some values throw when they turn into text, or nest deeper than the stack reaches.
 const textOf = (value: unknown): string => {
   try {
     return Inspectable.toStringUnknown(value)

@@ -1,5 +1,5 @@
 /**
- * What an HttpClient finds in the fiber that it runs in.
+ * Sets what an HttpClient runs with, in its fiber.
  *
  * @module
  */
@@ -15,8 +15,9 @@ import * as Tracer from "effect/Tracer"
 import type { ClientSurroundings } from "./ClientSurroundings.ts"
 
 /**
- * Runs an effect to the end of a fiber of its own, in surroundings that are made of the tracer in use:
- * spans are on, no header is shown in them, and no failure of a fiber is logged.
+ * Runs an effect with surroundings that are made from the current tracer. Spans are on, they show
+ * no header, and failures of fibers are not logged. Run it as the last effect of its own fiber: it
+ * does not restore anything.
  */
 export const inSurroundings = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -24,11 +25,11 @@ export const inSurroundings = <A, E, R>(
 ): Effect.Effect<A, E, R> =>
   Effect.flatMap(tracerInUse, (own) => {
     const { span, tracer, tracerDisabledWhen } = surroundings(own, own === defaultTracer)
-    // What is set in a fiber of its own need not be set back.
+    // The fiber ends with the effect, so nothing needs to be restored.
     return FiberRef.update(HttpClient.currentTracerDisabledWhen, tracerDisabledWhen).pipe(
-      // A client that logs requests and answers: a server can put a secret into any header.
+      // A client may log requests and answers, and a server can put a secret into any header.
       Effect.zipRight(FiberRef.set(Headers.currentRedactedNames, [/(?:)/])),
-      // A fiber of the client's that fails would be logged with all that its failure holds.
+      // If a fiber of the client fails, Effect would log everything that its failure holds.
       Effect.zipRight(FiberRef.set(FiberRef.unhandledErrorLogLevel, Option.none())),
       Effect.zipRight(
         FiberRef.update(
@@ -53,7 +54,8 @@ const withSpan =
         span._tag === "Span" ? Context.add(context, Tracer.ParentSpan, change(span)) : context,
     })
 
-// What a client sends is seen by its spans: where the program has turned them off, they go nowhere.
+// The module sees what a client sends by its spans. If the program has turned spans off, they go to
+// the default tracer, which exports nothing.
 const tracerInUse: Effect.Effect<Tracer.Tracer> = Effect.zipWith(
   FiberRef.get(FiberRef.currentTracerEnabled),
   Effect.tracer,

@@ -24,20 +24,21 @@ import { currentMonotonicMillis } from "../waiting/monotonic.ts"
 
 /** Options of {@link throttled}. */
 export interface ThrottleOptions {
-  /** Requests in each window, 1 or more; the API allows 10 a second to each user. */
+  /** Requests in each window, 1 or more. The API allows each user 10 a second. */
   readonly limit: number
-  /** How long a window is; the API's is a second. */
+  /** How long a window is, 1 millisecond or more. The API's window is a second. */
   readonly window: Duration.DurationInput
-  /** Names the bucket in a store that several share; `"@effect-crdb/api-keys"` by default. */
+  /** The name of the bucket in a store that several share; `"@effect-crdb/api-keys"` by default. */
   readonly key?: string | undefined
 }
 
 /**
- * Sends at most `limit` requests in each `window` through the HttpClient below it, first come, first
- * served, and lets all of them wait when an answer says so with `Retry-After`.
+ * Sends at most `limit` requests in each `window` through the HttpClient below it, first come,
+ * first served. If an answer says to wait with `Retry-After`, all requests wait.
  *
- * Waiting can be interrupted, and counts neither as an attempt nor into an attempt's timeout. One
- * layer is one bucket: build it once and share it.
+ * A wait can be interrupted. It counts neither as an attempt nor toward an attempt's timeout. A
+ * `limit` or `window` that makes no sense is a defect. One layer is one token bucket: build it once
+ * and share it.
  *
  * @example
  * ```ts
@@ -60,8 +61,8 @@ export const throttled = (
   Layer.provide(throttledByStore(options), ThrottleStore.layerMemory)
 
 /**
- * Like {@link throttled}, with a bucket that lives in a {@link ThrottleStore}, so that several
- * processes can share one limit.
+ * Like {@link throttled}, but the bucket is in a {@link ThrottleStore}, so several processes can
+ * share one limit.
  *
  * @example
  * ```ts
@@ -83,7 +84,7 @@ export const throttledByStore = (
     Effect.gen(function* () {
       const client = yield* HttpClient.HttpClient
       const store = yield* ThrottleStore
-      return heldBack(client, store, yield* bucketOf(options))
+      return throttledClient(client, store, yield* bucketOf(options))
     }),
   )
 
@@ -101,7 +102,7 @@ const bucketOf = (options: ThrottleOptions): Effect.Effect<Bucket> => {
     : Effect.succeed({ key, limit, window })
 }
 
-const heldBack = (
+const throttledClient = (
   client: HttpClient.HttpClient,
   store: ThrottleStoreService,
   bucket: Bucket,
@@ -123,7 +124,7 @@ const heldBack = (
           token === undefined ? Effect.void : token.answered(Exit.isSuccess(exit), isRefusal(exit))
         ),
         Effect.tap((response) => hear(gate, response)),
-        // A client of the user's may turn a status into an error, as filterStatusOk does.
+        // A user's client may turn a status into an error, as filterStatusOk does.
         Effect.tapError((error) => {
           const response = responseOf(error)
           return response === undefined ? Effect.void : hear(gate, response)
@@ -138,7 +139,7 @@ const heldBack = (
   >(Effect.flatMap(send), Effect.succeed)
 }
 
-// The API documents the limit by its header, not by a status. The body is not read here.
+// The API documents the limit by its header, not by a status. The body has not been read yet.
 const isRefusal = (
   exit: Exit.Exit<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>,
 ): boolean =>

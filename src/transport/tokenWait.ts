@@ -1,5 +1,5 @@
 /**
- * Waits until a request may go: for the gate to open, and then in line for a token.
+ * Waits until a request may go out: first for the gate to open, then in line for a token.
  *
  * @module
  */
@@ -11,19 +11,19 @@ import { currentMonotonicMillis } from "../waiting/monotonic.ts"
 import { wholeMillis } from "../waiting/wholeMillis.ts"
 import type { Bucket, Taken, ThrottleStoreService } from "./ThrottleStore.ts"
 
-/** A token that is taken. */
+/** A token that was taken. */
 export type TakenToken = Extract<Taken, { readonly _tag: "Taken" }>
 
 /**
- * Waits for a token, and tells of it at the moment at which it is taken: a wait that is cut off right
- * after that has it all the same.
+ * Waits for a token. It calls `onTaken` at the moment when it takes one, so a wait that is cut off
+ * right after that does not lose it.
  */
 export type TokenWait = (
   hadTurn: boolean,
   onTaken: (token: TakenToken) => void,
 ) => Effect.Effect<void>
 
-/** Makes the one line in which all wait for the tokens of a bucket. */
+/** Makes the one line in which all callers wait for the tokens of a bucket. */
 export const makeTokenWait = (
   store: ThrottleStoreService,
   bucket: Bucket,
@@ -37,7 +37,8 @@ export const makeTokenWait = (
       return taken
     }))
 
-  // Gives up the turn when the gate shuts: this call may wait longer than the others want to.
+  // Gives up its turn when the gate shuts: it may be ready to wait longer than the callers behind
+  // it.
   const isTaken = (
     one: Effect.Effect<Entering>,
     onTaken: (token: TakenToken) => void,
@@ -53,7 +54,7 @@ export const makeTokenWait = (
 
   return (hadTurn, onTaken) =>
     Effect.gen(function* () {
-      // Only the time at the gate counts as waiting for it: the line for a token is another one.
+      // `maxRetryAfter` bounds the time at the gate, not the time in line for a token.
       let waited = 0
       do {
         const start = yield* currentMonotonicMillis

@@ -1,12 +1,12 @@
 /**
- * Tracers that hand on to another.
+ * Wraps a tracer.
  *
  * @module
  */
 import * as Tracer from "effect/Tracer"
 import type { SpanChanges } from "./SpanChanges.ts"
 
-/** A tracer whose spans another makes. */
+/** Makes a tracer that changes the spans of another one. */
 export const tracerOver = (
   own: Tracer.Tracer,
   { before, span: change }: SpanChanges,

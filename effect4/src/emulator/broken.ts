@@ -1,4 +1,4 @@
-// In Effect 4 a client has one error for every failure, with a reason in it.
+// In Effect 4, a client has one error for every failure, with a reason in it.
 /**
  * The error of a client whose connection breaks.
  *

@@ -113,7 +113,7 @@ const describe = (ast: AST.AST): string =>
       ? ast.types.map(describe).join(" | ")
       : AST.isLiteral(ast)
       ? typeof ast.literal === "string" ? JSON.stringify(ast.literal) : String(ast.literal)
-      // What is exact allows what it is made of.
+      // An exact schema allows what its inner schema allows.
       : AST.isDeclaration(ast) && ast.typeParameters[0] !== undefined
       ? describe(ast.typeParameters[0])
       : ast._tag.toLowerCase())

@@ -1,4 +1,4 @@
-// Differs: a PlatformError is one class here, and its reason has the tag.
+// In Effect 4, a PlatformError is one class, and its reason has the tag.
 /**
  * The errors of files.
  *

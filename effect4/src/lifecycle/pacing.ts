@@ -1,5 +1,6 @@
 /**
- * Pauses between attempts as a schedule says. Here a schedule has steps in place of a driver.
+ * Pauses between attempts as a schedule says. In Effect 4, a schedule has steps instead of a
+ * driver.
  *
  * @module
  */

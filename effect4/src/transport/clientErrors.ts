@@ -1,11 +1,11 @@
-// Here an HttpClient has one error, which holds its reason.
+// In Effect 4, an HttpClient has one error, which holds its reason.
 import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 
 const reasonOf = (
   error: HttpClientError.HttpClientError,
 ): HttpClientError.HttpClientErrorReason["_tag"] | undefined =>
-  // From a client in JavaScript, anything can come.
+  // A client in JavaScript can fail with anything.
   HttpClientError.isHttpClientError(error) ? error.reason._tag : undefined
 
 export const responseOf = (

@@ -1,4 +1,4 @@
-// Here a metric has no key of its own: its attributes are given as it is made.
+// In Effect 4, a metric has no key of its own: it gets its attributes when it is made.
 import * as Metric from "effect/Metric"
 
 export type Attributes = Readonly<Record<string, string>>

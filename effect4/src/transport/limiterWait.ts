@@ -1,4 +1,5 @@
-// Here the error of Effect's rate limiter holds its reason, and that the time to wait.
+// In Effect 4, the error of the rate limiter holds its reason, and the reason holds the time to
+// wait.
 import * as Duration from "effect/Duration"
 import { hasProperty, isTagged } from "effect/Predicate"
 
@@ -6,7 +7,7 @@ export const limiterWait = (error: unknown): Duration.Duration | undefined => {
   const reason = hasProperty(error, "reason") ? error.reason : undefined
   const said = isTagged(reason, "RateLimitExceeded")
     ? reason
-    // One that is made by hand may say both itself.
+    // An error that is made by hand may hold both itself.
     : reason === "Exceeded"
     ? error
     : undefined

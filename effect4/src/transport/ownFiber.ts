@@ -1,4 +1,4 @@
-// Here a fiber that is forked starts at once, and is interrupted in one step.
+// In Effect 4, a forked fiber starts at once, and is interrupted in one step.
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,4 +1,5 @@
-// Here what a fiber finds is all in its context, and a program can turn off a client's spans there.
+// In Effect 4, all that a fiber runs with is in its context, and a program can turn off a client's
+// spans there.
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
@@ -29,7 +30,7 @@ export const inSurroundings = <A, E, R>(
       Context.add(References.UnhandledLogLevel, undefined),
       Context.add(Tracer.Tracer, tracer),
     )
-    // What is so already is not set again: the more is set, the longer everything is looked for.
+    // Sets only what differs, since each setting makes all lookups slower.
     if (!isTraced) changed = Context.add(changed, References.TracerEnabled, true)
     if (!isPropagated) {
       changed = changed.pipe(
@@ -40,7 +41,7 @@ export const inSurroundings = <A, E, R>(
     if (span !== undefined && outer?._tag === "Span") {
       changed = Context.add(changed, Tracer.ParentSpan, span(outer))
     }
-    // What is set in a fiber of its own need not be set back.
+    // The fiber ends with the effect, so nothing needs to be restored.
     fiber.setContext(changed)
     return effect
   })

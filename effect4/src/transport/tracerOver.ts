@@ -1,4 +1,4 @@
-// Here a span's attributes come after its making, through the span itself.
+// In Effect 4, a span gets its attributes after it is made, through the span itself.
 import * as Tracer from "effect/Tracer"
 import type { SpanChanges } from "./SpanChanges.ts"
 

@@ -1,5 +1,5 @@
 /**
- * Time that nobody sets back. Here the Clock has a monotonic time besides the wall's.
+ * Time that nobody sets back. In Effect 4, the Clock has a monotonic time besides the wall clock's.
  *
  * @module
  */
