@@ -12,7 +12,7 @@ import { type Gate, makeGate, rateAfter } from "../../src/waiting/gate.ts"
 
 const enter = (gate: Gate, hadTurn = false) => gate.enter(entering(hadTurn))
 
-/** Sends `count` calls to a gate at once. Returns an array that gets the time at which each is let in. */
+/** Sends `count` calls to a gate at once. Returns the times at which they get in, as they do. */
 const come = (gate: Gate, count: number, policy = RetryPolicy.make()) =>
   Effect.gen(function* () {
     const times: Array<number> = []
