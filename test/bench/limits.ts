@@ -1,8 +1,9 @@
 /**
- * How close the client comes to the server's limit, and how often it is refused, over real sockets.
+ * How close the client comes to the server's rate limit over real sockets, and how often it is
+ * refused.
  *
- * The server runs in a process of its own, as servers do: in one process with its client it would
- * answer in lockstep with what the client sends.
+ * The server runs in another process. In the client's process it would answer in lockstep with the
+ * client's requests.
  *
  * @module
  */
@@ -22,13 +23,13 @@ const fibers = 50
 const callsEach = 6
 const calls = fibers * callsEach
 
-/** The requests that were sent, and those of them that were refused. */
+/** How many requests were sent, and how many of them were refused. */
 interface Counts {
   sent: number
   refused: number
 }
 
-/** fetch, counted. */
+/** A client over fetch that counts. */
 const counted = (counts: Counts): Layer.Layer<HttpClient.HttpClient> =>
   Layer.effect(
     HttpClient.HttpClient,
@@ -43,10 +44,10 @@ const counted = (counts: Counts): Layer.Layer<HttpClient.HttpClient> =>
     ),
   ).pipe(Layer.provide(FetchHttpClient.layer))
 
-/** Makes the calls: which failed, how many requests were refused, and how many calls a second. */
+/** Makes the calls. Returns the failed ones, the refused requests, and the calls a second. */
 const manyCalls = (counts: Counts) =>
   Effect.gen(function* () {
-    // What the first calls of a process find cold is not the limit's doing; then the limit recovers.
+    // Some calls warm up, and then the limit recovers.
     const page = yield* listApiKeysPage({ pageSize: 1 })
     const get = Effect.either(getApiKey(page.apiKeys[0]?.id ?? ""))
     yield* Effect.replicateEffect(get, limit / 2, { concurrency: fibers })
@@ -84,7 +85,7 @@ const measure = (latency: number, client: (client: Client) => Client) =>
       })
       return manyCalls(counts).pipe(
         Effect.provide(client(counted(counts))),
-        // The gate of the credentials lets in 10 a second, as the service does.
+        // By default this gate fits the service's 10 a second. Here it fits the server.
         Effect.provideService(Credentials, {
           ...credentials,
           gate: makeGate(limit),
@@ -124,7 +125,7 @@ const unthrottledRows = (latency: number): Effect.Effect<ReadonlyArray<Row>> =>
     pass: failed === 0 && refusedShare <= 0.25,
   }])
 
-/** Measures the throttle and, without it, the gate, against an emulator with a limit of 200 a second. */
+/** Measures the throttle, and the gate without it, against a limit of 200 a second. */
 export const limitsBench = async (): Promise<ReadonlyArray<Row>> => {
   const rows = await Effect.runPromise(
     Effect.all([

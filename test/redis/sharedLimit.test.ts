@@ -56,8 +56,8 @@ it.skipIf(reason !== undefined)(
       const firstHalf = by.slice(0, callsEach)
       expect(workers.map((name) => firstHalf.filter((worker) => worker === name).length))
         .toEqual(workers.map(() => callsEach / 2))
-      // Redis's clock times the tokens exactly. On a busy machine a request arrives later, for which
-      // a quarter of a window leaves room.
+      // Redis's clock times the tokens exactly. On a busy machine a request arrives later, for
+      // which a quarter of a window leaves room.
       expect(given.length).toBe(seen.length)
       expect(mostWithin(1000, given)).toBeLessThanOrEqual(limit)
       expect(mostWithin(750, arrivals)).toBeLessThanOrEqual(limit)

@@ -35,8 +35,8 @@ describe.each(Object.keys(runtimes))("a hostile server on %s", (runtime) => {
     expect(outcome?.polluted).toBe(false)
     expect(outcome?.message.length).toBeLessThan(1000)
     expect(JSON.stringify(outcome?.details).length).toBeLessThan(600_000)
-    // The bound leaves room for the runtime's buffers, not for a whole body of 192 MiB. Bun inflates
-    // a compressed body ahead of its reader, so there the figure proves nothing.
+    // The bound leaves room for the runtime's buffers, not for a whole body of 192 MiB. Bun
+    // inflates a compressed body ahead of its reader, so there the figure proves nothing.
     if (runtime !== "Bun") expect(outcome?.grown).toBeLessThan(150)
   })
 

@@ -1,4 +1,4 @@
-/** How a call may end through a client that repeats or follows redirects by itself, by operation. */
+/** How a call may end through a client that repeats or redirects by itself, by operation. */
 import type { ApiKeyError, Operation } from "@effect-crdb/api-keys"
 import type { FaultRule } from "@effect-crdb/api-keys/emulator"
 import * as HttpClient from "@effect/platform/HttpClient"

@@ -27,7 +27,7 @@ const tenASecond = throttled({ limit: 10, window: "1 second" })
 const get = getApiKey(id)
 const createOne = createApiKey({ name: "n", serviceAccountId: serviceAccountId })
 
-/** Credentials whose token expires `goodForMillis` after it is made, and a server that checks that. */
+/** Credentials with a token that expires after `goodForMillis`, and a server that checks it. */
 const aging = (goodForMillis: number, takesMillis = 0) => {
   let asked = 0
   const token = Effect.gen(function* () {

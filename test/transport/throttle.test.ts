@@ -199,7 +199,7 @@ describe("throttled", () => {
       }),
   )
 
-  /** Makes a call for each of `answersAfter` at once, at one a window. Returns when each was sent. */
+  /** Makes a call for each answer at once, at one a window. Returns when each was sent. */
   const sentOneByOne = (
     window: Duration.DurationInput,
     ...answersAfter: ReadonlyArray<number>

@@ -161,8 +161,8 @@ describe("a cautious bucket", () => {
     readonly isAnswered: boolean
   }
 
-  // The bucket measures how much longer an answer takes than the fastest one. So a request that is as
-  // fast as any comes first.
+  // The bucket measures how much longer an answer takes than the fastest one. So a request that is
+  // as fast as any comes first.
   const requests = fc.record({
     there: fc.nat(200),
     rest: fc.nat(200),

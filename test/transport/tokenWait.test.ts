@@ -13,7 +13,7 @@ import { id } from "../everyOperation.ts"
 import { credentials, ok, scripted } from "./scripted.ts"
 
 describe("the wait for a token", () => {
-  /** Seconds until a call gets its token, at a gate that is shut until 25, then 50, then 75 seconds. */
+  /** Seconds until a call gets its token, at a gate shut until second 25, then 50, then 75. */
   const shutThrice = (maxRetryAfter: Duration.DurationInput) =>
     Effect.gen(function* () {
       const gate = makeGate(Infinity)
