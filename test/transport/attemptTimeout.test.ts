@@ -18,7 +18,7 @@ const waiting = <A, E, E2 = never>(
 ) => Effect.flatMap(AttemptWait, ({ holdBack }) => holdBack(wait, () => send))
 const wait = (count: number) => waiting(seconds(count))
 
-/** What was told of an attempt: the second, what happened, and how many seconds counted. */
+/** What was reported of an attempt: the second, what happened, and how many seconds counted. */
 type Told = readonly [second: number, what: string, counted?: number]
 
 const outcomeOf = Exit.match({
@@ -146,7 +146,7 @@ describe("an attempt", () => {
       expect(told).toEqual([[30, "too slow", 30]])
     }))
 
-  it.effect("that is interrupted stops, and is told as interrupted", () =>
+  it.effect("that is interrupted stops, and is reported as interrupted", () =>
     Effect.gen(function* () {
       let isStopped = false
       const attempt = Effect.onInterrupt(Effect.never, () => Effect.sync(() => isStopped = true))

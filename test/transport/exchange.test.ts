@@ -91,7 +91,7 @@ describe("a lost request", () => {
       expect(error.message).toContain("no connection, or lost (<redacted>).")
     }))
 
-  it.effect("is told as an answer that was cut off if the body breaks", () =>
+  it.effect("is reported as an answer that was cut off if the body breaks", () =>
     Effect.gen(function* () {
       const broken = () =>
         new Response(
@@ -109,7 +109,7 @@ describe("a lost request", () => {
       })
     }))
 
-  it.effect("is told as an answer that was cut off if a client fails to decode it", () =>
+  it.effect("is reported as an answer that was cut off if a client fails to decode it", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
         through((request) =>

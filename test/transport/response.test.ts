@@ -218,7 +218,7 @@ describe("a secret", () => {
 
 describe("an error body", () => {
   it.effect.each(everyOperation)(
-    "to $operation with the fields of a Status is told in the error",
+    "to $operation with the fields of a Status shows in the error",
     ({ call }) =>
       Effect.gen(function* () {
         const body = { code: 3, message: "m", details: [{ "@type": "t" }] }
@@ -258,7 +258,7 @@ describe("an error body", () => {
       }))
     }))
 
-  it.effect("is told without its secrets, however deeply it is nested", () =>
+  it.effect("shows without its secrets, however deeply it is nested", () =>
     Effect.gen(function* () {
       const details = `${"[".repeat(9990)}"CCDB1\\u005Fabc_0123456789abcdef"${"]".repeat(9990)}`
       const body = `{"code":3,"message":"a \\u0022b\\u0022 0123456789","details":${details}}`
@@ -288,7 +288,7 @@ describe("an error body", () => {
       )
     }))
 
-  it.effect("is told without parts of a secret that it holds elsewhere, escaped", () =>
+  it.effect("shows without parts of a secret that it holds elsewhere, escaped", () =>
     Effect.gen(function* () {
       const body = `{"x":"CCDB1\\u005fabc_0123456789abcdef","message":"0123456789"}`
       const { result } = yield* callOnce(

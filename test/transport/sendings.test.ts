@@ -324,7 +324,7 @@ describe("a redirect", () => {
     }
   }
 
-  it.effect("that fetch itself followed is told, and its answer is not used", () =>
+  it.effect("that fetch itself followed is reported, and its answer is not used", () =>
     Effect.gen(function* () {
       const followed = () =>
         Object.defineProperties(json({ ...answers.getApiKey, message: "evil words" }), {
@@ -344,7 +344,7 @@ describe("a redirect", () => {
     }))
 
   it.effect.each([200, 403, 429, 503])(
-    "that a client not over fetch followed is told, and shuts no gate (%i)",
+    "that a client not over fetch followed is reported, and shuts no gate (%i)",
     (status) =>
       Effect.gen(function* () {
         const client = HttpClient.makeWith<never, never, never, never>(
