@@ -30,7 +30,7 @@ const sentUnder = <E, R>(credentials: Layer.Layer<Credentials, E, R>, times = 1)
 }
 
 describe("layerApiKey", () => {
-  it("has a fixed key, so that two copies of the module share it", () => {
+  it("gives a service with a fixed key, so that two copies of the module share it", () => {
     expect(Credentials.key).toBe("@effect-crdb/Credentials")
   })
 

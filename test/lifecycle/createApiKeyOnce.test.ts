@@ -103,7 +103,7 @@ describe("createApiKeyOnce", () => {
       expect(error.message).toContain(keys[0]?.name ?? "?")
     }))
 
-  test("names a lost key that cannot be deleted by its id", () =>
+  test("gives the id of a lost key that cannot be deleted", () =>
     Effect.gen(function* () {
       const { keys, result } = yield* scenario([
         { operation: "createApiKey", fault: { _tag: "DropAfter" } },

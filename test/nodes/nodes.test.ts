@@ -16,7 +16,7 @@ describe("the outcome of a run", () => {
     ["bad by a signal", "7 passed, 0 failed\n", null, { passed: 7, failed: 1 }],
     ["bad without a closing line", "7 passed, 0 failed\nx\n", 0, { passed: 0, failed: 1 }],
     ["bad without output", "", 0, { passed: 0, failed: 1 }],
-  ])("that ended %s: %j, exit code %s", (_, said, exitCode, outcome) => {
+  ])("is %s: %j, exit code %s", (_, said, exitCode, outcome) => {
     expect(outcomeOf(said, exitCode)).toEqual(outcome)
   })
 })

@@ -26,10 +26,10 @@ const timeout = { _tag: "TransportError", reason: "Timeout" }
 describe("a deadline", () => {
   it.effect.each(
     [
-      ["with a deadline", (call: ApiCall) => hasty(call)],
-      ["without a deadline", (call: ApiCall) => call],
+      ["set", (call: ApiCall) => hasty(call)],
+      ["not set", (call: ApiCall) => call],
     ] as const,
-  )("%s lets no interruption into a finalizer", ([, under]) =>
+  )("that is %s lets no interruption into a finalizer", ([, under]) =>
     Effect.gen(function* () {
       const { layer, sent } = scripted({ status: 503 }, ok)
       const closing = Effect.ensuring(Effect.void, Effect.orDie(under(deleteApiKey)))
