@@ -1,4 +1,4 @@
-// Deno: prints the keys older than so many days, by service account, as a table, JSON or NDJSON.
+// Deno: prints the keys older than a number of days, as a table, JSON or NDJSON.
 //
 //   deno run --allow-net=cockroachlabs.cloud --allow-env=COCKROACH_API_KEY,… \
 //     audit.ts --older-than 90 --format json
@@ -107,7 +107,7 @@ const program = Either.try(() =>
       ? Either.right(audit(print, Number(days), serviceAccountId))
       : Either.left(undefined)
   }),
-  // It prints the usage alone: a wrong argument may be a secret by mistake.
+  // It prints only the usage, since a wrong argument may be a secret.
   Either.getOrElse(() => Effect.as(Console.error(usage), 2)),
 )
 

@@ -15,9 +15,11 @@
 // days.
 //
 // You can break it off and run it again at any time. With --adopt it may then name a new key
-// without a file: delete that key first. It leaves the key alone that it calls with, since the
-// environment holds that secret. Its exit status is 0 if all went well, 1 if it could not rotate a
-// key, 2 if it was called wrongly, and 3 if all went well but, with --once, something waits.
+// without a file: delete that key first. It never rotates the key that it calls with, since the
+// environment holds that secret.
+//
+// Its exit status is 0 if all went well, 1 if it could not rotate a key, and 2 if it was called
+// wrongly. With --once it is 3 if all went well but something waits.
 import {
   type ApiKey,
   Credentials,

@@ -1,18 +1,22 @@
-// Node: a service that keeps every key of an organization younger than 90 days, on one machine or on
-// many, with the workflow engine of Effect.
+// Node: a service that keeps every key of an organization younger than 90 days, with Effect's
+// workflow engine, on one machine or on many.
 //
-// SCHEDULE, a cron expression, says when to look for old keys. Each becomes a workflow of its own,
-// which replaces it, sleeps through the grace without holding anything, and deletes it. The key to
-// call with is read from COCKROACH_API_KEY and left alone.
+// SCHEDULE, a cron expression, says when to look for old keys. The service starts a workflow for
+// each old key. The workflow replaces the key, sleeps through the grace without holding anything,
+// and deletes the old key. The service calls with the key in COCKROACH_API_KEY, and leaves that key
+// alone.
 //
-// SECRETS is a directory that all machines share, with a file for each key: <service account>.<name>,
-// encoded as in a URL. A key whose secret is not in its file is kept elsewhere, and left alone.
+// SECRETS is a directory that all machines share. It has a file for each key's secret, named
+// <service account>.<name> and encoded as in a URL. A key whose secret is not in its file is kept
+// elsewhere, so the service leaves it alone.
 //
-// With no other setting it runs on one machine, and keeps its workflows in memory: after a crash the
-// next look finds what was begun, since the API and the store say how far each rotation is. With
-// DATABASE_URL it is one machine of a cluster that keeps them in PostgreSQL; HOST and PORT say where
-// the others reach it, and ShardingConfig of @effect/cluster what else can be set. The first machine
-// makes the tables: start it alone. With REDIS_URL all machines keep the API's limit together.
+// With no other setting it runs on one machine, and keeps its workflows in memory. After a crash
+// the next look continues them, since the API and the store show how far each rotation is.
+//
+// With DATABASE_URL it is one machine of a cluster that keeps its workflows in PostgreSQL. The
+// other machines reach it at HOST and PORT. ShardingConfig of @effect/cluster lists more settings.
+// Start the first machine alone, since it makes the tables. With REDIS_URL all machines share the
+// API's limit.
 import {
   type ApiKey,
   apiKeyIdOf,
@@ -57,7 +61,7 @@ import * as Stream from "effect/Stream"
 import { join } from "node:path"
 import process from "node:process"
 
-// Of a negative duration Effect makes zero: without a grace old keys would be deleted at once.
+// Effect reads a negative duration as zero. Without a grace it would delete the old keys at once.
 const duration = (name: string, byDefault: Duration.DurationInput) =>
   Config.duration(name).pipe(
     Config.validate({
@@ -81,10 +85,10 @@ const settings = Config.all({
   olderThan: duration("OLDER_THAN", "90 days"),
   grace: duration("GRACE", "1 day"),
   lease: duration("LEASE", "10 minutes"),
-  // When to try again what failed.
+  // How long to wait after a failure.
   retryAfter: duration("RETRY_AFTER", "5 minutes"),
-  // How many rotations a machine has at work. A new key must be written before it is half a lease
-  // old, so that it may not wait for long until the API's limit lets its requests through.
+  // How many rotations a machine runs at once. A new key must be written within half a lease, so
+  // its requests must not wait long for the API's limit.
   atOnce: Config.withDefault(Config.integer("AT_ONCE"), 3),
 })
 
@@ -92,21 +96,21 @@ class Settings extends Context.Tag("Settings")<Settings, Config.Config.Success<t
   static readonly layer = Layer.effect(this, settings)
 }
 
-/** What a key is known by, whatever its secret is at the time. */
+/** Identifies a key and its successors. */
 const Place = Schema.Struct({ name: Schema.String, serviceAccountId: Schema.String })
 type Place = typeof Place.Type
 
-// A secret manager can take the place of these files.
+// You can use a secret manager instead of these files.
 const storeOf = ({ name, serviceAccountId }: Place) =>
   Effect.flatMap(Settings, ({ secrets }) => {
-    // A lone half of a character cannot be encoded.
+    // Half of a surrogate pair cannot be encoded.
     const text = `${serviceAccountId}.${name}`.replace(/\p{Surrogate}/gu, "\ufffd")
     return fileSecretStore(join(secrets, encodeURIComponent(text)))
   })
 
 type State = "at work" | "waiting" | "done"
 
-/** Tells on the terminal what becomes of the keys that this machine has to do with. */
+/** Shows on the terminal what happens to the keys of this machine. */
 class Progress extends Context.Tag("Progress")<Progress, {
   readonly say: (line: string) => Effect.Effect<void>
   readonly tell: (place: Place, state: State, what: string) => Effect.Effect<void>
@@ -138,14 +142,14 @@ class Progress extends Context.Tag("Progress")<Progress, {
   })
 }
 
-/** Replaces one key, once: the id of what is replaced says which key, and which of its rotations. */
+/** Replaces a key once. The id of the replaced key tells its rotations apart. */
 const RotateKey = Workflow.make({
   name: "RotateKey",
   payload: { place: Place, replaced: Schema.String },
   idempotencyKey: ({ replaced }) => replaced,
 })
 
-/** Does what can be done now, and says when there is more to do. */
+/** Does what can be done now. Returns when to go on, if there is more to do. */
 const rotateNow = (place: Place, replaced: string) =>
   Effect.gen(function* () {
     const { tell } = yield* Progress
@@ -175,10 +179,11 @@ const rotateNow = (place: Place, replaced: string) =>
             ...leftBehind.map(({ name }) => `may have left ${JSON.stringify(name)} behind`),
           ]
           if (Option.isSome(until)) return wait(until.value, what)
-          // By this machine's clock it is too young yet. No other workflow would replace it later.
+          // By this machine's clock the key is still too young. No other workflow would replace it
+          // later.
           return apiKey.id === replaced ? again(what) : end(what)
         },
-        // A key that is gone nobody will look for again; anything else can be put right.
+        // Nothing can be done about a key that is gone. Any other failure may pass.
         onFailure: ({ cause, message, reason }) => {
           const what = [message, ...cause === undefined ? [] : [cause.message]]
           return reason === "HeldKeyGone" ? end(what) : again(what)
@@ -202,7 +207,7 @@ const rotate = Layer.unwrapEffect(Effect.gen(function* () {
         yield* DurableClock.sleep({
           name: `until ${run}`,
           duration: Math.max(0, DateTime.distance(yield* DateTime.now, until.value)),
-          // By default a minute or less is waited for in memory, and anew after a crash.
+          // By default a sleep of up to a minute is only in memory, and starts again after a crash.
           inMemoryThreshold: "1 milli",
         })
       }
@@ -216,7 +221,7 @@ interface Due {
   readonly replaced: string
 }
 
-/** A key that is old, or whose rotation is not finished; a younger one is neither. */
+/** A key that is old, or whose rotation is not finished. */
 const dueOf = (apiKey: ApiKey, limit: DateTime.Utc): Option.Option<Due> => {
   const { mark, name } = parseMarked(apiKey.name)
   const place = { name, serviceAccountId: apiKey.serviceAccountId }
@@ -238,7 +243,7 @@ const checkFile = (due: Due) =>
     Effect.mapBoth({ onFailure: (why) => ({ ...due, why }), onSuccess: () => due }),
   )
 
-/** Starts what is to be done; a workflow that was started before stays as it is. */
+/** Starts a workflow for each key to rotate. One that has started before stays as it is. */
 const look = Effect.gen(function* () {
   const { say } = yield* Progress
   const { olderThan } = yield* Settings
@@ -254,7 +259,7 @@ const look = Effect.gen(function* () {
     ({ place, replaced }) => RotateKey.execute({ place, replaced }, { discard: true }),
     { concurrency: 10 },
   )
-  // In a rotation one of the two keys is not in the file.
+  // During a rotation, one of its two keys is not in the file.
   const rotated = new Set(toRotate.map(({ replaced }) => replaced))
   yield* Effect.forEach(
     others.filter(({ replaced }) => !rotated.has(replaced)),
@@ -269,7 +274,7 @@ const secretUrl = (name: string) => Config.option(Config.redacted(Config.nonEmpt
 
 const limit = { limit: 10, window: "1 second", key: "rotator" } as const
 
-// All that are given one Redis keep the limit together; without it each machine keeps one of its own.
+// Machines with the same Redis share the limit. Without Redis each machine has its own.
 const client = secretUrl("REDIS_URL").pipe(
   Effect.map(Option.match({
     onNone: () => throttled(limit),
@@ -304,7 +309,7 @@ const inMemory = Effect.map(
     ),
 )
 
-// The messages of workflows stay in the database when they are done: delete old ones at times.
+// The messages of finished workflows stay in the database: delete old ones from time to time.
 const onCluster = (url: Redacted.Redacted) =>
   Effect.map(
     Settings,

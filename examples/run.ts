@@ -1,6 +1,6 @@
 /**
- * `npm run example -- service`: an example and an emulator of its own, with no account and no
- * network. What follows the example's name is given to it.
+ * `npm run example -- service`: runs an example with its own emulator, without an account or a
+ * network. Arguments after the example's name go to the example.
  */
 import * as Emulator from "@effect-crdb/api-keys/emulator"
 import * as Command from "@effect/platform/Command"
@@ -30,10 +30,10 @@ const deno = (file: string, host: string, ...permissions: ReadonlyArray<string>)
     ...args,
   )
 
-/** What an example is run with. */
+/** What an example runs with. */
 interface Stage {
   readonly host: string
-  /** A directory of the emulator's secrets, a file for each key, as examples/rotator.ts has it. */
+  /** A directory with a file for each key's secret, as examples/rotator.ts needs it. */
   readonly secrets: string
 }
 
@@ -43,10 +43,10 @@ const node = (file: string) =>
 const commands: Readonly<Record<string, (stage: Stage) => Command.Command>> = {
   service: () => node("service"),
   audit: ({ host }) => deno("audit.ts", host),
-  // Its first argument is the directory where it keeps secrets.
+  // The first argument is the directory for secrets.
   rotate: ({ host }) =>
     deno("rotate.ts", host, `--allow-read=${args[0]}`, `--allow-write=${args[0]}`),
-  // What takes a day elsewhere takes seconds here, and nobody's database has a part in it.
+  // Seconds in place of days, and no database from the environment.
   rotator: ({ secrets }) =>
     node("rotator").pipe(
       Command.env({
@@ -65,7 +65,7 @@ const commands: Readonly<Record<string, (stage: Stage) => Command.Command>> = {
     ),
 }
 
-/** Forty keys, from ten days to more than a year old, and their secrets in a directory. */
+/** An emulator with forty keys, from ten to 400 days old, and their secrets in a directory. */
 const makeStage = Effect.gen(function* () {
   const files = yield* FileSystem.FileSystem
   const secrets = yield* files.makeTempDirectoryScoped()

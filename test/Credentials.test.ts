@@ -18,7 +18,7 @@ const open = "must be https, or http on a loopback address, to carry a token"
 const named = "must not hold a user name or a password: remove what is before @"
 const asking = "must not hold a query or a fragment: remove what follows ? or #"
 
-/** What a call sends under these credentials. */
+/** The requests of a call with these Credentials. */
 const sentUnder = <E, R>(credentials: Layer.Layer<Credentials, E, R>, times = 1) => {
   const { layer, sent } = recordingClient(() => json(answers.getApiKey))
   return Effect.repeatN(getApiKey(id), times - 1).pipe(
@@ -30,11 +30,11 @@ const sentUnder = <E, R>(credentials: Layer.Layer<Credentials, E, R>, times = 1)
 }
 
 describe("layerApiKey", () => {
-  it("gives a service with the key by which two copies of the module know each other's", () => {
+  it("gives a service with a fixed key, so that two copies of the module share it", () => {
     expect(Credentials.key).toBe("@effect-crdb/Credentials")
   })
 
-  it.effect("sends the secret to the API, and no organization", () =>
+  it.effect("sends the secret to the API, without an organization", () =>
     Effect.gen(function* () {
       const { headers, sent } = yield* sentUnder(Credentials.layerApiKey(Redacted.make(secret)))
       expect(headers["authorization"]).toBe(`Bearer ${secret}`)
@@ -139,7 +139,7 @@ describe("layerJwt", () => {
     ["username", { username: "" }, invisible],
     ["username", { username: jwt }, revealing],
   ])(
-    "refuses a %s that no header can carry, or that is a secret: %j",
+    "refuses a %s that fits into no header or is a secret: %j",
     ([field, options, reason]) =>
       Effect.gen(function* () {
         const { result, sent } = yield* sentUnder(
@@ -179,7 +179,7 @@ describe("a token that is an Effect", () => {
           Credentials.layerJwt({ token, vanityName: "acme" }),
       ],
     ] as const,
-  )("%s asks anew at each call", ([, layerOf]) =>
+  )("is asked for at each call with %s", ([, layerOf]) =>
     Effect.gen(function* () {
       expect(yield* counting(layerOf)).toEqual([
         "Bearer token-1",
@@ -188,7 +188,7 @@ describe("a token that is an Effect", () => {
       ])
     }))
 
-  it.effect("gets what it needs from where the layer is built", () =>
+  it.effect("gets the services that it needs where the layer is built", () =>
     Effect.gen(function* () {
       class Vault extends Context.Tag("Vault")<Vault, { readonly current: string }>() {}
       const credentials = Credentials.layerApiKey(
@@ -252,7 +252,7 @@ describe("layerConfig", () => {
     "breaks: was it cut or quoted?"
   const bad: ReadonlyArray<readonly [string, Readonly<Record<string, string>>, string]> = [
     [
-      "nothing at all",
+      "no setting",
       {},
       "Set COCKROACH_API_KEY to the secret of an API key, or COCKROACH_API_JWT to a JWT",
     ],
@@ -314,7 +314,7 @@ describe("layerConfig", () => {
       `COCKROACH_SERVER ${open}`,
     ],
     [
-      "a COCKROACH_SERVER that is no URL",
+      "a COCKROACH_SERVER that is not a URL",
       { ...token, COCKROACH_SERVER: "localhost" },
       `COCKROACH_SERVER ${noUrl}`,
     ],
@@ -334,7 +334,7 @@ describe("layerConfig", () => {
 
   afterEach(() => vi.unstubAllEnvs())
 
-  it.effect("reads the environment of the process where nothing else is provided", () =>
+  it.effect("reads the process's environment", () =>
     Effect.gen(function* () {
       for (const name of ["API_JWT", "VANITY_NAME", "USERNAME", "SERVER"]) {
         vi.stubEnv(`COCKROACH_${name}`, undefined)

@@ -14,18 +14,18 @@ beforeAll(async () => {
 
 describe.each(lines)("on Effect %s", (line) => {
   const sizeOf = (program: string) => bundles.get(`${program} ${line}`)?.size ?? NaN
-  // A replaced file stands for the one that it replaces.
+  // Effect 4's replacements count as the files that they replace.
   const filesOf = (program: string) =>
     (bundles.get(`${program} ${line}`)?.files ?? []).map((file) =>
       file.replace(/^effect4\/src/, "src")
     )
 
-  it.each(programs)("a bundle of %s, Effect included, is no larger than its limit", (program) => {
+  it.each(programs)("the bundle of %s, Effect included, keeps to its limit", (program) => {
     expect(sizeOf(program)).toBeLessThanOrEqual(limits[line][program])
   })
 
-  describe("a program of one endpoint", () => {
-    it("has that endpoint, and neither the others nor lifecycle, throttle or emulator", () => {
+  describe("the bundle of a one-endpoint program", () => {
+    it("holds no other endpoint, no lifecycle, no throttle and no emulator", () => {
       const files = filesOf("oneEndpoint")
       expect(files).toContain("src/endpoints/getApiKey.ts")
       expect(
@@ -37,18 +37,18 @@ describe.each(lines)("on Effect %s", (line) => {
       ).toEqual([])
     })
 
-    it("decodes without a Schema of the models", () => {
+    it("holds no Schema of the models", () => {
       expect(filesOf("wholeModule")).toContain("src/ApiKey.ts")
       expect(filesOf("oneEndpoint")).not.toContain("src/ApiKey.ts")
     })
   })
 
-  it("all of the module holds nothing of the emulator", () => {
+  it("the bundle of the whole module holds nothing of the emulator", () => {
     expect(filesOf("wholeModule").filter((file) => file.startsWith("src/emulator/"))).toEqual([])
   })
 })
 
-it("a program of one endpoint holds nothing of Effect 4's Schema", () => {
+it("the bundle of a one-endpoint program holds nothing of Effect 4's Schema", () => {
   const schemas = (program: string) =>
     bundles.get(`${program} 4`)?.files.filter((file) => /\/SchemaAST\.js$/.test(file))
   expect(schemas("wholeModule")).toHaveLength(1)

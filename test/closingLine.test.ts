@@ -34,13 +34,13 @@ const run = async (config: string) => {
   return { lines: stdout.trimEnd().split("\n"), outcome: outcomeOf(stdout, exitCode) }
 }
 
-it("a run of two projects ends with how many tests each ran, and what came of all", async () => {
+it("a run of two projects ends with each project's number of tests and the common outcome", async () => {
   const { lines, outcome } = await run(configOf({ B: ["one.test.ts"], A: Object.keys(files) }))
   expect(lines.slice(-2)).toEqual(["A: 3 tests, B: 2 tests", "4 passed, 2 failed, 2 skipped"])
   expect(outcome).toEqual({ passed: 4, failed: 2 })
 })
 
-it("a run of one ends with what came of it alone", async () => {
+it("a run of one project ends with only the outcome", async () => {
   const { lines, outcome } = await run(configOf({ A: ["one.test.ts"] }))
   expect(lines).toEqual(["2 passed, 0 failed, 1 skipped"])
   expect(outcome).toEqual({ passed: 2, failed: 0 })

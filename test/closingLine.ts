@@ -2,15 +2,14 @@ import type { SerializedError } from "vitest"
 import type { Reporter, TestModule } from "vitest/node"
 
 /**
- * A vitest reporter that ends the run with `N passed, N failed` on a line of its own, so that
- * whoever runs the tests, a person or a script, reads the outcome from the last line. Where there are
- * several projects, the line before it says how many tests each ran.
+ * A vitest reporter that ends the run with `N passed, N failed` on the last line, where a person or
+ * a script finds it. With several projects, the line before says how many tests each ran.
  */
 export default class ClosingLine implements Reporter {
   #lines: ReadonlyArray<string> = []
 
   onInit(): void {
-    // Other reporters and vitest itself may still have something to say after the last test.
+    // Other reporters and vitest itself may print more after the last test.
     process.once("exit", () => {
       for (const line of this.#lines) process.stdout.write(`${line}\n`)
     })
@@ -35,7 +34,7 @@ const projectsLine = (modules: ReadonlyArray<TestModule>): ReadonlyArray<string>
   ]
 }
 
-/** What does not load counts as failed, and so does an error that no test has caught. */
+/** A file that does not load counts as failed, and so does an error that no test catches. */
 export const closingLine = (
   modules: ReadonlyArray<TestModule>,
   unhandled: ReadonlyArray<unknown>,
@@ -46,7 +45,7 @@ export const closingLine = (
     count.failed += module.errors().length
     for (const suite of module.children.allSuites()) count.failed += suite.errors().length
   }
-  // A test that never ran to its end has not passed.
+  // A test that did not end has not passed.
   const failed = count.failed + count.pending
   const skipped = count.skipped === 0 ? "" : `, ${count.skipped} skipped`
   return `${count.passed} passed, ${failed} failed${skipped}`

@@ -11,7 +11,7 @@ const sourcesIn = (folder: string): ReadonlyArray<string> =>
   fs.readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
 
-/** README and the guides beside what they are about. */
+/** README, and the guides in the folders that they describe. */
 const guides = [
   "README.md",
   ...["src", "test", "examples"].flatMap((folder) =>
@@ -21,7 +21,7 @@ const guides = [
   ),
 ]
 
-/** The TypeScript examples of a document: fenced in docstrings, or in prose. */
+/** The fenced TypeScript examples of a guide, or of a source's docstrings. */
 const examplesIn = (
   folder: string,
   file: string,
@@ -49,7 +49,7 @@ it("every exported function has an example", async () => {
   expect(functions.filter((symbol) => !hasExample(symbol)).map(({ name }) => name)).toEqual([])
 })
 
-/** What is read here of what `deno doc --json` prints. */
+/** The part of `deno doc --json` that this test reads. */
 interface Documentation {
   readonly nodes: Readonly<Record<string, { readonly symbols: ReadonlyArray<DocumentedSymbol> }>>
 }
@@ -66,18 +66,18 @@ interface DocumentedSymbol {
 
 /** How the examples of each line are compiled. */
 interface Line {
-  /** Writes the line's sources into a folder, or says where they are. */
+  /** The folder of the line's sources. Effect 4's are written into `folder` first. */
   readonly sources: (folder: string) => string
-  /** The packages that a user of the line has, by their folders here. */
+  /** The packages that a user of the line has, with their folders in node_modules. */
   readonly packages: Readonly<Record<string, string>>
-  /** The guides' programs as a user of the line writes them; undefined for one of the other line. */
+  /** A guide's program as a user of this line writes it, or undefined if it is for the other. */
   readonly inGuide: (code: string) => string | undefined
 }
 
 const ofEffect4 = /from "effect\/persistence\//
 const ofEffect3 = /from "@effect\/(?!platform\/)/
 
-// Complete programs are for Effect 3; the first ones are for both.
+// The complete examples are for Effect 3. The first programs are for both.
 const stores = sourcesIn(path.join(root, "examples/stores"))
   .map((file) => fs.readFileSync(path.join(root, "examples/stores", file), "utf8"))
 const isComplete = (code: string): boolean => stores.includes(code)
@@ -110,7 +110,7 @@ const lines: Readonly<Record<string, Line>> = {
 }
 
 it.each(Object.entries(lines))(
-  "every example in the documentation compiles against what the module exports on %s",
+  "every example in the documentation compiles on %s",
   async (_, { inGuide, packages, sources }) => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), "examples-"))
     try {
@@ -125,13 +125,13 @@ it.each(Object.entries(lines))(
           .map(([name, code]) => [name, inGuide(code)] as const),
       ]
       for (const [name, code] of examples) {
-        // A module, although an example may import nothing.
+        // The export makes a module of an example that imports nothing.
         if (code !== undefined) {
           fs.writeFileSync(path.join(folder, name), `${code}\nexport {}\n`)
         }
       }
       fs.writeFileSync(path.join(folder, "package.json"), JSON.stringify({ type: "module" }))
-      // Their types come with the runtimes, and the examples ask little of them.
+      // The runtimes' own types are not installed.
       fs.writeFileSync(path.join(folder, "runtimes.d.ts"), "declare const Deno: any, Bun: any\n")
       fs.writeFileSync(
         path.join(folder, "tsconfig.json"),
@@ -158,7 +158,7 @@ it.each(Object.entries(lines))(
 
 const readGuide = (file: string) => fs.readFileSync(path.join(root, file), "utf8")
 
-/** What GitHub makes of a heading. */
+/** The anchor that GitHub makes from a heading. */
 const anchorOf = (heading: string): string =>
   heading.toLowerCase().replace(/[^\p{L}\p{N}\p{M}\s_-]/gu, "").trim().replaceAll(" ", "-")
 
@@ -167,18 +167,18 @@ const anchorsIn = (text: string): ReadonlyArray<string> =>
 
 const withoutCode = (text: string): string => text.replace(/^```.*?^```$/gms, "")
 
-/** Where a guide leads to, in line or below, but for what is elsewhere on the web. */
+/** A guide's links, inline and by reference, without those to the web. */
 const linksIn = (text: string): ReadonlyArray<string> =>
   [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$/gm)]
     .map(([, inline, below]) => inline ?? below ?? "")
     .filter((link) => !/^https:/.test(link))
 
-it("anchors are made of headings as GitHub makes them", () => {
+it("a heading's anchor is the one that GitHub makes", () => {
   expect(anchorsIn("# A *fine* `rotateApiKey`, or two\n```sh\n# no heading\n```\n"))
     .toEqual(["a-fine-rotateapikey-or-two"])
 })
 
-it.each(guides)("every link in %s leads to a file, and to a heading in it", (guide) => {
+it.each(guides)("every link in %s leads to a file and a heading that exist", (guide) => {
   const links = linksIn(readGuide(guide))
   const broken = links.filter((link) => {
     const [to = "", anchor] = link.split("#")
@@ -189,11 +189,11 @@ it.each(guides)("every link in %s leads to a file, and to a heading in it", (gui
   expect(broken).toEqual([])
 })
 
-it("links are found", () => {
+it("the guides have links", () => {
   expect(guides.flatMap((guide) => linksIn(readGuide(guide))).length).toBeGreaterThan(30)
 })
 
-it("the guide to lifecycle describes every way to fail, and every function of its folder", () => {
+it("the guide to lifecycle describes every reason of RotationFailed, and every function of its folder", () => {
   const guide = readGuide("src/lifecycle/README.md")
   const mod = readGuide("src/mod.ts")
   const exported = [...mod.matchAll(/^export \{ (.*) \} from "\.\/lifecycle/gm)]
@@ -208,7 +208,7 @@ it("the guide to lifecycle describes every way to fail, and every function of it
   expect(named.filter((reason) => !guide.includes(`\`${reason}\``))).toEqual([])
 })
 
-/** Names that a source states, one a match. */
+/** The names that a pattern captures in a source. */
 const namesIn = (file: string, pattern: RegExp): ReadonlyArray<string> =>
   [...readGuide(file).matchAll(pattern)].map(([, name = ""]) => name)
 

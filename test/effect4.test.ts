@@ -6,7 +6,7 @@ import { runOnce } from "../effect4/test/runOnce.ts"
 import { writeTree } from "../effect4/tree.ts"
 import { expectSuccess, root, runTool } from "./tool.ts"
 
-// Beside a node_modules of its own, in which `effect` is Effect 4.
+// The folder has a node_modules of its own, in which `effect` is Effect 4.
 const folder = join(root, "node_modules/.effect4")
 const tree = join(folder, "src")
 const effect4 = join(root, "node_modules/effect4")
@@ -47,7 +47,7 @@ const program = Effect.gen(function* () {
     told.push(String(secret), (yield* getApiKey(apiKey.id)).name)
     const held = yield* Ref.make(Option.some(secret))
     const store = { read: Ref.get(held), write: (secret) => Ref.set(held, Option.some(secret)) }
-    // Often enough that each letter of a mark comes up.
+    // Often enough for each character of a mark to occur.
     let successor = apiKey
     for (let n = 0; n < 20; n++) {
       const old = successor.id
@@ -70,7 +70,7 @@ const program = Effect.gen(function* () {
 console.log(JSON.stringify(await Effect.runPromise(program)))
 `
 
-describe("the sources, with the names of Effect 4,", () => {
+describe("the sources for Effect 4", () => {
   it("import no module that Effect 4 does not have", () => {
     const missing = files.flatMap((file) =>
       [...fs.readFileSync(join(tree, file), "utf8").matchAll(/from "(effect\/|@effect\/)([^"]*)"/g)]
@@ -82,11 +82,11 @@ describe("the sources, with the names of Effect 4,", () => {
     expect(missing).toEqual([])
   })
 
-  it("say nothing in the words of Effect 3, in code or in docs", () => {
+  it("use no word of Effect 3, in code or in docs", () => {
     const ofEffect3 = /@effect\/platform|\bEither\b|Exception\b|DurationInput|FiberRef|TagClass/
     const said = files.filter((file) => !file.startsWith("names/")).flatMap((file) =>
       fs.readFileSync(join(tree, file), "utf8").split("\n")
-        // An import of `names/` says what it is there for.
+        // An import of `names/` has Effect 3's name in its path.
         .filter((line) => ofEffect3.test(line.replace(/"(?:\.+\/)+names\/.*"/, "")))
         .map((line) => `${file}: ${line.trim()}`)
     )
@@ -106,7 +106,7 @@ describe("the sources, with the names of Effect 4,", () => {
     expectSuccess(await runTool("tsc", ["-p", folder]))
   })
 
-  it("create once, get, rotate, list and delete on it", async () => {
+  it("create once, get, rotate, list and delete", async () => {
     const outfile = join(folder, "program.mjs")
     esbuild.buildSync({
       stdin: { contents: program, resolveDir: folder, loader: "ts" },
@@ -128,7 +128,7 @@ describe("the sources, with the names of Effect 4,", () => {
   })
 })
 
-it("the tests that run on Effect 3 alone are there", () => {
+it("the tests that run only on Effect 3 exist", () => {
   const named = Object.values(runOnce).flat()
   expect(named.filter((path) => !fs.existsSync(join(root, "test", path)))).toEqual([])
 })

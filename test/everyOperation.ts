@@ -1,5 +1,5 @@
 /**
- * Every operation as tests call it: the one table that a new operation is added to.
+ * The operations as tests call them. A new operation is added to this table only.
  *
  * @module
  */
@@ -30,26 +30,26 @@ import {
 /** A call of the API. */
 export type ApiCall<A = unknown> = Effect.Effect<A, ApiKeyError, HttpClient | Credentials>
 
-/** A key and its service account, for a call to be about. */
+/** The key and the service account of a call. */
 export interface Target {
   readonly id: string
   readonly serviceAccountId: string
 }
 
-/** What is told of an operation here. */
+/** What tests know of an operation. */
 interface Told {
-  /** A sound call. */
+  /** A valid call. */
   readonly callOn: (target: Target) => ApiCall
-  /** What the API answers to it. */
+  /** The API's answer to it. */
   readonly answer: object
-  /** The name that the vendor's description has for the schema of that answer. */
+  /** The name of the answer's schema in the vendor's description. */
   readonly schema: string
-  /** The public Schema of that answer, and what reads it in the Schema's place. */
+  /** The public Schema of the answer, and the function that decodes it instead. */
   readonly model: Schema.Schema.AnyNoContext
   readonly decode: Decode<unknown>
-  /** Whether it asks for a change. */
+  /** Whether it changes something. */
   readonly mutates: boolean
-  /** What a 404 speaks of. */
+  /** What does not exist after a 404. */
   readonly subject: OperationFacts["subject"]
 }
 
@@ -115,9 +115,9 @@ const table: Readonly<Record<Operation, Told>> = {
   },
 }
 
-/** Each operation with its sound call, its answer, and what else is told of it. */
+/** Each operation, with a valid call, the answer, and the rest of the table. */
 export const everyOperation = Object.values(operations)
-  // One that the table lacks is named by operation.test.ts, and by the compiler.
+  // If the table lacks one, operation.test.ts and the compiler name it.
   .filter(({ name }) => name in table)
   .map(({ name, path }) => ({
     ...table[name],
@@ -132,19 +132,19 @@ export const mutations = everyOperation.filter(({ mutates }) => mutates)
   .map(({ operation }) => operation)
 
 const byOperation = <A>(of: (told: Told) => A): Readonly<Record<Operation, A>> =>
-  // It has the keys of the table, which are the operations.
+  // The result has the table's keys, which are the operations.
   Object.fromEntries(
     Object.entries(table).map(([name, told]) => [name, of(told)]),
   ) as Record<Operation, A>
 
-/** A sound call of each operation, about one key and its service account. */
+/** A valid call of each operation, for a key and its service account. */
 export const callsOn = (target: Target) => byOperation(({ callOn }) => callOn(target))
 
 export const calls = callsOn({ id, serviceAccountId })
 
 export const answers = byOperation(({ answer }) => answer)
 
-/** A body that every operation succeeds with; of a list it is the last page. */
+/** A body with which every operation succeeds. For a list it is the last page. */
 export const anyAnswer: object = {
   ...Object.assign({}, ...Object.values(answers)),
   pagination: undefined,

@@ -18,34 +18,34 @@ export const variables: ReadonlyArray<string> = [
   "SERVER",
 ].map((name) => `COCKROACH_${name}`)
 
-/** No environment of whoever runs the tests reaches the examples. */
+/** Unsets what the environment of the test run may hold. */
 export const clean: Readonly<Record<string, string | undefined>> = Object.fromEntries(
   [...variables, "OTEL_EXPORTER_OTLP_ENDPOINT", "HOST", "WORKER_TOKEN"]
     .map((name) => [name, undefined]),
 )
 
-/** A request on its way that is not answered yet. */
+/** A request that has arrived, and whose answer is held back. */
 export interface Held {
   readonly arrived: Promise<void>
-  /** Whoever sent it has gone without waiting for its answer. */
+  /** Resolves when the caller has gone without the answer. */
   readonly left: Promise<void>
   readonly release: () => Promise<void>
 }
 
-/** An emulator behind a loopback port, for programs in processes of their own. */
+/** An emulator on a loopback port, for programs in other processes. */
 export interface Stage {
   readonly emulator: Emulator.EmulatorService
   readonly baseUrl: string
-  /** What to call it with. */
+  /** The secret to call it with. */
   readonly secret: string
-  /** What an example is to find in its environment. */
+  /** The environment of an example. */
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Holds the next request back whose URL has this in it, and those that come meanwhile. */
+  /** Holds back requests whose URL contains `part`, until they are released. */
   readonly hold: (part: string) => Held
   readonly close: () => Promise<void>
 }
 
-/** Opens a stage. */
+/** Starts a stage. */
 export const openStage = async (options: Emulator.EmulatorOptions): Promise<Stage> => {
   const scope = Effect.runSync(Scope.make())
   let holdBack = (_url: string): Effect.Effect<void> => Effect.void

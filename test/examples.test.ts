@@ -14,7 +14,7 @@ import { expectSuccess, root, type Running, runTool, withTool } from "./tool.ts"
 
 const printedSecret = /CCDB1_[A-Za-z0-9]+_[A-Za-z0-9]+/
 
-/** A token that was pasted twice: it is refused before anything is sent. */
+/** A token that was pasted twice. The module refuses it before sending. */
 const unsendable = {
   COCKROACH_API_KEY: undefined,
   COCKROACH_API_JWT: "e30.e30.c2lnbmF0dXJl",
@@ -39,7 +39,7 @@ beforeAll(async () => {
 })
 afterAll(() => stage.close())
 
-// Node 20 runs JavaScript alone: a file goes through a bundler as a service's code does.
+// Node 20 runs only JavaScript, so the file is bundled first.
 const bundleFolder = mkdtempSync(join(root, "node_modules/.example-"))
 afterAll(() => rmSync(bundleFolder, { recursive: true }))
 
@@ -56,7 +56,7 @@ const bundled = (name: string): string => {
   return outfile
 }
 
-/** What a program logs may come after its answer. */
+/** Waits for a log, which may come after the answer. */
 const says = (running: Running, text: string) =>
   expect.poll(() => running.output(), { timeout: 60_000 }).toContain(text)
 
@@ -79,7 +79,7 @@ describe("npm run demo", () => {
     expect(stdout).not.toMatch(printedSecret)
   })
 
-  it("with COCKROACH_API_KEY set, calls what that is for, and only reads", async () => {
+  it("with COCKROACH_API_KEY set, calls the real service, and only reads", async () => {
     await Effect.runPromise(emulator.clear)
     const { stdout } = expectSuccess(await runTool("npm", ["run", "--silent", "demo"], { env }))
     expect(stdout).toContain(`The API Keys API of ${env["COCKROACH_SERVER"]}, read only.`)
@@ -90,7 +90,7 @@ describe("npm run demo", () => {
     expect(requests.length).toBeGreaterThan(2)
   })
 
-  it("ends with the error's own words where the real service says no", async () => {
+  it("ends with the error's message if the real service refuses", async () => {
     const token = "CCDB1_0000000000000000000000_unknown"
     const { exitCode, stderr, stdout } = await runTool("npm", ["run", "--silent", "demo"], {
       env: { ...env, COCKROACH_API_KEY: token },
@@ -102,7 +102,7 @@ describe("npm run demo", () => {
 })
 
 describe("the first program", () => {
-  it("for Deno prints the old keys, with no permission but those in the README", async () => {
+  it("for Deno prints the old keys, with only the permissions that README gives", async () => {
     const host = new URL(env["COCKROACH_SERVER"] ?? "").host
     const { stdout } = expectSuccess(
       await runTool("deno", [
@@ -126,7 +126,7 @@ describe("the first program", () => {
       expect(await response.json())
         .toEqual(keys.map(({ id, name }) => ({ id, name })).reverse())
       expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(404)
-      // Where it listened on all addresses, this one would answer too.
+      // A server on all addresses would answer at this one too.
       await expect(fetch(`http://127.0.0.2:${port}/`)).rejects.toThrow()
     })
   })
@@ -157,7 +157,7 @@ describe("the first program", () => {
   })
 })
 
-/** A service account's key as an example shows it. */
+/** A key as an example prints it. */
 const shown = (apiKey: { readonly id: string }): unknown => JSON.parse(JSON.stringify(apiKey))
 
 const parseNdjson = (text: string): ReadonlyArray<unknown> =>
@@ -182,7 +182,7 @@ describe("the service", () => {
       whenItSays: listening,
     }, ([, url = ""], running) => use(url, running))
 
-  it("sends on each page of keys when it has come, and stops asking when its caller leaves", () =>
+  it("passes on each page of keys when it comes, and stops when its caller leaves", () =>
     withService(async (url) => {
       const held = stage.hold("pagination.page=")
       const response = await fetch(`${url}/keys`)
@@ -195,7 +195,7 @@ describe("the service", () => {
         text += decoder.decode(value, { stream: true })
         return !done
       }
-      // The second page waits, and what the first one holds is here all the same.
+      // The keys of the first page arrive although the second page is held back.
       await held.arrived
       while (text.split("\n").length <= 500) expect(await readOn()).toBe(true)
       expect(parseNdjson(text)).toEqual(keys.slice(0, 500))
@@ -212,7 +212,7 @@ describe("the service", () => {
       await heldAgain.release()
     }))
 
-  it("gives each failure its status, and cuts off a list that fails in its midst", () =>
+  it("gives each failure its status, and cuts off a list that fails midway", () =>
     withService(async (url, running) => {
       const [key = expect.fail("there are keys")] = await Effect.runPromise(stage.emulator.apiKeys)
       const get = async (path: string) => {
@@ -253,7 +253,7 @@ describe("the service", () => {
       await says(running, "InvalidRequest: listApiKeys: username ")
     }, unsendable))
 
-  it("on SIGTERM takes no more requests, finishes the answer it is at, and ends well", () =>
+  it("on SIGTERM takes no more requests, finishes the running answer, and exits with 0", () =>
     withService(async (url, running) => {
       const [key = expect.fail("there are keys")] = await Effect.runPromise(stage.emulator.apiKeys)
       const held = stage.hold(key.id)
@@ -269,7 +269,7 @@ describe("the service", () => {
       expect(await exitCode).toBe(0)
     }))
 
-  it("sends spans, metrics and logs to a collector, none with a secret in it", async () => {
+  it("sends spans, metrics and logs to a collector, without a secret", async () => {
     const received = new Map<string, string>()
     const collector = createServer(async (request, response) => {
       const path = request.url ?? ""
@@ -279,7 +279,7 @@ describe("the service", () => {
       response.end("{}")
     })
     await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve))
-    // It listens on TCP.
+    // A server that listens on TCP has an AddressInfo.
     const { port } = collector.address() as AddressInfo
     try {
       await withService(async (url, running) => {
@@ -333,7 +333,7 @@ describe("the audit", () => {
         }))
       ),
     })
-    // Exactly what the guide says, with the emulator in the place of the service.
+    // The guide's own command, with the emulator in place of the service.
     const guide = readFileSync(join(root, "examples/README.md"), "utf8")
     const [, stated = ""] = /^deno run ((?:[^\n]*\\\n)+[^\n]*) audit\.ts/m.exec(guide) ??
       expect.fail("the guide has no command for audit.ts")
@@ -360,13 +360,13 @@ describe("the audit", () => {
     { serviceAccount: older, days: 100 },
   ]
 
-  it("prints a table, and says by its exit status that there are old keys", async () => {
+  it("prints a table, and exits with 1 if there are old keys", async () => {
     const { exitCode, stderr, stdout } = await audit()
     expect([exitCode, stderr]).toEqual([1, "4 keys older than 90 days\n"])
     const rows = stdout.split("\n").filter((line) => line.includes("CCDB1_"))
     expect(rows.map((row) => /"(\S+-\S+)" .* (\d+) │$/.exec(row)?.slice(1)))
       .toEqual(found.map(({ days, serviceAccount }) => [serviceAccount, String(days)]))
-    // A name cannot paint the terminal.
+    // A name's control characters do not reach the terminal.
     expect(stdout).not.toContain("\x1b")
   })
 
@@ -391,16 +391,16 @@ describe("the audit", () => {
     ])
   })
 
-  it("says so where there is none", async () => {
+  it("exits with 0 if there are no old keys", async () => {
     const { exitCode, stdout } = await audit("--service-account", young, "--format", "json")
     expect([exitCode, stdout]).toEqual([0, "[]\n"])
   })
 
   it.each([
-    ["an argument too many", () => [stage.secret]],
+    ["one argument too many", () => [stage.secret]],
     ["an unknown format", () => ["--format", "xml"]],
-    ["a number that is none", () => ["--older-than", "soon"]],
-  ])("explains itself to who gives %s, without repeating it", async (_, args) => {
+    ["days that are not a number", () => ["--older-than", "soon"]],
+  ])("prints its usage after %s, without repeating the argument", async (_, args) => {
     const { exitCode, stderr, stdout } = await audit(...args())
     expect([exitCode, stdout]).toEqual([2, ""])
     expect(stderr).toMatch(/^usage: /)
@@ -418,34 +418,34 @@ describe("the audit", () => {
 
   it.each<readonly [string, RegExp, () => ReturnType<typeof withOnly>]>([
     [
-      "it may read no environment",
+      "it may not read the environment",
       /--allow-env/,
       () => withOnly(command.filter((flag) => !flag.startsWith("--allow-env"))),
     ],
-    ["it may read one name alone", /COCKROACH_/, () =>
+    ["it may read only one variable", /COCKROACH_/, () =>
       withOnly([
         ...command.filter((flag) => !flag.startsWith("--allow-env")),
         "--allow-env=COCKROACH_API_KEY",
       ])],
     [
-      "it may reach no network",
+      "it may not use the network",
       /^TransportError: /,
       () => withOnly(command.filter((flag) => !flag.startsWith("--allow-net"))),
     ],
-    ["it may do nothing", /--allow-env/, () => withOnly([])],
-    ["it has no key to call with", /COCKROACH_API_KEY/, () => withOnly(command, clean)],
+    ["it has no permission", /--allow-env/, () => withOnly([])],
+    ["it has no key", /COCKROACH_API_KEY/, () => withOnly(command, clean)],
     [
       "its key cannot be sent",
       /COCKROACH_API_KEY/,
       () => withOnly(command, { ...stage.env, COCKROACH_API_KEY: "two words" }),
     ],
     [
-      "its server is no URL",
+      "its server is not a URL",
       /COCKROACH_SERVER/,
       () => withOnly(command, { ...stage.env, COCKROACH_SERVER: "nowhere" }),
     ],
     [
-      "nobody listens there",
+      "its server does not answer",
       /^TransportError: /,
       () =>
         withOnly([...command, "--allow-net=127.0.0.1:9"], {
@@ -453,14 +453,14 @@ describe("the audit", () => {
           COCKROACH_SERVER: "http://127.0.0.1:9",
         }),
     ],
-  ])("has a status of its own where %s", async (_, why, run) => {
+  ])("exits with 2 if %s", async (_, why, run) => {
     const { exitCode, stderr, stdout } = await run()
     expect([exitCode, stdout]).toEqual([2, ""])
     expect(stderr).toMatch(why)
     expect(stderr).not.toMatch(printedSecret)
   })
 
-  it("has a status of its own for what it could not find out", async () => {
+  it("exits with 2 if the API refuses the call", async () => {
     await Effect.runPromise(stage.emulator.setFaults([
       { calls: 1, fault: { _tag: "Respond", status: 403 } },
     ]))
@@ -471,7 +471,7 @@ describe("the audit", () => {
 
 const workerToken = "a long random text"
 
-/** What a worker's environment holds. */
+/** A worker's environment. */
 type Settings = Readonly<Record<string, string>>
 
 type Get = (path: string, init?: RequestInit) => Promise<Response>
@@ -536,14 +536,14 @@ describe.each(Object.entries(edges))("the edge worker on %s", (edge, withWorker)
 
   const seen = async () => (await Effect.runPromise(stage.emulator.requests)).length
 
-  it("answers all who call at the same time, whoever leaves, and later ones from its cache", async () => {
+  it("answers concurrent callers although one leaves, and later callers from its cache", async () => {
     await withWorker(settings, async (get) => {
       const held = stage.hold("/api-keys")
       const caller = new AbortController()
       const gone = get("/keys", { signal: caller.signal })
       await held.arrived
       const others = [get("/keys"), get("/keys")]
-      // The others are there when this has its answer.
+      // Once this request is answered, the others have arrived.
       expect((await get("/")).status).toBe(404)
       caller.abort()
       await expect(gone).rejects.toThrow()
@@ -556,12 +556,12 @@ describe.each(Object.entries(edges))("the edge worker on %s", (edge, withWorker)
       const asked = await seen()
       await isAnswered(await get("/keys"))
       expect(await seen()).toBe(asked)
-      // On Workers nobody waits for what another caller has begun.
+      // On Workers no caller waits for another caller's request.
       expect(asked).toBeLessThanOrEqual(edge === "Bun" ? 1 : 3)
     })
   })
 
-  it("says what is the caller's mistake, and keeps the rest to itself", async () => {
+  it("tells callers of their own mistakes, and of nothing else", async () => {
     await withWorker(settings, async (get) => {
       await Effect.runPromise(
         stage.emulator.setFaults([{ fault: { _tag: "Respond", status: 403 } }]),
@@ -594,7 +594,7 @@ describe.each(Object.entries(edges))("the edge worker on %s", (edge, withWorker)
     })
   })
 
-  it("keeps a failure for a while, so that not every caller makes a request", async () => {
+  it("caches a failure for a while, so that not every caller makes a request", async () => {
     await withWorker(settings, async (get) => {
       await Effect.runPromise(
         stage.emulator.setFaults([{ fault: { _tag: "Respond", status: 403 } }]),
@@ -602,12 +602,12 @@ describe.each(Object.entries(edges))("the edge worker on %s", (edge, withWorker)
       const asked = await seen()
       for (let calls = 0; calls < 5; calls++) expect((await get("/keys")).status).toBe(503)
       await Effect.runPromise(stage.emulator.setFaults([]))
-      // One, unless the machine is so slow that the calls take longer than a failure is kept.
+      // One request, unless the calls of a slow machine take longer than a failure is cached.
       expect(await seen() - asked).toBeLessThan(5)
     })
   })
 
-  it("answers nobody who does not show its token, and asks nothing for them", async () => {
+  it("refuses callers without its token, and sends nothing for them", async () => {
     await withWorker(settings, async (get) => {
       const asked = await seen()
       for (
@@ -627,9 +627,9 @@ describe.each(Object.entries(edges))("the edge worker on %s", (edge, withWorker)
 
   it.each([
     ["its token", { WORKER_TOKEN: "" }],
-    ["the key to call with", { COCKROACH_API_KEY: "" }],
-    ["a key that can be sent", { COCKROACH_API_KEY: "two words" }],
-  ])("lives without %s, and says no more than that it has no answer", async (_, wrong) => {
+    ["its key", { COCKROACH_API_KEY: "" }],
+    ["a valid key", { COCKROACH_API_KEY: "two words" }],
+  ])("stays up without %s, and says only that it has no answer", async (_, wrong) => {
     await withWorker({ ...settings, ...wrong }, async (get) => {
       const response = await get("/keys")
       expect([response.status, await response.json()])
@@ -651,7 +651,7 @@ describe("the cron worker on workerd", () => {
       options: { readonly cron: string },
     ) => Promise<{ readonly outcome: string }>
   }
-  // Without the types of Cloudflare, which nothing else here needs, miniflare says that it gives requests.
+  // miniflare types its result by Cloudflare's types, which are not installed.
   const bucketOf = async () => await miniflare.getR2Bucket("SECRETS") as unknown as Bucket
   const workerOf = async () => await miniflare.getWorker() as unknown as Worker
 
@@ -668,7 +668,7 @@ describe("the cron worker on workerd", () => {
   })
 
   const now = DateTime.unsafeNow()
-  /** A key of this age whose secret is in the bucket. */
+  /** Adds a key of this age, and puts its secret into the bucket. */
   const put = async (object: string, name: string, days: number) => {
     const { apiKey, secret } = await Effect.runPromise(stage.emulator.addApiKey({
       name,
@@ -688,14 +688,14 @@ describe("the cron worker on workerd", () => {
   }
   const keys = () => Effect.runPromise(stage.emulator.apiKeys)
 
-  it("makes a successor for each old key, and goes on with its own work at a later trigger", async () => {
+  it("makes a successor for each old key, and continues at a later trigger", async () => {
     const [billing, ledger] = [await put("a", "billing", 100), await put("b", "ledger", 10)]
     expect(await trigger()).toBe("ok")
     const held = await heldIn("a")
     expect((await keys()).find(({ id }) => id === held)?.name)
       .toMatch(`billing [rotates ${billing.id} `)
     expect(await heldIn("b")).toBe(ledger.id)
-    // The grace is not over: another run changes nothing.
+    // During the grace another run changes nothing.
     expect(await trigger()).toBe("ok")
     expect(await heldIn("a")).toBe(held)
     expect((await keys()).map(({ id }) => id)).toContain(billing.id)
@@ -710,7 +710,7 @@ describe("the cron worker on workerd", () => {
     expect(left.map(({ id }) => id)).not.toContain(old.id)
   })
 
-  it("goes through all keys where one fails, and shows as failed then", async () => {
+  it("goes on with the other keys if one fails, and then counts as failed", async () => {
     await put("a", "billing", 100)
     const bucket = await bucketOf()
     await bucket.put("0", "a shopping list")
@@ -720,7 +720,7 @@ describe("the cron worker on workerd", () => {
 })
 
 describe("npm run example", () => {
-  // What it bundles is run without npm from here on, since npm and its shell pass no signal on.
+  // These tests run the bundle without npm, since npm and its shell pass no signal on.
   const runner = "node_modules/.cache/examples/run.mjs"
   const environment = {
     ...clean,
@@ -732,7 +732,7 @@ describe("npm run example", () => {
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining("usage: npm run example")])
   })
 
-  it("runs the audit against an emulator of its own", async () => {
+  it("runs the audit against its own emulator", async () => {
     const args = [runner, "audit", "--format", "ndjson", "--older-than", "385"]
     const { exitCode, stdout } = await runTool("node", args, { env: environment })
     expect([exitCode, parseNdjson(stdout).length]).toEqual([1, 2])
@@ -760,7 +760,7 @@ describe("npm run example", () => {
     })
   })
 
-  it("runs the rotator, which replaces every old key and tells what becomes of each", async () => {
+  it("runs the rotator, which replaces every old key and reports on each", async () => {
     const whenItSays = /43 keys, 0 of them to rotate/
     const options = { env: environment, whenItSays }
     await withTool("node", [runner, "rotator"], options, (_, running) => {

@@ -8,7 +8,7 @@ import { expectSuccess, root, runTool } from "./tool.ts"
 
 const readText = (path: string) => readFileSync(join(root, path), "utf8")
 
-// Each use states what it expects of the file; where that is wrong the test fails.
+// Each use states the type of the file. If that is wrong, the test fails.
 const readJson = (path: string) => JSON.parse(readText(path))
 
 const packageJson: {
@@ -26,7 +26,7 @@ const denoJson: {
 
 const entryPoints = Object.entries(packageJson.exports)
 
-describe("every tool that has a say is content", () => {
+describe("every check passes:", () => {
   it.each([
     ["the module, with every exported type stated", "tsc", ["-p", "src", "--noEmit"]],
     ["tests and examples", "tsc", ["-p", "."]],
@@ -38,7 +38,7 @@ describe("every tool that has a say is content", () => {
 })
 
 describe("package.json and deno.json agree", () => {
-  it("on the version, which src/version.ts and the lock have too", () => {
+  it("on the version, with src/version.ts and the lock", () => {
     const lock: {
       readonly version: string
       readonly packages: { readonly "": { readonly version: string } }
@@ -55,7 +55,7 @@ describe("package.json and deno.json agree", () => {
     expect(Object.fromEntries(sources)).toEqual(denoJson.exports)
   })
 
-  it("on what the module is built upon: peers, in the versions that are tested here", () => {
+  it("on the peers, in the versions that the tests use", () => {
     const packages = Object.keys(packageJson.peerDependencies)
     const asked = packages.map((name) => [
       `${name}/`,
@@ -65,18 +65,18 @@ describe("package.json and deno.json agree", () => {
     expect(Object.fromEntries(remote)).toEqual(Object.fromEntries(asked))
   })
 
-  it("and the lock names no registry, which on another machine may be another", () => {
+  it("and the lock names no registry, since other machines may use another", () => {
     expect(readText("package-lock.json")).not.toContain('"resolved"')
   })
 })
 
 describe("the documents", () => {
-  it("README is read in a hurry: it has fewer than 250 lines", () => {
+  it("README has fewer than 250 lines", () => {
     expect(readText("README.md").split("\n").length).toBeLessThan(250)
   })
 
   it.each(["awsSecretsManager", "vault"])(
-    "the guide to lifecycle shows examples/stores/%s.ts as it is",
+    "the guide to lifecycle shows examples/stores/%s.ts unchanged",
     (name) => {
       expect(readText("src/lifecycle/README.md")).toContain(
         `\`\`\`ts\n${readText(`examples/stores/${name}.ts`)}\`\`\`\n`,
@@ -84,7 +84,7 @@ describe("the documents", () => {
     },
   )
 
-  it.each([version, ofSecondLine(version)])("CHANGELOG says what is in %s", (version) => {
+  it.each([version, ofSecondLine(version)])("CHANGELOG has an entry for %s", (version) => {
     expect(readText("CHANGELOG.md")).toMatch(
       new RegExp(`^## ${version.replaceAll(".", "\\.")}\\b`, "m"),
     )
@@ -96,7 +96,7 @@ describe("npm run mutation", () => {
     expect(homeless(mutatedSources(root))).toEqual([])
   })
 
-  it.each(Object.entries(areas))("finds what it names: %s", (_, { sources, tests }) => {
+  it.each(Object.entries(areas))("names files that exist: %s", (_, { sources, tests }) => {
     const named = [
       ...sources.map((source) => `src/${source}`),
       ...tests.map((test) => `test/${test}`),

@@ -5,7 +5,7 @@ import { root } from "./tool.ts"
 
 const src = join(root, "src")
 
-/** From the ground up: what stands in a line knows only those above it, and its own. */
+/** The order of the sources. A file imports only from its own row and from rows above. */
 const order = [
   ["version.ts", "operation.ts"],
   ["waiting/"],
@@ -20,35 +20,35 @@ const order = [
   ["mod.ts"],
 ]
 
-/** What the emulator shares with the module that is tested against it. */
+/** The sources that the emulator may import from the module. */
 const sharedWithEmulator = ["ApiKey.ts", "Credentials.ts", "operation.ts", "version.ts"]
 
 const ownName = "@effect-crdb/api-keys"
 
-/** What a source imports, by each form of import, types included. */
+/** A source's imports in every form, types included. */
 const importsIn = (text: string): ReadonlyArray<string> =>
   [
     ...withoutComments(text).matchAll(/\b(?:from|import)\s*\(?\s*(?<quote>["'`])(.+?)\k<quote>/g),
   ]
     .map(([, , to = ""]) => to)
-    // In a message "from" can stand before a quote too; no module has a space or a $ in its name.
+    // A message can hold "from" before a quote too. No module's name holds a space or a $.
     .filter((to) => !/[\s$]/.test(to))
 
-// Examples in docstrings import the package by its name; what looks like a comment in a string is none.
+// Examples in docstrings import the package by its name. Comment marks inside strings are kept.
 const withoutComments = (text: string): string =>
   text.replace(
     /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\/\*.*?\*\/|\/\/[^\n]*/gs,
     (_, string: string | undefined) => string ?? " ",
   )
 
-/** Below `src/`, each source with what it imports. */
+/** Each source below `src/`, with its imports. */
 const specifiers: ReadonlyMap<string, ReadonlyArray<string>> = new Map(
   readdirSync(src, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
     .map((file) => [file, importsIn(readFileSync(join(src, file), "utf8"))]),
 )
 
-/** The same, where it is another source. */
+/** Each source, with its imports of other sources. */
 const imports: ReadonlyMap<string, ReadonlyArray<string>> = new Map(
   [...specifiers].map(([file, all]) => [
     file,
@@ -81,7 +81,7 @@ describe("the reader of imports", () => {
     `type A = import("./a.ts").A`,
     `const url = "https://a" // one\nimport "./a.ts"`,
     `import(/* later */ "./a.ts")`,
-  ])("finds the one in: %s", (text) => {
+  ])("finds the import in: %s", (text) => {
     expect(importsIn(text)).toEqual(["./a.ts"])
   })
 
@@ -89,51 +89,51 @@ describe("the reader of imports", () => {
     `// import "./a.ts"`,
     `/** import { a } from "./a.ts" */`,
     `/**\n * import { a } from "./a.ts"\n */`,
-  ])("finds none in the comment: %s", (text) => {
+  ])("finds no import in the comment: %s", (text) => {
     expect(importsIn(text)).toEqual([])
   })
 
-  it("finds those of the sources", () => {
+  it("finds the imports of the sources", () => {
     expect(imports.get("endpoints/getApiKey.ts")).toContain("transport/execute.ts")
     expect(imports.get("emulator/mod.ts")).toContain("emulator/Emulator.ts")
   })
 })
 
 describe("the imports", () => {
-  it("are never of the package by its own name", () => {
+  it("never name the package itself", () => {
     const own = [...specifiers].flatMap(([file, all]) =>
       all.some((to) => to === ownName || to.startsWith(`${ownName}/`)) ? [file] : []
     )
     expect(own).toEqual([])
   })
 
-  it("are of files that have their place in the order", () => {
+  it("belong to files that each have a place in the order", () => {
     expect(sources.filter((file) => levelOf(file) < 0)).toEqual([])
   })
 
-  it.each(sources)("of %s run down", (file) => {
+  it.each(sources)("of %s follow the order", (file) => {
     const level = levelOf(file)
     expect(imports.get(file)?.filter((to) => levelOf(to) > level || levelOf(to) < 0)).toEqual([])
   })
 
-  it("of the emulator lead to nothing but what it shares with the module", () => {
+  it("of the emulator lead only to the sources that it may import", () => {
     const outside = [...imports].flatMap(([file, all]) =>
       file.startsWith("emulator/") ? all.filter((to) => !to.startsWith("emulator/")) : []
     )
     expect(outside.filter((to) => !sharedWithEmulator.includes(to))).toEqual([])
   })
 
-  it("are otherwise of what users install beside the module: Effect and its platform", () => {
+  it("of other packages lead only to Effect and its platform", () => {
     const peers = ["effect", "@effect/platform"]
     const others = [...specifiers]
-      // It is bundled with all that it needs.
+      // The command is bundled with its dependencies.
       .filter(([file]) => file !== "emulator/bin.ts")
       .flatMap(([, all]) => all.filter((to) => !to.startsWith(".")))
     expect(others.length).toBeGreaterThan(100)
     expect(others.filter((to) => !peers.some((peer) => to.startsWith(`${peer}/`)))).toEqual([])
   })
 
-  it("lead in no circle", () => {
+  it("form no cycle", () => {
     const done = new Set<string>()
     const circles: Array<string> = []
     const visit = (file: string, path: ReadonlyArray<string>): void => {

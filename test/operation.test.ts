@@ -6,8 +6,7 @@ import { operations } from "../src/operation.ts"
 import { calls, everyOperation } from "./everyOperation.ts"
 import { root } from "./tool.ts"
 
-// Where TypeScript cannot hold two places together: what is said of an operation elsewhere is what
-// src/operation.ts says of it.
+// Holds docs and tables, which the compiler cannot check, to src/operation.ts.
 
 const readText = (path: string): string =>
   existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : ""
@@ -21,7 +20,7 @@ const functionsOf = (operation: string): ReadonlyMap<string, string> =>
     }),
   )
 
-/** A function's docstring, or that of the function which it is said to be like. */
+/** A function's docstring, or that of the function after "Otherwise like". */
 const docstringOf = (functions: ReadonlyMap<string, string>, name: string): string => {
   const docstring = functions.get(name) ?? ""
   const alike = /Otherwise like \{@link (\w+)\}/.exec(docstring)?.[1]
@@ -32,16 +31,16 @@ const docstringOf = (functions: ReadonlyMap<string, string>, name: string): stri
 const documentedRoles = (docstring: string): ReadonlyArray<string> =>
   /Needs the role ([A-Z_]+(?: or [A-Z_]+)*)/.exec(docstring)?.[1]?.split(" or ") ?? []
 
-/** What a docstring says of repeating a request, by whether the operation is idempotent. */
+/** What a docstring says about retries, by whether the operation is idempotent. */
 const onRepeating = {
   true: "Sent again after the rate limit, 500, 502, 503, 504, lost connections and timeouts",
   false: "it is sent again after `RateLimited` alone",
 }
 
-/** The subjects of a 404, as docstrings have them. */
+/** The subjects of a 404, in the words of docstrings. */
 const subjects = { "API key": "key", "service account": "service account" }
 
-// The compiler holds it to the errors' type.
+// The compiler checks that these are all tags.
 const errorTags = Object.keys(
   {
     InvalidRequest: true,
@@ -60,7 +59,7 @@ const sectionOf = (text: string, title: string): string =>
 
 const readmeTable = /^\| function .* role +\|\n(?:\|.*\n)*/m.exec(readText("README.md"))?.[0] ?? ""
 
-/** README's table of operations: function to parameters and roles. */
+/** README's table of operations: each function's parameters and roles. */
 const readmeRows = new Map(
   [...readmeTable.matchAll(/^\| `(\w+)\((.*?)\)` +\|.*\| ([A-Z_, ]+?) +\|$/gm)]
     .map(([, name = "", parameters = "", roles = ""]) => [
@@ -73,32 +72,35 @@ const functions = Object.values(operations).flatMap((facts) =>
   [...functionsOf(facts.name).keys()].map((exported) => ({ ...facts, exported }))
 )
 
-describe("what src/operation.ts says of an operation", () => {
+describe("src/operation.ts agrees", () => {
   it.each(Object.values(operations))(
-    "is of one that the module exports: $name, from an endpoint's file of that name",
+    "with the module's export $name, in an endpoint's file of that name",
     ({ name }) => {
       expect(Object.keys(Module)).toContain(name)
       expect([...functionsOf(name).keys()]).toContain(name)
     },
   )
 
-  it("is of each that the tests' table has, and of no other", () => {
+  it("with the tests' table on which operations there are", () => {
     expect(Object.keys(calls).sort()).toEqual(Object.keys(operations).sort())
   })
 
-  it.each(everyOperation)("is whether it mutates: $operation", ({ mutates, operation }) => {
-    expect(operations[operation].mutates).toBe(mutates)
-  })
+  it.each(everyOperation)(
+    "with the tests' table on whether $operation mutates",
+    ({ mutates, operation }) => {
+      expect(operations[operation].mutates).toBe(mutates)
+    },
+  )
 
   it.each(functions)(
-    "is which roles the docstring names: $exported",
+    "with the docstring of $exported on its roles",
     ({ exported, name, roles }) => {
       expect(documentedRoles(docstringOf(functionsOf(name), exported))).toEqual(roles)
     },
   )
 
   it.each(functions)(
-    "is whether the docstring says that it is sent again: $exported",
+    "with the docstring of $exported on retries",
     ({ exported, idempotent, name }) => {
       const docstring = docstringOf(functionsOf(name), exported)
       const said = Object.entries(onRepeating).filter(([, sentence]) =>
@@ -109,7 +111,7 @@ describe("what src/operation.ts says of an operation", () => {
   )
 
   it.each(functions)(
-    "is what a `NotFound` in the docstring speaks of: $exported",
+    "with the docstring of $exported on NotFound",
     ({ exported, mutates, name, path, subject }) => {
       const docstring = docstringOf(functionsOf(name), exported)
       const told = [
@@ -120,39 +122,39 @@ describe("what src/operation.ts says of an operation", () => {
     },
   )
 
-  it.each(functions)("is which roles README's table has: $exported", ({ exported, roles }) => {
+  it.each(functions)("with README's table on the roles of $exported", ({ exported, roles }) => {
     expect(readmeRows.get(exported)?.roles).toEqual(roles)
   })
 
   it.each(functions)(
-    "is whether README's signature begins with an id: $exported",
+    "with README's table on whether $exported takes an id",
     ({ exported, path }) => {
       const parameters = readmeRows.get(exported)?.parameters
       expect(parameters?.split(", ")[0] === "id").toBe(path.includes("{id}"))
     },
   )
 
-  it("is all that README's table tells of", () => {
+  it("with README's table on which functions there are", () => {
     expect([...readmeRows.keys()].sort()).toEqual(
       functions.map(({ exported }) => exported).sort(),
     )
   })
 
-  it.each(functions)("is of one that CHANGELOG names: $exported", ({ exported }) => {
+  it.each(functions)("with CHANGELOG, which names $exported", ({ exported }) => {
     expect(readText("CHANGELOG.md")).toContain(`\`${exported}\``)
   })
 })
 
 describe("the errors", () => {
-  it("are all that README's table has, and it has no other", () => {
+  it("are those of README's table", () => {
     const table = sectionOf(readText("README.md"), "Errors")
     expect([...table.matchAll(/^\| `(\w+)` /gm)].map(([, tag]) => tag).sort())
       .toEqual([...errorTags, "_tag"].sort())
   })
 
-  it.each(functions)("are those that a docstring speaks of: $exported", ({ exported, name }) => {
+  it.each(functions)("include every tag in the docstring of $exported", ({ exported, name }) => {
     const docstring = functionsOf(name).get(exported)?.split("@example")[0] ?? ""
-    // Everything else that begins so is written with what it belongs to, or as a link.
+    // Docstrings write every other capitalized name with its owner, or as a link.
     const named = [...docstring.matchAll(/`([A-Z][A-Za-z]+)`/g)].map(([, tag]) => tag)
     expect(named.filter((tag) => !errorTags.includes(tag ?? "") && tag !== "FetchHttpClient"))
       .toEqual([])

@@ -5,7 +5,7 @@ import * as os from "node:os"
 import { dirname, join } from "node:path"
 import { expectSuccess, root, runTool, withTool } from "./tool.ts"
 
-// Each use states what it expects of the file; where that is wrong the test fails.
+// Each use states the type of the file. If that is wrong, the test fails.
 const readJson = (path: string) => JSON.parse(fs.readFileSync(join(root, path), "utf8"))
 
 /** What a package has of an entry point: for TypeScript, bundlers, runtimes, and anyone else. */
@@ -26,7 +26,7 @@ interface Manifest {
 
 const { name, version }: Manifest = readJson("package.json")
 
-/** What is built of a line, and how a user of it imports Effect's HTTP modules. */
+/** What the build makes for a line, and how its users import Effect's HTTP modules. */
 interface Line {
   readonly npm: string
   readonly jsr: string
@@ -48,7 +48,7 @@ const lines: ReadonlyArray<readonly [3 | 4, Line]> = [
   [4, lineOf(4, "effect/http")],
 ]
 
-/** Makes a folder of its own for as long as the tests of a group run. */
+/** Makes a folder for a group of tests, and removes it after them. */
 const emptyProject = (): string => {
   const folder = fs.mkdtempSync(join(os.tmpdir(), "installed-"))
   beforeAll(() => {
@@ -79,7 +79,7 @@ describe.each(lines)("the package for Effect %d", (line, { jsr, npm, tarball }) 
     readonly exports: Readonly<Record<string, string>>
   } => readJson(`${jsr}/deno.json`)
 
-  it("says so in its version and in what it describes, on npm and on JSR", () => {
+  it("says so in its version and its description, on npm and on JSR", () => {
     const { description, version } = manifest()
     expect([version.split(".")[0], jsrManifest().version]).toEqual([`${line}`, version])
     expect(description).toContain(`Effect ${line}`)
@@ -100,7 +100,7 @@ describe.each(lines)("the package for Effect %d", (line, { jsr, npm, tarball }) 
         expect([output, missing]).toEqual([output, []])
         expect(fs.readFileSync(join(root, npm, output), "utf8")).toContain("//# sourceMappingURL=")
       }
-      // A package can import itself by its name: this goes through `exports` as a user's import does.
+      // A package can import itself by name. That goes through `exports`, like a user's import.
       const specifier = join(name, entryName)
       const script = `console.log(Object.keys(await import(${JSON.stringify(specifier)})).join())`
       const loaded = expectSuccess(
@@ -155,7 +155,7 @@ describe.each(lines)("the package for Effect %d", (line, { jsr, npm, tarball }) 
     }
   })
 
-  it("holds the build, the command, the sources of its source maps, the documents, and nothing else", async () => {
+  it("holds only the build, the command, the sources for the source maps, and the documents", async () => {
     const { stdout } = expectSuccess(
       await runTool("npm", ["pack", "--dry-run", "--json"], { cwd: join(root, npm) }),
     )
@@ -174,22 +174,22 @@ describe.each(lines)("the package for Effect %d", (line, { jsr, npm, tarball }) 
     ])
   })
 
-  it("is well formed, as publint has it", async () => {
+  it("passes publint", async () => {
     expectSuccess(await runTool("publint", ["run", tarball, "--strict", "--pack", "false"]))
   })
 
-  it("has types that resolve for whoever can import it, as attw has it", async () => {
-    // It is ESM alone, which Node 20 can only import.
+  it("passes attw, so its types resolve wherever it can be imported", async () => {
+    // The package is ESM only, which Node 20 cannot require.
     expectSuccess(await runTool("attw", [tarball, "--profile", "esm-only"]))
   })
 
-  it("is what JSR takes, with every exported type stated", async () => {
-    // It may be dirty, so that the tests can run before a commit.
+  it("passes JSR's checks, with every exported type stated", async () => {
+    // --allow-dirty lets the tests run before a commit.
     const args = ["publish", "--dry-run", "--allow-dirty"]
     expectSuccess(await runTool("deno", args, { cwd: join(root, jsr) }))
   })
 
-  it("documents every export and every field of it, and makes it of what is exported too", async () => {
+  it("documents every export and its fields, and exports the types that they refer to", async () => {
     const entries = Object.values(jsrManifest().exports)
     const { stderr } = await runTool("deno", ["doc", "--lint", ...entries], {
       cwd: join(root, jsr),
@@ -200,7 +200,7 @@ describe.each(lines)("the package for Effect %d", (line, { jsr, npm, tarball }) 
       const [, holder = "", held = ""] =
         /^public type '(.+?)' references private type '(.+?)'$/.exec(what) ?? []
       return rule === "private-type-ref" &&
-        // The bases are what the types of errors and services are stated by.
+        // Bases state the types of errors and services.
         (effectTypes[line].has(held) || hiddenTypes.has(held) ||
           ["Base", "Tag", "Reference"].some((suffix) => held === holder + suffix))
     }
@@ -209,7 +209,7 @@ describe.each(lines)("the package for Effect %d", (line, { jsr, npm, tarball }) 
   })
 })
 
-/** Types of Effect that public ones are made of: by the names of each line, and of no other. */
+/** The types of Effect that public types refer to, by the names of each line. */
 const sharedTypes = [
   "Brand",
   "Duration",
@@ -236,17 +236,17 @@ const effectTypes = {
   4: new Set([...sharedTypes, "Codec", "Constructor", "Input", "NoSuchElementError", "Result"]),
 }
 
-/** What nobody outside should make or read, although a public type holds it. */
+/** Types in public types that no user should make or read. */
 const hiddenTypes = new Set(["Gate"])
 
-it("both packages have one command", () => {
+it("both packages have the same command", () => {
   const [three, four] = lines.map(([, { npm }]) =>
     fs.readFileSync(join(root, npm, "dist/bin/emulator.cjs"))
   )
   expect(three?.equals(four ?? Buffer.of())).toBe(true)
 })
 
-it("no type that a user of Effect 4 can reach is stated by a name of Effect 3", () => {
+it("no public type for Effect 4 refers to a name of Effect 3", () => {
   const dist = join(root, "packages/npm-4/dist")
   const reached = new Set<string>()
   const reach = (file: string): void => {
@@ -262,7 +262,7 @@ it("no type that a user of Effect 4 can reach is stated by a name of Effect 3", 
   expect([...reached].filter((file) => file.startsWith("names/"))).toEqual([])
 })
 
-/** Lists, creates, rotates and deletes: in memory first, then against the server of its environment. */
+/** Lists, creates, rotates and deletes: in memory, then against the server in the environment. */
 const programFor = (http: string) => `
 import { ApiKey, createApiKey, Credentials, deleteApiKey, getApiKey, listApiKeys } from "${name}"
 import { rotateApiKey, throttled } from "${name}"
@@ -309,7 +309,7 @@ const firstProgram = (http: string) => {
   return code.replaceAll('"effect/http/', `"${http}/`)
 }
 
-// Each range's oldest version, or the newest that there is.
+// The oldest version of each range, or the newest.
 const versions: ReadonlyArray<readonly [string, (range: string) => string]> = [
   ["the oldest", (range) => range.replace(/^\^/, "")],
   ["the newest", (range) => range],
@@ -341,7 +341,7 @@ describe.each(installations)(
     it.each([
       ["nodenext", "nodenext"],
       ["bundler", "esnext"],
-    ])("has types that hold under moduleResolution %s", async (moduleResolution, module) => {
+    ])("compiles under moduleResolution %s", async (moduleResolution, module) => {
       const file = `tsconfig.${moduleResolution}.json`
       fs.writeFileSync(
         join(folder, file),
@@ -400,7 +400,7 @@ describe.each(installations)(
   },
 )
 
-/** The lines that README shows of what tools print of the package beside the other Effect. */
+/** The lines that README shows from the tools' output beside the other Effect. */
 const shownFor = (line: 3 | 4): ReadonlyArray<string> => {
   const readme = fs.readFileSync(join(root, "README.md"), "utf8")
   const blocks = [...readme.matchAll(/^```text\n(.*?)^```/gms)].map(([, text = ""]) => text)
@@ -413,7 +413,7 @@ describe.each(lines)("the package for Effect %d beside the other Effect", (line,
   const options = { cwd: folder }
   const [other, { effect }] = lines.find(([other]) => other !== line) ?? expect.fail("two lines")
 
-  it("is refused, does not compile and does not start, with what README shows", async () => {
+  it("is refused, does not compile and does not start, with the output that README shows", async () => {
     const install = ["install", "--prefer-offline", "--dry-run", built.tarball, `effect@${other}`]
     const refused = await runTool("npm", install, options)
     const forced = await runTool("npm", [...install, "--force"], options)

@@ -9,14 +9,14 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { secret } from "./everyOperation.ts"
 
-/** A request as it would go out. */
+/** A request as it would be sent. */
 export interface Sent {
   readonly method: string
   readonly url: URL
   readonly headers: Readonly<Record<string, string | undefined>>
-  /** Undefined where there is none. */
+  /** Undefined if there is none. */
   readonly body: string | undefined
-  /** What aborts the request. */
+  /** The signal that aborts the request. */
   readonly signal: AbortSignal
 }
 
@@ -26,7 +26,7 @@ export type Answering = (
   index: number,
 ) => Response | Effect.Effect<Response, HttpClientError.HttpClientError>
 
-/** An HttpClient that sends nothing: it keeps each request, and answers as it is told. */
+/** An HttpClient that sends nothing. It records each request, and answers with `answer`. */
 export const recordingClient = (
   answer: Answering,
 ): { readonly sent: ReadonlyArray<Sent>; readonly layer: Layer.Layer<HttpClient.HttpClient> } => {
@@ -64,15 +64,15 @@ const textOf = (body: HttpBody.HttpBody): Effect.Effect<string | undefined> => {
   }
 }
 
-/** An answer of JSON. */
+/** A JSON answer. */
 export const json = (body: unknown, init?: ResponseInit): Response => Response.json(body, init)
 
-/** Who calls, where a test does not care. */
+/** Credentials for tests that do not care who calls. */
 export const anyone: Layer.Layer<Credentials> = Credentials.layerApiKey(
   Redacted.make(secret),
 )
 
-/** Makes a call once, without retries, and tells what was sent. */
+/** Makes a call without retries. Returns its result and its requests. */
 export const callOnce = <A>(
   call: Effect.Effect<A, ApiKeyError, HttpClient.HttpClient | Credentials>,
   answer: Answering,

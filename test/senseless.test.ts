@@ -30,15 +30,15 @@ import { ok, scripted } from "./transport/scripted.ts"
 type Program = Effect.Effect<unknown, unknown, HttpClient | Credentials | Scope.Scope>
 
 interface Face {
-  /** Where the option stands, as its users see it. */
+  /** The function or layer that has the option. */
   readonly of: string
   readonly option: string
-  // From JavaScript, anything can come.
+  // A JavaScript program can pass anything.
   readonly give: (value: never) => Program
-  /** What is refused besides what never makes sense. */
+  /** Values that this option refuses besides those that make no sense anywhere. */
   readonly refused: ReadonlyArray<unknown>
   readonly taken: ReadonlyArray<unknown>
-  /** What the refusal says that is allowed. */
+  /** The allowed values, in the words of the refusal. */
   readonly says: string
 }
 
@@ -193,7 +193,7 @@ const numbers: ReadonlyArray<Face> = [
   },
 ]
 
-/** How a program ends, and what was sent by then. */
+/** Runs a program. Returns how it ended, and what it sent. */
 const play = (program: Program) =>
   Effect.gen(function* () {
     const { layer, sent } = scripted(ok)
@@ -207,24 +207,24 @@ describe.each([
   ...numbers.map((face) => ({ ...face, senseless: [-1, NaN, "ten", {}, ...face.refused] })),
 ])("$option of $of", ({ give, option, says, senseless, taken }) => {
   it.effect.each(senseless.map((value) => [value]))(
-    "refuses %s, by its name",
+    "refuses %s, and names the option",
     ([value]) =>
       Effect.gen(function* () {
-        // The type of an option is what this does without.
+        // A JavaScript program is not held to the option's type.
         const { said, sent } = yield* play(Effect.suspend(() => give(value as never)))
         expect(said).toContain(`${option} ${says}`)
         expect(sent).toEqual([])
       }),
   )
 
-  it.effect.each(taken.map((value) => [value]))("takes %s", ([value]) =>
+  it.effect.each(taken.map((value) => [value]))("accepts %s", ([value]) =>
     Effect.gen(function* () {
       const { exit } = yield* play(Effect.suspend(() => give(value as never)))
       expect(Exit.isSuccess(exit)).toBe(true)
     }))
 })
 
-it("every option that is a duration is in these tables, or in those of the rotation", () => {
+it("every duration option is in these tables, or in those of the rotation", () => {
   const ofTheRotation = ["grace", "olderThan"]
   const files = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts") && !file.startsWith("emulator"))

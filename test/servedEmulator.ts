@@ -12,8 +12,8 @@ import { createServer } from "node:http"
 import { makeGate } from "../src/waiting/gate.ts"
 
 /**
- * An emulator of its own behind a loopback port, and what reaches it: fetch, and the credentials of
- * its admin. Time is the real clock's.
+ * A new emulator on a loopback port, with a client over fetch and its admin's Credentials. It uses
+ * the real clock.
  */
 export const servedEmulator = (
   options?: Emulator.EmulatorOptions,
@@ -23,7 +23,7 @@ export const servedEmulator = (
     return Layer.scopedContext(Effect.gen(function* () {
       const emulator = yield* Emulator.make(options)
       yield* HttpServer.serveEffect(emulator.httpApp)
-      // A client keeps its connections for a while, and a server waits for them before it closes.
+      // A closing server waits for connections that clients keep.
       yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
       const baseUrl = yield* HttpServer.addressFormattedWith(Effect.succeed)
       const credentials = Credentials.make({ token: emulator.admin.secret, baseUrl })
@@ -37,8 +37,7 @@ export const servedEmulator = (
     )
   })
 
-// The gate of the credentials lets in 10 a second, as the service does; here it is to fit the limit
-// of the emulator.
+// By default the Credentials' gate fits the service's 10 a second. This one fits the emulator.
 const limitOf = ({ rateLimit = {} }: Emulator.EmulatorOptions = {}): number =>
   rateLimit === "none"
     ? Infinity

@@ -27,8 +27,8 @@ import {
 import * as Vendor from "./emulator/vendor.ts"
 import { callOnce, json } from "./recordingClient.ts"
 
-// The vendor's description of the five operations, row by row. Each row has a test below, and the
-// table as a whole is compared with the description itself wherever that is at hand.
+// The vendor's description of the five operations, row by row. Each row has a test below. If the
+// description itself is at hand, the last test compares it with the table.
 
 const version = "2024-09-16"
 const server = "https://cockroachlabs.cloud"
@@ -36,7 +36,7 @@ const server = "https://cockroachlabs.cloud"
 interface OperationRow {
   readonly method: string
   readonly path: string
-  /** `path id` or `query name`, with its type; required ones end in `!`. */
+  /** `path id` or `query name`, with its type. Required ones end in `!`. */
   readonly parameters: Readonly<Record<string, string>>
   readonly request?: string
   readonly roles: ReadonlyArray<string>
@@ -83,7 +83,7 @@ const described: Readonly<Record<Operation, OperationRow>> = {
   },
 }
 
-/** Fields with their types; required ones end in `!`. */
+/** Fields with their types. Required ones end in `!`. */
 const schemas: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ApiKey: {
     id: "string!",
@@ -100,7 +100,7 @@ const schemas: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Any: { "@type": "string" },
 }
 
-/** The type of each answer but a 200 by status; nothing is promised where it is `unknown`. */
+/** The type of each answer but 200, by status. For `unknown` the description promises nothing. */
 const refusals = { 400: "unknown", 401: "unknown", 403: "unknown", 404: "unknown" }
 const otherwise = { ...refusals, 500: "unknown", default: "Status" }
 
@@ -181,11 +181,11 @@ describe("parameters", () => {
     Effect.gen(function* () {
       const { sent } = yield* callOnce(call, () => json(answers.listApiKeys))
       expect(sent.map((one) => Object.fromEntries(one.url.searchParams))).toEqual([query])
-      // Each name once: a repeated one would be an array.
+      // A repeated name would be read as an array.
       expect(sent[0]?.url.searchParams.size).toBe(Object.keys(query).length)
     }))
 
-  it("each has a row", () => {
+  it("each have a row", () => {
     expect(new Set(rows.map(([name]) => name).filter((name) => name !== "all at once")))
       .toEqual(new Set(Object.keys(described.listApiKeys.parameters)))
   })
@@ -222,7 +222,7 @@ describe("request fields", () => {
 })
 
 describe("response fields", () => {
-  // A model back to what was on the wire, written out: a Schema's encode would share its mistakes.
+  // Encodes a model by hand, since a Schema's encode would share the mistakes of its decode.
   const ofKey = (key: ApiKey) => ({
     id: key.id,
     name: key.name,
@@ -230,7 +230,7 @@ describe("response fields", () => {
     created_at: DateTime.formatIso(key.createdAt),
   })
   const toWire: Readonly<Record<string, (model: unknown) => unknown>> = {
-    // The operations answer these models: their types say so where they are called.
+    // By their types, the operations succeed with these models.
     ApiKey: (model) => ofKey(model as ApiKey),
     CreateApiKeyResponse: (model) => {
       const { apiKey, secret } = model as CreatedApiKey
@@ -250,7 +250,7 @@ describe("response fields", () => {
 
   type Path = ReadonlyArray<string | number>
 
-  /** Every field of a schema and of the schemas in it, at each place in the schema's example. */
+  /** Every field of a schema and of its nested schemas, with its path in the example. */
   const fieldsOf = (
     schema: string,
     path: Path = [],
@@ -266,7 +266,7 @@ describe("response fields", () => {
 
   const show = (path: Path) => path.join(".").replace(/\.(\d+)/g, "[$1]")
 
-  /** A copy of a body with another value at one place; undefined takes it away. */
+  /** A copy of a body with `value` at a path. Undefined removes the member. */
   const withValue = (body: object, path: Path, value: unknown): object => {
     const copy = structuredClone(body)
     let parent: unknown = copy
@@ -292,7 +292,7 @@ describe("response fields", () => {
     }))
   )
 
-  /** Every place in an answer; of a list the second item stands for all. */
+  /** Every path in an answer. The second item of a list stands for all. */
   const placesOf = (value: unknown, path: Path): ReadonlyArray<string> =>
     Array.isArray(value)
       ? placesOf(value[1], [...path, 1])
@@ -303,7 +303,7 @@ describe("response fields", () => {
       })
       : []
 
-  it.each(table)("$operation: the table has each field of its answer", ({ answer, schema }) => {
+  it.each(table)("of $operation are all in the table", ({ answer, schema }) => {
     const places = fieldsOf(schema).map(({ path }) => show(path))
     expect(places.sort()).toEqual(placesOf(answer, []).toSorted())
   })
@@ -316,7 +316,7 @@ describe("response fields", () => {
           const { result } = yield* callOnce(call, () => json(withValue(answer, path, value)))
           const model = Either.getOrThrow(result)
           const plain = withValue(answer, path, value)
-          // What the model keeps of a time: milliseconds.
+          // The model keeps a time to the millisecond.
           const expected = JSON.parse(JSON.stringify(plain).replaceAll(".285067Z", ".285Z"))
           expect(toWire[schema]?.(model)).toEqual(expected)
         }
@@ -349,7 +349,7 @@ describe("response fields", () => {
         const wrong: ReadonlyArray<unknown> = [
           7,
           true,
-          // protobuf's JSON may write an unset field so.
+          // In an optional field protobuf's JSON may write null.
           ...(required ? [null] : []),
           ...(type.startsWith("string") ? [{}, []] : ["text"]),
           ...(type.endsWith("[]") ? [{}] : type === "ApiKey" ? [[]] : []),
@@ -442,7 +442,7 @@ describe("statuses", () => {
     expect(Object.keys(tags)).toEqual(Object.keys(otherwise))
   })
 
-  // `Response` itself has no statuses above 599: a server may send what it likes.
+  // A server may send a status above 599, which `Response` does not allow.
   const anyStatus = (status: number, body: object): Response => {
     if (status <= 599) {
       return status === 304 ? new Response(null, { status }) : json(body, { status })
@@ -457,7 +457,7 @@ describe("statuses", () => {
   }
 })
 
-// Last: the table above is worth as much as it agrees with the vendor's own description.
+// The table above is worth only as much as it agrees with the vendor's description.
 describe("the vendor's description", () => {
   it("says what the table says", (context) => {
     const spec: unknown = Vendor.description

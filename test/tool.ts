@@ -1,10 +1,10 @@
 import { execFile, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
-/** Where package.json is. */
+/** The folder of package.json. */
 export const root: string = fileURLToPath(new URL("..", import.meta.url))
 
-/** What a tool said, in the order in which it came on each stream, and how it ended. */
+/** What a tool printed on each stream, and how it ended. */
 export interface Outcome {
   readonly command: string
   readonly exitCode: number
@@ -15,12 +15,12 @@ export interface Outcome {
 /** Options of {@link runTool} and {@link withTool}. */
 export interface ToolOptions {
   readonly cwd?: string
-  /** Environment names to set, or with undefined to take away. */
+  /** Variables to set, or to unset with undefined. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
-// A tool is one that `npm ci` installed, or `node` or `npm` themselves. It is never looked for
-// anywhere else, so that the versions in package-lock.json are the ones that count.
+// A tool is `node`, `npm`, or one that `npm ci` installed. No other place is searched, so that the
+// versions in package-lock.json count.
 const pathOf = (tool: string): string =>
   tool === "node" ? process.execPath : tool === "npm" ? tool : `${root}node_modules/.bin/${tool}`
 
@@ -48,22 +48,22 @@ export const runTool = (
       },
       (error, stdout, stderr) => {
         const exitCode = error === null ? 0 : error.code
-        // Without an exit code the tool did not start, or was killed.
+        // A tool without an exit code did not start, or was killed.
         if (typeof exitCode !== "number") return reject(error)
         resolve({ command: [tool, ...args].join(" "), exitCode, stdout, stderr })
       },
     )
   })
 
-/** A tool at work. */
+/** A running tool. */
 export interface Running {
-  /** What it has said so far, on both streams. */
+  /** What it has printed so far, on both streams. */
   readonly output: () => string
-  /** Sends SIGTERM, and waits for the end; null where the signal, not the tool, made it. */
+  /** Sends SIGTERM, and waits for the exit code, which is null if the signal ended the tool. */
   readonly stop: () => Promise<number | null>
 }
 
-/** Starts a tool that serves something, uses what it serves once it has said where, and stops it. */
+/** Starts a server, runs `use` once its output matches `whenItSays`, and stops it. */
 export const withTool = async <A>(
   tool: string,
   args: ReadonlyArray<string>,
@@ -99,7 +99,7 @@ export const withTool = async <A>(
   }
 }
 
-/** Fails with all that a tool said, where it ended badly. */
+/** Fails with a tool's output if its exit code is not 0. */
 export const expectSuccess = (outcome: Outcome): Outcome => {
   if (outcome.exitCode === 0) return outcome
   throw new Error(

@@ -42,7 +42,7 @@ describe("a date-time on the wire", () => {
     expect(millis === undefined ? undefined : new Date(millis).toISOString()).toBe(expected)
   })
 
-  it("is read as Date reads it, to the millisecond, at every offset", () => {
+  it("reads as by Date, to the millisecond, at every offset", () => {
     const dates = fc.date({
       min: new Date("0000-01-02T00:00:00Z"),
       max: new Date("9999-12-30T00:00:00Z"),

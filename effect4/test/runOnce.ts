@@ -1,10 +1,10 @@
 /**
- * The tests that run on Effect 3 alone, and why.
+ * The tests that run only on Effect 3, and why.
  *
  * @module
  */
 
-/** By reason: files, and folders, below `test/`. */
+/** Files and folders below `test/`, by reason. */
 export const runOnce: Readonly<Record<string, ReadonlyArray<string>>> = {
   "They drive a tool, or look at the project's files": [
     "nodes",

@@ -4,7 +4,7 @@ import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Plugin } from "vitest/config"
 
-// As far above this file as above a bundle that it becomes part of.
+// The repository is as far above this file as above a bundle in node_modules/.cache.
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const inRoot = (...parts: ReadonlyArray<string>) => path.join(root, ...parts)
 
@@ -14,10 +14,10 @@ const modules: Readonly<Record<string, string>> = {
   "@effect/vitest": "effect4/test/vitest.ts",
 }
 
-// Besides the names that its tree has, a test has those that tests alone use.
+// Tests also get the names in effect4/test/names, which no source uses.
 const isTest = (file: string): boolean => file.startsWith(inRoot("test/"))
 
-/** Where an import leads, as in the second line's tree: to a file, to one of Effect's modules, or as it says. */
+/** Resolves an import as in the tree for Effect 4: to a file, a module of Effect's, or not. */
 const leadsTo = (
   source: string,
   importer: string | undefined,
@@ -39,13 +39,13 @@ const leadsTo = (
       : { file }
   }
   if (!source.startsWith(".") || !source.endsWith(".ts")) return undefined
-  // A replaced file imports its neighbours as the one that it replaces does.
+  // A replacement imports its neighbours by the same paths as the file that it replaces.
   const original = inRoot(path.relative(inRoot("effect4"), importer))
   const from = fs.existsSync(original) ? original : importer
   return replaced(path.relative(root, path.resolve(path.dirname(from), source)))
 }
 
-/** Resolves the project's imports as the second line's tree does. */
+/** Resolves the project's imports as in the tree for Effect 4. */
 export const secondLine: Plugin = {
   name: "second-line",
   enforce: "pre",
@@ -56,14 +56,14 @@ export const secondLine: Plugin = {
   },
 }
 
-/** The same for a bundle. */
+/** The same, for esbuild. */
 export const secondLineBundle: esbuild.Plugin = {
   name: "second-line",
   setup(build) {
     build.onResolve({ filter: /./ }, ({ importer, kind, path: source }) => {
       const to = kind === "entry-point" ? undefined : leadsTo(source, importer)
       if (to === undefined) return undefined
-      // As package.json says of all files, which esbuild does not look for here.
+      // package.json says this of all files, but esbuild does not read it for a plugin's result.
       return "file" in to
         ? { path: to.file, sideEffects: false }
         : build.resolve(to.module, { importer: inRoot("package.json"), kind, resolveDir: root })

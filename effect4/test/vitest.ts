@@ -1,5 +1,6 @@
 /**
- * What tests use of `@effect/vitest`, whose version for Effect 4 needs a newer vitest and Node.
+ * The part of `@effect/vitest` that the tests use. Its version for Effect 4 needs a newer vitest
+ * and Node.
  *
  * @module
  */
@@ -19,7 +20,7 @@ const settle = async <A, E>(effect: Effect.Effect<A, E>): Promise<A> => {
   const exit = await Effect.runPromise(Effect.exit(effect))
   if (Exit.isSuccess(exit)) return exit.value
   const [error] = Cause.prettyErrors(exit.cause)
-  // A failed expectation is shown as vitest shows it: with both sides.
+  // The original error lets vitest show both sides of a failed expectation.
   throw Cause.squash(exit.cause) ?? error
 }
 

@@ -17,10 +17,10 @@ const newest = listApiKeysPage({ pageSize: 50, sortOrder: "DESC" }).pipe(
 const runtime = ManagedRuntime.make(Layer.merge(FetchHttpClient.layer, Credentials.layerConfig))
 
 export default {
-  // Callers show no credentials: put what checks them in front, or stay on loopback.
+  // This worker does not check who calls it. Put something in front that does, or stay on loopback.
   hostname: "127.0.0.1",
   fetch: ({ signal, url }: Request): Response | Promise<Response> =>
     new URL(url).pathname === "/keys"
-      ? runtime.runPromise(newest, { signal }) // a caller who leaves aborts the request
+      ? runtime.runPromise(newest, { signal }) // aborts the request if the caller leaves
       : new Response("not found", { status: 404 }),
 }

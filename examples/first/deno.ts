@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 
 const audit = Effect.gen(function* () {
   const limit = DateTime.toEpochMillis(yield* DateTime.now) - 90 * 24 * 3_600_000
-  yield* listApiKeys({ pageSize: 500 }).pipe( // oldest first: the walk ends at the first young one
+  yield* listApiKeys({ pageSize: 500 }).pipe( // oldest first, so it can stop at the first young key
     Stream.takeWhile(({ createdAt }) => DateTime.toEpochMillis(createdAt) < limit),
     Stream.runForEach(({ createdAt, id, name }) =>
       Console.log(`${DateTime.formatIsoDateUtc(createdAt)}  ${id}  ${name}`)

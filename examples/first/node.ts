@@ -1,4 +1,4 @@
-// Node: a service that answers GET /keys/:id, and tells its own callers what went wrong.
+// Node: a service that answers GET /keys/:id, and tells its callers what went wrong.
 import { Credentials, getApiKey } from "@effect-crdb/api-keys"
 // On Effect 4 this is "effect/http/FetchHttpClient".
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
@@ -24,7 +24,7 @@ const find = (id: string) =>
 
 const runtime = ManagedRuntime.make(Layer.merge(FetchHttpClient.layer, Credentials.layerConfig))
 
-// Callers show no credentials: put what checks them in front, or stay on loopback.
+// This service does not check who calls it. Put something in front that does, or stay on loopback.
 const server = createServer(async ({ url = "" }, response) => {
   const [, id] = /^\/keys\/([^/?]+)$/.exec(url) ?? []
   try {
@@ -33,7 +33,7 @@ const server = createServer(async ({ url = "" }, response) => {
       : await runtime.runPromise(find(decodeURIComponent(id)))
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
   } catch (error) {
-    // Anything else, wrong settings too, is the operator's business.
+    // All other errors, such as a wrong setting, are for the operator.
     console.error(error)
     response.writeHead(500).end()
   }

@@ -1,11 +1,11 @@
 // A key's secret in AWS Secrets Manager, as the whole text of one secret.
 //
-// Make the secret first, with or without a value: one that does not exist may be a mistake in its
-// name, so it is an error, and one without a value is an empty store. The caller needs
+// Make the secret first, with or without a value. A secret without a value is an empty store. A
+// missing secret is an error, since its name may be mistyped. The caller needs
 // secretsmanager:DescribeSecret, GetSecretValue, PutSecretValue and UpdateSecretVersionStage.
 //
-// AWS says that reads may be behind writes. A write here takes effect only where the version that
-// was read is still the current one, which makes up for that.
+// AWS says that reads may lag behind writes. So a write takes effect only if the version that was
+// read last is still the current one.
 import type { SecretStore } from "@effect-crdb/api-keys"
 import {
   DescribeSecretCommand,
@@ -19,7 +19,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 
-/** `reason` is the name that AWS or its SDK gives to what went wrong. */
+/** `reason` is the name of the error of AWS or its SDK. */
 export class AwsStoreFailed extends Data.TaggedError("AwsStoreFailed")<{
   readonly reason: string
   readonly message: string
@@ -36,7 +36,7 @@ export const awsSecretStore = (
     const ask = <A>(question: (options: { readonly abortSignal: AbortSignal }) => Promise<A>) =>
       Effect.tryPromise({
         try: (abortSignal) => question({ abortSignal }),
-        // An error of the SDK can hold the whole answer: only its name is safe.
+        // An error of the SDK can hold the whole answer, so only its name is safe.
         catch: (error) => failed(error instanceof Error ? error.name : "unknown"),
       }).pipe(
         Effect.timeoutFail({
@@ -47,7 +47,7 @@ export const awsSecretStore = (
     const named = (reason: string) => (error: AwsStoreFailed) => error.reason === reason
 
     const target = { SecretId: secretId }
-    // Undefined until there was a read; the version in it where there was no value.
+    // Undefined until a read. Its version is undefined if the secret had no value.
     const lastRead = yield* Ref.make<{ readonly version: string | undefined } | undefined>(
       undefined,
     )
@@ -55,7 +55,7 @@ export const awsSecretStore = (
     const describe = ask((options) => client.send(new DescribeSecretCommand(target), options))
 
     const read = ask((options) => client.send(new GetSecretValueCommand(target), options)).pipe(
-      // A secret without a value is not found either.
+      // AWS also answers this for a secret without a value.
       Effect.catchIf(
         named("ResourceNotFoundException"),
         () => Effect.as(describe, undefined),
@@ -94,8 +94,8 @@ export const awsSecretStore = (
           options,
         )
       ).pipe(
-        // Another run was faster. That is as if its write had come right after this one: the rotation
-        // reads the other's secret next, and deletes its own key.
+        // Another run was faster. That is as if it had written right after this run: the rotation
+        // reads the other run's secret next, and deletes its own key.
         Effect.catchIf(named("InvalidParameterException"), () => Effect.void),
       )
     })

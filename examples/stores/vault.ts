@@ -1,13 +1,14 @@
-// A key's secret in HashiCorp Vault, or in OpenBao: the field "secret" of one entry of a secrets
-// engine KV version 2. Keep nothing else in that entry, since a write replaces all of its fields.
+// A key's secret in HashiCorp Vault or OpenBao, as the field "secret" of an entry in a KV version 2
+// secrets engine. Keep nothing else in that entry, since a write replaces all its fields.
 //
-// Its address is that of the HTTP API: https://vault.example.com:8200/v1/secret/data/billing is
-// `billing` of the engine at `secret`. The token needs the capabilities create, read and update
-// there. With performance standbys or replication, let it be the address of the active node of the
-// primary cluster: the others' reads may be behind a write.
+// `url` is the entry's address in the HTTP API: the entry `billing` of the engine at `secret` has
+// https://vault.example.com:8200/v1/secret/data/billing. The token needs the capabilities create,
+// read and update there. With performance standbys or replication, use the address of the primary
+// cluster's active node, since reads of the others may lag behind a write.
 //
-// An entry that was never written is an empty store. One whose current version is deleted or
-// destroyed is an error, since somebody did that: undelete it, write it, or delete its metadata.
+// An entry that was never written is an empty store. If its current version is deleted or
+// destroyed, the store fails, since somebody did that: undelete it, write it, or delete its
+// metadata.
 import type { SecretStore } from "@effect-crdb/api-keys"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -38,7 +39,7 @@ export const vaultSecretStore = ({ token, url }: {
   readonly token: Redacted.Redacted<string>
 }): Effect.Effect<SecretStore<VaultFailed>, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
-    // As a bearer token, which Effect's spans hide; they would show an X-Vault-Token.
+    // Effect's spans hide a bearer token. They would show the header X-Vault-Token.
     const client = HttpClient.mapRequest(
       yield* HttpClient.HttpClient,
       HttpClientRequest.bearerToken(token),
@@ -52,7 +53,7 @@ export const vaultSecretStore = ({ token, url }: {
     ) =>
       client.execute(request).pipe(
         Effect.flatMap(receive),
-        // Errors of HTTP and of Schema hold what was sent and received: only their names are safe.
+        // Errors of HTTP and Schema hold what was sent and received, so only their names are safe.
         Effect.mapError((error) => error instanceof VaultFailed ? error : failed(error._tag)),
         Effect.timeoutFail({
           duration: "30 seconds",
@@ -60,7 +61,7 @@ export const vaultSecretStore = ({ token, url }: {
         }),
       )
 
-    // What was read last. A write is refused where another version has become the current one.
+    // The version that was read last. Vault refuses a write if another one is current by then.
     const lastRead = yield* Ref.make<number | undefined>(undefined)
 
     const read = send(
@@ -71,7 +72,7 @@ export const vaultSecretStore = ({ token, url }: {
           yield* Ref.set(lastRead, data.metadata.version)
           return Option.some(Redacted.make(data.data.secret))
         }
-        // A deleted version is not found either, but told of, and so is a path that is no engine's.
+        // A deleted version is also a 404, and so is a path without an engine. Their bodies differ.
         const isEmpty = response.status === 404 && Schema.is(NothingThere)(yield* response.json)
         if (!isEmpty) return yield* failed(`status ${response.status}`)
         yield* Ref.set(lastRead, 0)
@@ -88,8 +89,8 @@ export const vaultSecretStore = ({ token, url }: {
           if (response.status === 200) return
           if (response.status !== 400) return yield* failed(`status ${response.status}`)
           const { errors } = yield* HttpClientResponse.schemaBodyJson(Refusal)(response)
-          // Another run was faster. That is as if its write had come right after this one: the
-          // rotation reads the other's secret next, and deletes its own key.
+          // Another run was faster. That is as if it had written right after this run: the
+          // rotation reads the other run's secret next, and deletes its own key.
           if (errors.some((error) => error.includes("did not match the current version"))) return
           return yield* failed("status 400")
         }),

@@ -6,8 +6,8 @@ import type { Setting } from "./pages.ts"
 import type { Walked } from "./report.ts"
 
 /**
- * Runs the `walk` of a client in a process of its own, first on a short list to warm up. To find out
- * what is live, garbage is collected over and over, so that the other figures then mean little.
+ * Runs a client's `walk` in a new process, after a short list to warm up. To sample live memory it
+ * collects garbage over and over, which makes the other figures useless.
  */
 export const walkAlone = async (
   line: Line,
@@ -25,6 +25,6 @@ export const walkAlone = async (
   )
   const args = ["--expose-gc", outfile, JSON.stringify([short, long, samplesLive])]
   const { stdout } = await promisify(execFile)(process.execPath, args)
-  // The process prints what report.ts says.
+  // The process prints the `Walked` of report.ts.
   return JSON.parse(stdout)
 }

@@ -13,17 +13,17 @@ import { atMost, figure, type Row } from "./row.ts"
 export interface Bundle {
   /** Bytes after gzip. */
   readonly size: number
-  /** The files of which something is in it, from the top of the repository. */
+  /** The files that contribute to it, as paths in the repository. */
   readonly files: ReadonlyArray<string>
 }
 
-/** Bundles one of `programs/` on a line. */
+/** Bundles one of `programs/` for a line. */
 export const bundle = async (program: string, line: Line): Promise<Bundle> => {
   const { metafile, outputFiles } = await esbuild.build({
     ...bundleOptions(line),
     entryPoints: [join(root, `test/bench/programs/${program}.ts`)],
     minify: true,
-    // Whatever is for Node alone cannot be resolved, and ends the build.
+    // For "browser" esbuild refuses modules of Node's.
     platform: "browser",
     target: "es2022",
     write: false,
@@ -41,7 +41,7 @@ export const bundle = async (program: string, line: Line): Promise<Bundle> => {
 
 const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`
 
-/** Bytes, minified and compressed, Effect included. A size does not vary: what changes one is somebody's doing. */
+/** Limits in bytes, minified and compressed, Effect included. Only changed code changes a size. */
 export const limits: Readonly<
   Record<Line, { readonly oneEndpoint: number; readonly wholeModule: number }>
 > = {
@@ -49,7 +49,7 @@ export const limits: Readonly<
   4: { oneEndpoint: 47_300, wholeModule: 83_100 },
 }
 
-/** Measures two programs, and one that does without the module. */
+/** Measures two programs, and one without the module. */
 export const bundleBench = async (line: Line): Promise<ReadonlyArray<Row>> => {
   const effect = await bundle("effectAlone", line)
   const row = async (program: keyof typeof limits[Line], what: string) => {

@@ -12,7 +12,7 @@ import type { Setting } from "./pages.ts"
 import type { Walked } from "./report.ts"
 import { median } from "./row.ts"
 
-/** A client, and the medians of what its walks took. */
+/** A client, and the medians of its walks. */
 export interface Client {
   readonly client: string
   readonly seconds: string
@@ -40,7 +40,7 @@ const linesOf = (client: string): number =>
     .filter((line) => !/^\s*(?:\/\/|\/?\*|$)/.test(line))
     .length
 
-/** Walks in turn, each time in a new process. */
+/** Walks with each client in turn, each time in a new process. */
 export const clientsBench = async (line: Line): Promise<ReadonlyArray<Client>> => {
   const small = await serve(keys / 20)
   const large = await serve(keys)

@@ -1,8 +1,8 @@
 import { Bench } from "tinybench"
 
-/** How a case did against the first one. */
+/** A case, compared with the first one. */
 export interface Compared {
-  /** Microseconds a call, in the rounds that were disturbed least: the fastest quarter. */
+  /** Microseconds a call, in the fastest quarter of the rounds. */
   readonly micros: number
   /** Times as slow as the first case. */
   readonly ratio: number
@@ -10,23 +10,23 @@ export interface Compared {
 
 /** How much to measure. */
 export interface CompareOptions {
-  /** Calls between two looks at the clock. */
+  /** Calls in one round. */
   readonly calls: number
   readonly rounds: number
-  /** Rounds before those that count, until the code is as fast as it gets. */
+  /** Rounds that do not count, until V8 has optimized the code. */
   readonly warmup: number
 }
 
 /**
- * Measures cases in turn, many short rounds of each, so that what else the machine does meanwhile
- * falls on all of them, and compares what each takes undisturbed. No collection is forced in between:
- * V8 then throws compiled code away, and everything takes several times as long.
+ * Measures the cases in turn, in many short rounds, so that other work of the machine disturbs all
+ * of them alike. Only each case's fastest rounds count. No garbage collection is forced in between,
+ * since V8 would discard compiled code, and everything would take several times as long.
  */
 export const compare = async <Name extends string>(
   cases: Readonly<Record<Name, () => unknown>>,
   options: CompareOptions,
 ): Promise<Readonly<Record<Name, Compared>>> => {
-  // The keys of a literal are those that its type names.
+  // A literal's keys are those of its type.
   const names = Object.keys(cases) as Array<Name>
   const rounds: Array<ReadonlyArray<number>> = []
   for (let round = 0; round < options.warmup + options.rounds; round++) {
@@ -52,6 +52,6 @@ export const compare = async <Name extends string>(
     const own = micros[index] ?? NaN
     return [name, { micros: own, ratio: own / (micros[0] ?? NaN) }]
   })
-  // One entry for each name.
+  // There is an entry for each name.
   return Object.fromEntries(compared) as Record<Name, Compared>
 }

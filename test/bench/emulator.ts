@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url"
 import { Pool } from "undici"
 import { median, type Row } from "./row.ts"
 
-/** The emulator, ready to be called. */
+/** A running emulator. */
 export interface Served {
   readonly port: number
   readonly token: string
@@ -23,7 +23,7 @@ export interface Served {
 
 const keyCount = 100_000
 
-/** Bundles the command that users run, and runs it in a process of its own, by default with no limit. */
+/** Bundles the emulator's command, and runs it in a new process, by default without a limit. */
 export const serve = async (
   keys: number,
   { latency = 0, limit = 0 }: { readonly latency?: number; readonly limit?: number } = {},
@@ -83,17 +83,17 @@ async (
 
 type Ask = ReturnType<typeof request>
 
-/** What the bench reads of an answer; it only ever asks what has that answer. */
+/** What the bench reads of an answer. Each call reads only what its answer holds. */
 interface Body {
   readonly api_key: { readonly id: string }
   readonly api_keys: ReadonlyArray<{ readonly id: string }>
   readonly pagination: { readonly next_page?: string }
 }
 
-// The emulator's own tests check its answers: a bench may take their form for granted.
+// The emulator's own tests check the form of its answers.
 const read = (body: unknown) => body as Body
 
-/** Creates, gets, renames, lists a page of ten, and deletes, over and over, on many connections. */
+/** Creates, gets, renames, lists a page of ten and deletes, over and over, on many connections. */
 const mixed = async (served: Served, ask: Ask, connections: number, seconds: number) => {
   let count = 0
   const start = performance.now()
@@ -118,7 +118,7 @@ const mixed = async (served: Served, ask: Ask, connections: number, seconds: num
   return count / ((performance.now() - start) / 1000)
 }
 
-/** Walks from end to end, and compares the pages of the first tenth with those of the last. */
+/** Walks the whole list, and compares the first tenth of the pages with the last. */
 const farAgainstNear = async (ask: Ask) => {
   const millis: Array<number> = []
   let token = ""
@@ -128,7 +128,7 @@ const farAgainstNear = async (ask: Ask) => {
     millis.push(performance.now() - start)
     token = page.pagination.next_page ?? ""
   } while (token !== "")
-  // The first pages pay for what the machine has yet to learn.
+  // The first pages warm up.
   const warm = millis.slice(50)
   const tenth = Math.floor(warm.length / 10)
   return { near: median(warm.slice(0, tenth)), far: median(warm.slice(-tenth)) }

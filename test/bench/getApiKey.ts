@@ -87,7 +87,7 @@ const targets = {
   4: { withLength: 2, withoutLength: 2.5, overFetch: 7 },
 }
 
-/** Measures both kinds of answers; the API's small ones come with a length. */
+/** Measures answers with and without a length. Small answers of the API have one. */
 export const getApiKeyBench = async (line: Line): Promise<ReadonlyArray<Row>> => {
   const { overFetch, ...over } = targets[line]
   return [

@@ -1,6 +1,6 @@
 /**
- * What it costs to rotate a fleet at the API's rate limit: 500 keys over 20 service accounts, one
- * answer in fifty faulty, and ever more keys of one account.
+ * What a fleet's rotation costs at the API's rate limit: 500 keys over 20 service accounts with one
+ * faulty answer in fifty, and growing numbers of keys of one account.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const liveHeap = (): number => {
   return process.memoryUsage().heapUsed
 }
 
-/** Rotates a fleet in virtual time, so that nothing but the throttle makes it wait. */
+/** Rotates a fleet in virtual time, in which only the throttle makes it wait. */
 const measure = async (
   options: FleetOptions,
 ): Promise<{ readonly fleet: Fleet; readonly mebibytes: number }> => {
@@ -36,13 +36,13 @@ const measure = async (
     inVirtualTime(rotateFleet({
       ...options,
       onProgress: ({ started, succeeded, waiting }) => {
-        // With a grace most are in memory when all have begun.
+        // With a grace, memory peaks when all rotations have started.
         if (started === options.keys && waiting === next || succeeded === next) {
           next += step
           peak = Math.max(peak, liveHeap())
         }
       },
-      // Standard output is for the table alone.
+      // Standard output is only for the table.
     })).pipe(Logger.withMinimumLogLevel(LogLevel.None)),
   )
   return { fleet, mebibytes: (peak - idle) / 1024 / 1024 }
@@ -84,7 +84,7 @@ const overManyAccounts = async (): Promise<ReadonlyArray<Row>> => {
   const failed = fleet.outcomes.filter(({ result }) => Either.isLeft(result)).length
   const orphans = fleet.keys.filter(({ id }) => !fleet.held.includes(id)).length
   const requests = fleet.requests / count
-  // The API allows 10 a second; the first 10 go out at once.
+  // The API allows 10 a second, and the first 10 go out at once.
   const ideal = (fleet.requests - 10) / 10
   const share = ideal / fleet.seconds
   return [

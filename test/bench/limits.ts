@@ -1,8 +1,9 @@
 /**
- * How close the client comes to the server's limit, and how often it is refused, over real sockets.
+ * How close the client comes to the server's rate limit over real sockets, and how often it is
+ * refused.
  *
- * The server runs in a process of its own, as servers do: in one process with its client it would
- * answer in lockstep with what the client sends.
+ * The server runs in another process. In the client's process it would answer in lockstep with the
+ * client's requests.
  *
  * @module
  */
@@ -25,13 +26,13 @@ const rounds = 3
 const resolution = 5
 const calls = fibers * callsEach
 
-/** The requests that were sent, and those of them that were refused. */
+/** How many requests were sent, and how many of them were refused. */
 interface Counts {
   sent: number
   refused: number
 }
 
-/** fetch, counted. */
+/** A client over fetch that counts. */
 const counted = (counts: Counts): Layer.Layer<HttpClient.HttpClient> =>
   Layer.effect(
     HttpClient.HttpClient,
@@ -50,14 +51,14 @@ const counted = (counts: Counts): Layer.Layer<HttpClient.HttpClient> =>
 const recovered = Effect.sleep("1200 millis")
 
 /**
- * Makes the calls. It answers how late the process was for its timers, how many calls failed, the
+ * Makes the calls. Returns how late the process was for its timers, how many calls failed, the
  * share of requests that the server refused, and calls a second.
  */
 const manyCalls = (counts: Counts) =>
   Effect.gen(function* () {
     // The server still counts the requests of an earlier round, and this bucket knows of none.
     yield* recovered
-    // What the first calls of a process find cold is not the limit's doing.
+    // The first calls warm up.
     const page = yield* listApiKeysPage({ pageSize: 1 })
     const get = Effect.either(getApiKey(page.apiKeys[0]?.id ?? ""))
     yield* Effect.replicateEffect(get, limit / 2, { concurrency: fibers })
@@ -101,7 +102,7 @@ const measure = (latency: number, client: (client: Client) => Client) =>
         Effect.provide(manyCalls(counts), client(counted(counts))),
         rounds,
       ).pipe(
-        // The gate of the credentials lets in 10 a second, as the service does.
+        // By default this gate fits the service's 10 a second. Here it fits the server.
         Effect.provideService(Credentials, {
           ...credentials,
           gate: makeGate(limit),
@@ -145,7 +146,7 @@ const unthrottledRows = (latency: number): Effect.Effect<ReadonlyArray<Row>> =>
     pass: failed === 0 && refusedShare <= 0.25,
   }])
 
-/** Measures the throttle and, without it, the gate, against an emulator with a limit of 200 a second. */
+/** Measures the throttle, and the gate without it, against a limit of 200 a second. */
 export const limitsBench = async (): Promise<ReadonlyArray<Row>> => {
   const rows = await Effect.runPromise(
     Effect.all([

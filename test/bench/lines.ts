@@ -3,13 +3,13 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { secondLineBundle } from "../../effect4/test/secondLine.ts"
 
-/** Where package.json is: as far above this file as above the bundle that it becomes part of. */
+/** The folder of package.json, as far above this file as above a bundle of it. */
 export const root: string = fileURLToPath(new URL("../..", import.meta.url))
 
-/** The module's lines, by the major version of the Effect that they are for. */
+/** The module's lines, by Effect's major version. */
 export type Line = 3 | 4
 
-/** What makes a bundle one of a line. */
+/** esbuild's options for a line. */
 export const bundleOptions = (line: Line) => ({
   absWorkingDir: root,
   bundle: true,
@@ -19,8 +19,8 @@ export const bundleOptions = (line: Line) => ({
 } as const satisfies esbuild.BuildOptions)
 
 /**
- * Bundles a program for Node, and answers with its file. Effect is in it: a bundle hands on another
- * package's functions through one of its own, which would make each call of Effect 4 slower.
+ * Bundles a program for Node, and returns its file. The bundle holds Effect, since functions that
+ * esbuild re-exports from an external package would make each call of Effect 4 slower.
  */
 export const bundleProgram = async (
   line: Line,
@@ -32,9 +32,9 @@ export const bundleProgram = async (
     ...bundleOptions(line),
     stdin: { contents, resolveDir: join(root, "test/bench"), sourcefile: "program.ts" },
     platform: "node",
-    // They look for files of their own.
+    // These packages load files that are beside them.
     external: ["esbuild", "undici"],
-    // For what is CommonJS.
+    // CommonJS modules in the bundle need `require`.
     banner: {
       js:
         'import * as module from "node:module"; const require = module.createRequire(import.meta.url)',

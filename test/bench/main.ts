@@ -1,6 +1,6 @@
 /**
- * `npm run bench` measures everything and prints one table; `npm run bench -- walk bundle` these
- * groups alone; `--json` prints for machines; `--strict` fails where a target is missed.
+ * `npm run bench` measures everything and prints one table. `npm run bench -- walk bundle` measures
+ * only these groups. `--json` prints JSON, and `--strict` fails if a target is missed.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Client } from "./clients.ts"
 import { bundleProgram, type Line } from "./lines.ts"
 import type { Row } from "./row.ts"
 
-/** The files that measure, by the names of their groups. */
+/** The file of each group. */
 const groups: Readonly<Record<string, string>> = {
   get: "getApiKey",
   decode: "decode",
@@ -28,7 +28,7 @@ const groups: Readonly<Record<string, string>> = {
 
 const lines: ReadonlyArray<Line> = [3, 4]
 
-/** Measures in a process of its own, in which no other group and no other Effect is. */
+/** Measures a group in a new process, without other groups and without the other Effect. */
 const measure = async <Measured>(file: string, line: Line): Promise<ReadonlyArray<Measured>> => {
   const program = await bundleProgram(
     line,
@@ -37,7 +37,7 @@ const measure = async <Measured>(file: string, line: Line): Promise<ReadonlyArra
     console.log(JSON.stringify(await ${file}Bench(${line})))`,
   )
   const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", program])
-  // The last that it prints is what it has measured.
+  // The last line of its output is the result.
   return JSON.parse(stdout.trim().split("\n").at(-1) ?? "")
 }
 
@@ -62,7 +62,7 @@ const say = (name: string) => {
   if (!json) console.error(`${((performance.now() - started) / 1000).toFixed(0)} s: ${name}`)
 }
 
-/** Columns as wide as what stands in them. */
+/** Lays out rows in columns. */
 const table = (lines: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths = (lines[0] ?? []).map((_, column) =>
     Math.max(...lines.map((line) => line[column]?.length ?? 0))
@@ -72,7 +72,7 @@ const table = (lines: ReadonlyArray<ReadonlyArray<string>>): string => {
   ).join("\n")
 }
 
-/** One thing that is measured, on each line. */
+/** A measurement, on each line. */
 interface Measured {
   readonly what: string
   readonly on: Partial<Record<Line, Row>>
@@ -82,7 +82,7 @@ const rows = new Map<string, Measured>()
 for (const [name, file] of Object.entries(groups)) {
   if (!isChosen(name)) continue
   for (const line of lines) {
-    // The emulator's command is one, and both packages have it.
+    // Both packages have the same emulator command.
     if (name === "emulator" && line === 4) continue
     say(`${name}, Effect ${line}`)
     for (const row of await measure<Row>(file, line)) {

@@ -16,14 +16,14 @@ export const pageBody = (first: number, size: number, next: string | undefined):
     pagination: { next_page: next },
   })
 
-/** What a walk needs to know. */
+/** The settings of a walk. */
 export interface Setting {
   readonly baseUrl: string
   readonly token: string
   readonly pageSize: number
 }
 
-/** Serves so many keys, which are made up as they are asked for, while it is used. */
+/** Serves `keys` made-up keys while `use` runs. */
 export const withPages = async <A>(
   keys: number,
   pageSize: number,

@@ -21,7 +21,7 @@ const answer = (input: Parameters<typeof fetch>[0]): Response => {
   return new Response(body, { headers })
 }
 
-/** Milliseconds for each page, and what its round trip and the work on it really took. */
+/** Milliseconds for each page, and the real times of its round trip and of the work on it. */
 const millisAPage = async (roundTrip: number, work: number, prefetch: number) => {
   const taken = { roundTrips: 0, work: 0 }
   const slowFetch: typeof fetch = (input) => {
@@ -57,8 +57,8 @@ const millisAPage = async (roundTrip: number, work: number, prefetch: number) =>
 }
 
 /**
- * Measures a network that is slower than the consumer, one as slow, and one that is faster. Timers
- * run late on a busy machine, so that the time to beat is what they took.
+ * Measures a network that is slower than the consumer, one as slow, and one that is faster. Since
+ * timers run late on a busy machine, the time to beat is the one that they really took.
  */
 export const prefetchBench = async (): Promise<ReadonlyArray<Row>> => {
   const rows: Array<Row> = []

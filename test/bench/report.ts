@@ -2,22 +2,21 @@ import { readFileSync, writeFileSync } from "node:fs"
 import process from "node:process"
 import type { Setting } from "./pages.ts"
 
-/** What a walk took, in a process of its own. */
+/** The costs of a walk in its own process. */
 export interface Walked {
   readonly keys: number
   readonly millis: number
-  /** Of all threads of the process. */
+  /** Processor time of all threads. */
   readonly cpuMillis: number
   /** Resident bytes after a short walk and a garbage collection. */
   readonly idle: number
   /** The most resident bytes at any moment of the walk. */
   readonly peak: number
-  /** Bytes that are still needed, when idle and at most, where they were asked for. */
+  /** Live bytes when idle and at the peak, if they were sampled. */
   readonly live: { readonly idle: number; readonly peak: number } | undefined
 }
 
-// Linux keeps the mark itself, which no sampling would hit; elsewhere the process's own is the
-// nearest that there is.
+// Linux keeps the process's exact peak, which sampling would miss.
 const peakOfProcess = (): number => {
   try {
     const [, kibibytes] = /VmHWM:\s*(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8")) ?? []
@@ -31,7 +30,7 @@ const forgetPeak = (): void => {
   try {
     writeFileSync("/proc/self/clear_refs", "5")
   } catch {
-    // Then what the start took counts too.
+    // Elsewhere the peak of the whole process includes its start.
   }
 }
 
@@ -41,11 +40,11 @@ const liveBytes = (): number => {
   return external + heapUsed
 }
 
-/** Walks a short list and then the one in question, and prints what the second took. */
+/** Walks a short list to warm up, then the real one, and prints the costs of the second walk. */
 export const report = async (
   walk: (setting: Setting) => Promise<number>,
 ): Promise<void> => {
-  // Who starts this has written both; they are not checked again.
+  // alone.ts writes these arguments.
   const [short, long, samplesLive]: [Setting, Setting, boolean] = JSON.parse(process.argv[2] ?? "")
   await walk(short)
   const idleLive = liveBytes()

@@ -1,21 +1,21 @@
-/** One measurement, as the table shows it. */
+/** A row of the table. */
 export interface Row {
   readonly what: string
   readonly measured: string
-  /** Empty where the figure is there to compare with alone. */
+  /** Empty for a figure that is only there to compare with. */
   readonly target: string
-  /** Absent where there is no target. */
+  /** Absent if there is no target. */
   readonly pass?: boolean
 }
 
-/** A figure to compare others with. */
+/** A row without a target. */
 export const figure = (what: string, measured: string): Row => ({
   what,
   measured,
   target: "",
 })
 
-/** A figure that may be so large and no larger. */
+/** A row whose value may be as large as its target, and no larger. */
 export const atMost = (
   what: string,
   value: number,
@@ -28,6 +28,6 @@ export const atMost = (
   pass: value <= target,
 })
 
-/** The middle one of some measurements. */
+/** The median of some measurements. */
 export const median = (values: ReadonlyArray<number>): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN

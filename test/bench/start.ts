@@ -1,6 +1,6 @@
 /**
- * The start of a program that gets one key, nothing bundled, against one that imports Effect's
- * HttpClient alone.
+ * The start of an unbundled program that gets one key, against one that imports only Effect's
+ * HttpClient.
  *
  * @module
  */
@@ -30,7 +30,7 @@ const programs = (line: Line) => ({
     console.log(Credentials, getApiKey, FetchHttpClient, Effect)`,
 })
 
-/** Compiles the module as its package is, beside the two programs. */
+/** Compiles the module as for its package, and writes the two programs beside it. */
 const prepare = (line: Line): string => {
   const folder = join(root, `node_modules/.cache/start-${line}`)
   fs.rmSync(folder, { recursive: true, force: true })
@@ -56,7 +56,7 @@ const millis = (runtime: string, program: string): number => {
   return performance.now() - start
 }
 
-/** Starts both programs in turn; of each the fastest start counts, which nothing disturbed. */
+/** Starts both programs in turn. The fastest start of each counts. */
 export const startBench = (line: Line): ReadonlyArray<Row> => {
   const folder = prepare(line)
   const runtimes = { Node: process.execPath, Bun: join(root, "node_modules/.bin/bun") }

@@ -1,5 +1,5 @@
 /**
- * The documented limit: a server that allows 10 requests a second, in any second.
+ * The documented rate limit: a server that allows 10 requests in any second.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const calls = 50
 const rounds = 3
 const resolution = 5
 
-/** A server, how many fibers it takes to use its limit, and the share of it that is to be used. */
+/** A server, the fibers that it takes to use its limit, and the share of the limit to reach. */
 interface Server {
   readonly what: string
   readonly options: Emulator.EmulatorOptions
@@ -45,7 +45,7 @@ const round = (fibers: number) =>
     const get = Effect.either(getApiKey(emulator.withoutRole.apiKeyId))
     // The server still counts the requests of an earlier round, and this bucket knows of none.
     yield* recovered
-    // What the first calls of a process find cold is not the throttle's doing.
+    // The first calls warm up.
     yield* Effect.replicateEffect(get, limit, { concurrency: limit })
     yield* recovered
     yield* emulator.clear
@@ -61,14 +61,14 @@ const round = (fibers: number) =>
       lateMillis: late.max / 1e6 - resolution,
       failed: outcomes.filter(({ _tag }) => _tag === "Left").length,
       refusedShare: (yield* emulator.refused) / requests.length,
-      // As the server sees it. The first ten may go out at once, and would make any client look faster than allowed.
+      // The server's view, without the first ten, which may go out at once.
       rateShare: (calls - limit) / seconds / limit,
     }
   })
 
 const rowsFor = (server: Server, isThrottled: boolean): Effect.Effect<ReadonlyArray<Row>> => {
   const served = servedEmulator({ ...server.options, rateLimit: { limit } })
-  // Each round has a bucket of its own: what the throttle learned of a late one is not to count in others.
+  // Each round has its own bucket, so that a late round does not make the next one cautious.
   const throttle = throttled({ limit, window: "1 second" })
   const one = isThrottled ? Effect.provide(round(server.fibers), throttle) : round(server.fibers)
   const measured = Effect.replicateEffect(one, rounds)
@@ -100,13 +100,13 @@ const rowsFor = (server: Server, isThrottled: boolean): Effect.Effect<ReadonlyAr
 }
 
 /**
- * Measures near, far, slow and uneven servers, with the throttle and without, all at once, since they
- * mostly wait.
+ * Measures near, far, slow and uneven servers, with the throttle and without. They run all at once,
+ * since they mostly wait.
  *
- * A token of the throttle may be out for no more than 1.03 seconds: where something else keeps the
- * machine from running this process for more than 30 ms, a request may come too early, is refused, and
- * costs the second that the server asks for. So of several rounds that one counts in which the process was
- * least late for what was due, whatever came out of it; the lateness is told.
+ * A token of the throttle comes back after 1.03 seconds. If the machine holds this process up for
+ * more than 30 ms, a request may come too early. It is refused, and costs the second that the
+ * server asks for. So only the round counts in which the process was least late, whatever its
+ * result. The row says how late it was.
  */
 export const throttleBench = async (): Promise<ReadonlyArray<Row>> => {
   const rows = await Effect.runPromise(Effect.all(

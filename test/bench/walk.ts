@@ -12,7 +12,7 @@ const keys = 1_000_000
 const pageSize = 500
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`
 
-/** Walks in processes of their own; the keys are made up in this one. */
+/** Walks in a new process. This one serves the keys. */
 export const walkBench = async (line: Line): Promise<ReadonlyArray<Row>> => {
   const walk = (client: string, samplesLive: boolean) =>
     withPages(

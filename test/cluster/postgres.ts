@@ -4,14 +4,14 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { freePort } from "../freePort.ts"
 
-/** A PostgreSQL on a loopback port of its own, which is gone when it is stopped. */
+/** A PostgreSQL on a loopback port of its own. It keeps nothing once it is stopped. */
 export interface Postgres {
   readonly url: string
   readonly query: (sql: string) => Promise<ReadonlyArray<Record<string, unknown>>>
   readonly stop: () => Promise<void>
 }
 
-/** Starts a PostgreSQL, and waits until it can be used. */
+/** Starts a PostgreSQL, and waits until it accepts connections. */
 export const startPostgres = async (): Promise<Postgres> => {
   const port = await freePort()
   let said = ""
@@ -24,7 +24,7 @@ export const startPostgres = async (): Promise<Postgres> => {
     user: "test",
     password: "test",
     persistent: false,
-    // It does not run as root.
+    // PostgreSQL refuses to run as root.
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ["--no-sync"],
     postgresFlags: [

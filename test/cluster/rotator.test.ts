@@ -22,7 +22,7 @@ import { startPostgres } from "./postgres.ts"
 let folder = ""
 
 beforeAll(async () => {
-  // With all that it needs in one file a machine starts three times as fast.
+  // A machine starts three times as fast from one bundled file.
   folder = fs.mkdtempSync(path.join(root, "node_modules/.cluster-"))
   expectSuccess(
     await runTool("esbuild", [
@@ -37,16 +37,16 @@ beforeAll(async () => {
 })
 afterAll(() => fs.rmSync(folder, { recursive: true }))
 
-/** What takes days or minutes elsewhere takes seconds here. */
+/** Seconds in place of the days and minutes of production. */
 const settings = {
   SCHEDULE: "*/3 * * * * *",
   OLDER_THAN: "90 days",
-  // Two leases, after which a run deletes the old key and takes the mark off at once.
+  // After two leases a run deletes the old key, and removes the mark at once.
   GRACE: "32 seconds",
   LEASE: "16 seconds",
   RETRY_AFTER: "2 seconds",
   HOST: "127.0.0.1",
-  // After so long without a sign of life others take over what a machine had to do.
+  // When others take over the work of a machine that shows no sign of life.
   SHARD_LOCK_EXPIRATION: "12 seconds",
   RUNNER_HEALTH_CHECK_INTERVAL: "1 second",
   SHARDS_PER_GROUP: "30",
@@ -54,7 +54,7 @@ const settings = {
   ENTITY_MESSAGE_POLL_INTERVAL: "500 millis",
 }
 
-/** One answer in fifty. */
+/** One request in fifty meets a fault. */
 const faults: Emulator.FaultPlan = [
   { chance: 0.005, fault: { _tag: "DropAfter" } },
   { chance: 0.005, fault: { _tag: "DropBefore" } },
@@ -66,7 +66,7 @@ interface Kept {
   readonly name: string
   readonly file: string
   readonly id: string
-  /** Which keys the file has held. */
+  /** The ids of the keys that the file has held. */
   readonly held: Set<string>
 }
 
@@ -106,7 +106,7 @@ const heldBy = (file: string): string =>
     Option.getOrElse(() => expect.fail(`${file} holds no secret`)),
   )
 
-/** Looks into all files. Keys die in this process alone: meanwhile none does. */
+/** Notes held keys that are dead. The API is in this process, so none dies in between. */
 const inspect = (
   { emulator, kept }: Effect.Effect.Success<typeof makeOrganization>,
   dead: Array<string>,
@@ -162,16 +162,16 @@ const startMachine = async (
 }
 
 const reason = await whyNoRedis()
-if (reason !== undefined) console.warn(`The limit of all together is not tested: ${reason}.`)
+if (reason !== undefined) console.warn(`The shared limit is not tested: ${reason}.`)
 
 const scoped = <A extends { readonly stop: () => Promise<void> }>(start: () => Promise<A>) =>
   Effect.acquireRelease(Effect.promise(start), ({ stop }) => Effect.promise(stop))
 
-// `npm run test:nodes` says so: one Node is enough.
+// `npm run test:nodes` skips this test, since one Node is enough.
 const isSkipped = process.env["WITHOUT_CLUSTER"] === "true"
 
 it.skipIf(isSkipped)(
-  "three machines, one of which is killed every few seconds, rotate each of 60 keys once",
+  "three machines rotate each of 60 keys once, while one is killed every few seconds",
   {
     timeout: 600_000,
   },
@@ -196,7 +196,7 @@ it.skipIf(isSkipped)(
           REDIS_URL: redis && `redis://127.0.0.1:${redis.port}`,
         }, said)
       const machines = yield* Effect.acquireRelease(
-        // The first makes the tables, which two at once cannot.
+        // The first machine makes the tables. Two at once would collide.
         Effect.promise(async () => [await start(), ...await Promise.all([start(), start()])]),
         (machines) => Effect.promise(() => Promise.all(machines.map(({ kill }) => kill()))),
       )
@@ -253,7 +253,7 @@ it.skipIf(isSkipped)(
         })
       }
 
-      // Of those that were killed, the next machine looks again.
+      // Another machine repeats the look of one that was killed.
       const looks = said.join("").match(/of them to rotate/g)?.length
       const scheduled = yield* count("FROM cluster_messages WHERE entity_type = 'ClusterCron/look'")
       expect(looks).toBeLessThanOrEqual(scheduled + kills)
@@ -264,9 +264,9 @@ it.skipIf(isSkipped)(
       console.log(`${kills} kills, ${looks} looks for old keys, ${requests.length} requests`)
       if (given !== undefined) {
         expect(mostWithin(1000, given)).toBeLessThanOrEqual(10)
-        // A machine for which Redis takes longer than a second sends without it for a while.
+        // If Redis takes longer than a second, a machine sends without it for a while.
         if (said.join("").includes("sending unthrottled")) {
-          console.warn("The limit of all together is not tested: Redis was too slow here.")
+          console.warn("The shared limit is not tested: Redis was too slow here.")
         } else expect(requests.length).toBeLessThanOrEqual(given.length)
       }
     }).pipe(Effect.scoped, Effect.runPromise),

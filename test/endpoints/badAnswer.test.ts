@@ -7,7 +7,7 @@ import { callOnce, json } from "../recordingClient.ts"
 
 const ofType = (type: string | undefined, body: string, status = 200) => () => {
   const response = new Response(body, { status })
-  // A body of text brings a type of its own.
+  // A text body would set a Content-Type itself.
   response.headers.delete("content-type")
   if (type !== undefined) response.headers.set("content-type", type)
   return response
@@ -22,9 +22,13 @@ describe("a success whose body is not what the API promises", () => {
     ["an empty body", ofType("application/json", ""), empty],
     ["no body at all", () => new Response(null, { status: 204 }), empty],
     ["blanks", ofType("application/json", " \n"), noJson],
-    ["HTML that says so", ofType("text/html; charset=utf-8", html), "its Content-Type is not JSON"],
-    ["HTML that says it is JSON", ofType("application/json", html), noJson],
-    ["HTML that says nothing", ofType(undefined, html), noJson],
+    [
+      "HTML typed as HTML",
+      ofType("text/html; charset=utf-8", html),
+      "its Content-Type is not JSON",
+    ],
+    ["HTML typed as JSON", ofType("application/json", html), noJson],
+    ["HTML without a type", ofType(undefined, html), noJson],
     ["truncated JSON", ofType("application/json", '{"id":"CCDB1_12345abcdef'), noJson],
     ["two JSON documents", ofType("application/json", "{}{}"), noJson],
     ["{}", () => json({}), "in its body should be "],
@@ -62,7 +66,7 @@ describe("a success whose body is not what the API promises", () => {
           operation,
           status,
           attempts: 1,
-          // The answer was a success: the change was made, or may have been.
+          // After a success the change may have been made.
           mayHaveApplied: mutates,
           message: expect.stringContaining(says),
         }))
@@ -75,7 +79,7 @@ describe("a success whose body is not what the API promises", () => {
       ["application/json; charset=utf-8", true],
       ["Application/JSON", true],
       ["application/problem+json", true],
-      // An absent type is no ground to throw away an answer whose secret is shown only once.
+      // An answer without a type may hold the only copy of a secret.
       [undefined, true],
       ["text/html", false],
       ["text/plain", false],
@@ -99,7 +103,7 @@ describe("a success whose body is not what the API promises", () => {
   )
 
   it.effect.each(everyOperation)(
-    "$operation: fields that nobody knows",
+    "$operation: unknown fields",
     ({ answer, call }) =>
       Effect.gen(function* () {
         const plain = yield* callOnce(call, () => json(answer))
@@ -109,7 +113,7 @@ describe("a success whose body is not what the API promises", () => {
       }),
   )
 
-  // At every depth, objects in arrays included.
+  // At every depth, also in arrays.
   const withMore = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(withMore)
     if (typeof value !== "object" || value === null) return value
@@ -145,7 +149,7 @@ describe("an error keeps the tag of its status, whatever its body", () => {
     }],
     ["{}", "{}", "application/json", nothing],
     ["HTML", html, "text/html", nothing],
-    ["HTML that says it is JSON", html, "application/json", nothing],
+    ["HTML typed as JSON", html, "application/json", nothing],
     ["nothing", "", undefined, nothing],
     ["truncated JSON", '{"code":5,"mess', "application/json", nothing],
     ["an array", "[1]", "application/json", nothing],
@@ -167,7 +171,7 @@ describe("an error keeps the tag of its status, whatever its body", () => {
     statuses.map(([status, tag]) => ({ ...row, status, tag }))
   )
 
-  // One test for all bodies of a row: there would be hundreds, each slower than what it tests.
+  // One test takes all bodies of a row, since hundreds of tests would be slow.
   it.effect.each(rows)(
     "$operation: $status is $tag",
     ({ call, operation, status, tag }) =>
@@ -178,7 +182,7 @@ describe("an error keeps the tag of its status, whatever its body", () => {
             onLeft: (error) => ({ ...error, message: error.message }),
             onRight: () => "none",
           })
-          // By name, so that a failure says which of the bodies it is.
+          // The name shows which body failed.
           expect([what, error]).toMatchObject([
             what,
             { _tag: tag, operation, status, attempts: 1, ...said },

@@ -24,7 +24,7 @@ import { callOnce, json } from "../recordingClient.ts"
 
 const byId = everyOperation.filter(({ takesId }) => takesId)
 
-// What a caller without types can pass, such as one that has read it from JSON.
+// A caller without types can pass anything, for example from JSON.
 const untyped = <A>(value: unknown) => value as A
 
 describe("an id reaches the server as one path segment", () => {
@@ -45,7 +45,7 @@ describe("an id reaches the server as one path segment", () => {
     ["...", "..."],
     ["$&", "%24%26"],
     ["{id}", "%7Bid%7D"],
-    // What begins and ends like a secret, and is none.
+    // It begins and ends like a secret, but is none.
     ["CCDB1_a_", "CCDB1_a_"],
     ["x-CCDB1_a_b", "x-CCDB1_a_b"],
   ]

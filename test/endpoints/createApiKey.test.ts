@@ -23,8 +23,8 @@ describe("createApiKey", () => {
       return kinds
     })
 
-  // What Deno's fetch then does and does not do, test/runtimes shows on Deno itself.
-  it.effect("has a body that Deno's fetch cannot send a second time by itself", () =>
+  // test/runtimes shows the effect on Deno itself.
+  it.effect("has a body that Deno's fetch cannot repeat by itself", () =>
     Effect.gen(function* () {
       vi.stubGlobal("Deno", {})
       const create = createApiKey({ name: "example name", serviceAccountId })

@@ -23,7 +23,7 @@ const key = (id: string) => ({
   created_at: "2022-03-22T20:23:11.285067Z",
 })
 
-/** A list of so many pages with two keys each; page `n` is found by the token `n`. */
+/** A list of pages with two keys each. Page `n` has the token `n`. */
 const pages = (count: number) => (sent: Sent): Response => {
   const page = Number(sent.url.searchParams.get("pagination.page") ?? "0")
   return json({
@@ -129,7 +129,7 @@ describe("the walk", () => {
             "has seen: it would never end",
         }))
         expect(tokensOf(sent)).toEqual(asked)
-        // Nothing that was found before is lost.
+        // The keys of earlier pages are not lost.
         expect(seen).toEqual(asked.map((_, index) => `${index}`))
       }),
   )
@@ -157,7 +157,7 @@ describe("the walk", () => {
       expect(sent.length).toBe(4)
     }))
 
-  it.effect("page by page, yields the tokens of each page's neighbours", () =>
+  it.effect("page by page, yields the tokens of the next and the previous page", () =>
     Effect.gen(function* () {
       const { result } = yield* callOnce(Stream.runCollect(listApiKeyPages()), pages(3))
       const next = [...Either.getOrThrow(result)].map((page) => Option.getOrNull(page.nextPage))
@@ -194,7 +194,7 @@ describe("laziness", () => {
 })
 
 describe("prefetch", () => {
-  /** Walks with a consumer that lets `n` pages go through and then keeps the next one. */
+  /** Walks with a consumer that takes `n` pages, and then holds on to the next one. */
   const requestsWhileHolding = (options: ListApiKeysOptions, nth: number) =>
     Effect.gen(function* () {
       const answer = pages(1000)
@@ -211,7 +211,7 @@ describe("prefetch", () => {
             : Effect.void,
       )
       const fiber = yield* Effect.fork(Effect.provide(walk, Layer.merge(layer, anyone)))
-      // Far more time than all that may be fetched takes.
+      // Enough time for far more pages than may be fetched.
       yield* TestClock.adjust("1 hour")
       yield* Deferred.await(held)
       yield* Fiber.interrupt(fiber)

@@ -21,7 +21,7 @@ const idsOf = (options?: ListApiKeysOptions) =>
   )
 
 describe("1,234 keys in pages of 100, from the emulator", () => {
-  // Three of the keys are those that the emulator's own callers call with.
+  // Three of the keys belong to the emulator's own callers.
   const organization = Emulator.layer({ serviceAccounts: 7, keys: 1231, rateLimit: "none" })
 
   const walk = (options: ListApiKeysOptions) =>

@@ -11,7 +11,7 @@ const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) 
   it.live(name, () => inVirtualTime(body()))
 
 describe("credentials from a store", () => {
-  test("go on with the secret that they read last if the store is emptied", () =>
+  test("keep the secret that they read last if the store becomes empty", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { admin } = organization.emulator
@@ -24,7 +24,7 @@ describe("credentials from a store", () => {
       expect(got.id).toBe(admin.apiKeyId)
     }))
 
-  test("go on with the last secret, not with the first, if the store is emptied later", () =>
+  test("keep the last secret, not the first, if the store becomes empty later", () =>
     Effect.gen(function* () {
       const { access, emulator, secret, store } = yield* makeOrganization()
       const { apiKeyId, serviceAccountId } = emulator.admin

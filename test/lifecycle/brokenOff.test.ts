@@ -45,8 +45,8 @@ const first: Program = (organization) =>
 const programs = { createApiKeyOnce: once, temporaryApiKey: temporary, rotateApiKey: first }
 
 /**
- * By the second: 0 to 2 a create that is carried out at 1 and lost at 2, 2 to 3 a list, 3 to 4 a
- * deletion, 4 to 14 the wait, 14 to 16 the next create.
+ * The seconds of a run: from 0 to 2 a create, which acts at 1 and is lost at 2, to 3 a list, to 4 a
+ * deletion, to 14 the wait, to 16 the next create.
  */
 const faults: Emulator.FaultPlan = [
   {
@@ -62,22 +62,22 @@ const spaced = Schedule.intersect(Schedule.spaced("10 seconds"), Schedule.recurs
 
 interface Played {
   readonly outcome: string
-  /** How long it took to end after it was interrupted, in milliseconds. */
+  /** Milliseconds from the interruption to the end. */
   readonly millis: number
-  /** The names of the keys that are left. */
+  /** The names of the remaining keys. */
   readonly left: ReadonlyArray<string>
   readonly warnings: ReadonlyArray<readonly [message: string, annotations: object]>
 }
 
 interface Play {
   readonly program: Program
-  /** In seconds; never by default. */
+  /** The second of the interruption. By default there is none. */
   readonly interruptedAt?: number
   readonly faults?: Emulator.FaultPlan
   readonly around?: Around
   readonly schedule?: Schedule.Schedule<unknown>
   readonly deadline?: Duration.Duration
-  /** In seconds, when a key comes about whose create was given up. */
+  /** The second in which the key of an abandoned create appears. */
   readonly lateAt?: number
   readonly credentials?: (
     credentials: Organization["emulator"]["admin"]["credentials"],
@@ -133,15 +133,15 @@ const marked = expect.stringMatching(/^reports \[\w+ .*\w{8}\]$/)
 
 const moments: Readonly<Record<string, number>> = {
   "in its first attempt, after it made a key": 1.5,
-  "while it looks for what is in doubt": 2.5,
-  "while it deletes what was in doubt": 3.5,
+  "while it looks for the lost key": 2.5,
+  "while it deletes the lost key": 3.5,
   "in the wait before its second attempt": 9,
   "in its second attempt, after it made a key": 15.5,
 }
 
 describe.each(Object.entries(programs))("a create of %s", (_, program) => {
   for (const [when, interruptedAt] of Object.entries(moments)) {
-    test(`leaves nothing where it is interrupted ${when}`, () =>
+    test(`leaves nothing if it is interrupted ${when}`, () =>
       Effect.gen(function* () {
         const { left, outcome, warnings } = yield* play({ program, interruptedAt })
         expect([outcome, left, warnings]).toEqual(["Interrupted", [], []])
@@ -205,10 +205,10 @@ describe.each(Object.entries(programs))("a create of %s", (_, program) => {
 
   const defects: ReadonlyArray<readonly [string, Partial<Play>]> = [
     ["in its first attempt", { around: dying("POST", 1), faults: [] }],
-    ["while it looks for what is in doubt", { around: dying("GET", 1) }],
-    ["while it deletes what was in doubt", { around: dying("DELETE", 1, "before") }],
-    ["of the schedule's before its second attempt", { schedule: dyingSchedule }],
-    ["of the schedule's, after a key came late", {
+    ["while it looks for the lost key", { around: dying("GET", 1) }],
+    ["while it deletes the lost key", { around: dying("DELETE", 1, "before") }],
+    ["in the schedule before its second attempt", { schedule: dyingSchedule }],
+    ["in the schedule after a key appeared late", {
       schedule: Schedule.modifyDelayEffect(
         spaced,
         () => Effect.zipRight(Effect.sleep("9 seconds"), Effect.dieMessage("broken")),
@@ -236,7 +236,7 @@ describe.each(Object.entries(programs))("a create of %s", (_, program) => {
             () => what === "POST" && ++posts === 1 ? Effect.dieMessage("broken") : Effect.void,
           ),
       })
-      // The first answer is lost, so that the first one that comes is the second's.
+      // The first answer is lost, so the first answer that arrives is the second attempt's.
       expect([outcome, left, warnings]).toEqual(["Failure", [], []])
     }))
 
@@ -249,7 +249,7 @@ describe.each(Object.entries(programs))("a create of %s", (_, program) => {
     }))
 
   for (const deadline of [undefined, Duration.infinity]) {
-    test(`ends after a while if it is interrupted, its token never comes, and the deadline is ${deadline}`, () =>
+    test(`ends after an interruption although its token never comes: deadline ${deadline}`, () =>
       Effect.gen(function* () {
         let asked = 0
         const { millis, outcome, warnings } = yield* play({
@@ -331,7 +331,7 @@ describe("temporaryApiKey", () => {
     },
   ]
 
-  test("names its key if that came too late and it is interrupted while it cannot delete it", () =>
+  test("names its key if that came too late, and an interruption ends the tries to delete it", () =>
     Effect.gen(function* () {
       const { left, outcome, warnings } = yield* play({
         program: tooLate,
@@ -345,7 +345,7 @@ describe("temporaryApiKey", () => {
       ]])
     }))
 
-  test("tries once more to delete a key that came too late if it is interrupted meanwhile", () =>
+  test("tries again to delete a key that came too late if it is interrupted meanwhile", () =>
     Effect.gen(function* () {
       const { left, outcome, warnings } = yield* play({
         program: tooLate,

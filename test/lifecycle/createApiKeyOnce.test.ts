@@ -20,10 +20,10 @@ const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) 
 
 const lost: ReadonlyArray<readonly [string, Emulator.Fault]> = [
   ["is lost", { _tag: "DropAfter" }],
-  ["never came about", { _tag: "DropBefore" }],
-  ["is a 500 although it was carried out", { _tag: "Respond", status: 500, acted: true }],
+  ["is lost before the server acts", { _tag: "DropBefore" }],
+  ["is a 500 after the server acted", { _tag: "Respond", status: 500, acted: true }],
   ["is a 503", { _tag: "Respond", status: 503 }],
-  ["is a 504 although it was carried out", { _tag: "Respond", status: 504, acted: true }],
+  ["is a 504 after the server acted", { _tag: "Respond", status: 504, acted: true }],
   ["is cut off", { _tag: "TruncateBody" }],
   ["is broken JSON", { _tag: "MalformedJson" }],
 ]
@@ -56,7 +56,7 @@ describe("createApiKeyOnce", () => {
     }))
 
   for (const [what, fault] of lost) {
-    test(`leaves one key, whose secret works, where the answer to its create ${what}`, () =>
+    test(`leaves one key, whose secret works, if the answer to its create ${what}`, () =>
       Effect.gen(function* () {
         const { emulator, keys, result, serviceAccountId } = yield* scenario([
           { operation: "createApiKey", calls: [1, 2], fault },
@@ -74,13 +74,13 @@ describe("createApiKeyOnce", () => {
   }
 
   for (const [what, fault] of lost) {
-    test(`leaves no key, and says so, where every answer ${what}`, () =>
+    test(`leaves no key, and says so, if every answer ${what}`, () =>
       Effect.gen(function* () {
         const { keys, result } = yield* scenario([{ operation: "createApiKey", fault }])
         expect(keys).toEqual([])
         const error = yield* Effect.flip(result)
         expect(error._tag).toBe("ApiKeyNotCreated")
-        // What was never seen may still come; what was seen is deleted.
+        // A key that no list has shown may still appear. One that a list has shown is deleted.
         const isUnseen = fault._tag === "DropBefore" ||
           fault._tag === "Respond" && fault.acted !== true
         expect(error.leftBehind.length).toBe(isUnseen ? 5 : 0)
@@ -103,7 +103,7 @@ describe("createApiKeyOnce", () => {
       expect(error.message).toContain(keys[0]?.name ?? "?")
     }))
 
-  test("tells the id of a lost key that cannot be deleted", () =>
+  test("gives the id of a lost key that cannot be deleted", () =>
     Effect.gen(function* () {
       const { keys, result } = yield* scenario([
         { operation: "createApiKey", fault: { _tag: "DropAfter" } },
@@ -116,7 +116,7 @@ describe("createApiKeyOnce", () => {
       expect(error.message).toContain(keys[0]?.id ?? "?")
     }))
 
-  test("looks for a lost key among its service account's, the newest first", () =>
+  test("looks for a lost key among its service account's keys, the newest first", () =>
     Effect.gen(function* () {
       const { emulator, serviceAccountId } = yield* scenario([
         { operation: "createApiKey", calls: 1, fault: { _tag: "DropAfter" } },
@@ -128,7 +128,7 @@ describe("createApiKeyOnce", () => {
       })
     }))
 
-  test("looks for a lost key no further than the page that it is on", () =>
+  test("looks for a lost key only up to the page that shows it", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({ defaultPageSize: 1 })
       const { emulator, old } = organization
@@ -154,13 +154,13 @@ describe("createApiKeyOnce", () => {
   ] as const
   const forbidden = { _tag: "Respond", status: 403 } as const
 
-  /** The names that its creates asked for, one after the other. */
+  /** The names in its creates, in order. */
   const askedFor = ({ requests }: Emulator.EmulatorService) =>
     Effect.map(requests, (requests) =>
       requests.filter(({ method }) => method === "POST")
         .map(({ body }) => String(JSON.parse(body).name)))
 
-  test("tells the id of the one lost key that it has found, and not of the other", () =>
+  test("gives the id of the lost key that it has found, and no id for the other", () =>
     Effect.gen(function* () {
       const { emulator, keys, result } = yield* scenario([
         ...lostTwice,
@@ -175,7 +175,7 @@ describe("createApiKeyOnce", () => {
     }))
 
   for (const [what, faults] of [["", []], [", or tells it", [forbidden]]] as const) {
-    test(`deletes its key if it can no longer look for those before it${what}`, () =>
+    test(`deletes its key if it can no longer look for earlier ones${what}`, () =>
       Effect.gen(function* () {
         const { emulator, keys, result } = yield* scenario([
           { operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } },
@@ -222,7 +222,7 @@ describe("createApiKeyOnce", () => {
       RetryPolicy.make({ attemptTimeout: "20 minutes" }),
     )
 
-  test("hands a key out that is renamed within five minutes", () =>
+  test("hands out a key that is renamed within five minutes", () =>
     Effect.gen(function* () {
       const { keys, result } = yield* renamedAfter("299 seconds")
       expect(keys).toEqual([(yield* result).apiKey])
@@ -249,7 +249,7 @@ describe("createApiKeyOnce", () => {
       expect((yield* emulator.requests).length).toBe(1)
     }))
 
-  test("tries once where the policy says so, and leaves nothing", () =>
+  test("tries once if the policy says so, and leaves nothing", () =>
     Effect.gen(function* () {
       const { emulator, keys, result } = yield* scenario([
         { operation: "createApiKey", calls: 1, fault: { _tag: "DropAfter" } },
@@ -272,7 +272,7 @@ describe("createApiKeyOnce", () => {
       expect(keys).toEqual([(yield* result).apiKey])
     }))
 
-  test("deletes a key that appears after a search did not find it", () =>
+  test("deletes a key that appears after a search has missed it", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { emulator } = organization
@@ -300,7 +300,7 @@ describe("createApiKeyOnce", () => {
 
   for (const method of ["POST", "PATCH"]) {
     for (const when of ["before", "after"] as const) {
-      test(`leaves no key where it is interrupted ${when} its ${method}`, () =>
+      test(`leaves no key if it is interrupted ${when} its ${method}`, () =>
         Effect.gen(function* () {
           const organization = yield* makeOrganization()
           const { serviceAccountId } = organization.emulator.withoutRole
@@ -337,7 +337,7 @@ describe("createApiKeyOnce", () => {
       }))
   }
 
-  test("deletes a key whose name the API has changed, since its mark is gone", () =>
+  test("deletes a key whose name the API has changed, since that removes the mark", () =>
     Effect.gen(function* () {
       const { emulator, keys, result } = yield* scenario([{
         operation: "createApiKey",

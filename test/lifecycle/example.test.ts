@@ -19,11 +19,13 @@ interface Example {
   readonly rotate: (...args: ReadonlyArray<string>) => Promise<Outcome>
   /** Adds an old key of this name to the account without a role. */
   readonly add: (name: string) => Promise<ApiKey>
-  /** The same with its secret in its file, the path of which is returned too. */
+  /** The same, with its secret in its file. Also returns the file's path. */
   readonly addKept: (name: string) => Promise<ApiKey & { readonly file: string }>
 }
 
-/** An organization with keys of these ages, and the script run on it with no more than it needs. */
+/**
+ * An organization with keys of these ages, and a way to run the script with minimal permissions.
+ */
 const withExample = (
   days: ReadonlyArray<number>,
   use: (example: Example) => Promise<void>,
@@ -123,7 +125,7 @@ describe.concurrent("examples/rotate.ts", () => {
       )
       fs.mkdirSync(path.join(folder, serviceAccountId))
       fs.writeFileSync(path.join(folder, serviceAccountId, "of%209%2Fdays"), Redacted.value(secret))
-      // The predecessor is not old enough to be found in any other way.
+      // The predecessor is too young to be found in another way.
       const { exitCode, stdout } = await rotate(
         folder,
         "--older-than",
@@ -169,7 +171,7 @@ describe.concurrent("examples/rotate.ts", () => {
       const second = await rotate(folder, "--grace", "3 seconds", "--once")
       expect(second.exitCode).toBe(3)
       expect(await ids()).not.toContain(kept.id)
-      // Its mark comes off when it is two leases old.
+      // A key loses its mark when it is two leases old.
       const successor = (await Effect.runPromise(emulator.apiKeys)).at(-1)
       expect(successor?.name).toBe(`billing [rotates ${kept.id} ${successor?.name.slice(-9)}`)
     }))
@@ -243,7 +245,7 @@ describe.concurrent("examples/rotate.ts", () => {
     (mode, kept) =>
       withExample([], async ({ addKept, folder, rotate }) => {
         const { file, id } = await addKept("billing")
-        // Only root can give a file away.
+        // Only root can change a file's owner.
         const isRoot = process.getuid?.() === 0
         if (isRoot) fs.chownSync(file, 12345, 23456)
         fs.chmodSync(file, Number.parseInt(mode, 8))
@@ -255,7 +257,7 @@ describe.concurrent("examples/rotate.ts", () => {
       }),
   )
 
-  /** A key whose file is a link to that path, which holds its secret. */
+  /** Adds a key whose file is a link to `path`, which holds its secret. */
   const addLinked = async (
     { addKept, folder }: Example,
     ...through: ReadonlyArray<string>
@@ -268,7 +270,7 @@ describe.concurrent("examples/rotate.ts", () => {
     let next = target
     for (const name of through) {
       const link = path.join(folder, name)
-      // Each in its own way: absolute, and relative to where the link stands.
+      // One link is absolute, the others are relative.
       fs.symlinkSync(next === target ? next : path.relative(folder, next), link)
       next = link
     }
@@ -368,7 +370,7 @@ describe.concurrent("examples/rotate.ts", () => {
       const account = path.join(folder, emulator.withoutRole.serviceAccountId)
       expect(fs.readdirSync(folder)).toEqual([path.basename(account)])
       expect(fs.statSync(account).mode & 0o777).toBe(0o700)
-      // Files alone, one for each name, none of them half written.
+      // One whole file for each name, and nothing else.
       const files = filesIn(folder)
       expect(files.map((file) => path.dirname(file))).toEqual(names.map(() => account))
       expect(files.filter((file) => /^\.[0-9a-f-]{36}$/.test(path.basename(file)))).toEqual([])
@@ -379,7 +381,7 @@ describe.concurrent("examples/rotate.ts", () => {
       }
     }))
 
-  it("refuses keys that would be kept in one file, says which, and rotates the others", () =>
+  it("refuses keys that share a file, names them, and rotates the others", () =>
     withExample([], async ({ add, emulator, folder, rotate }) => {
       const same = [await add("billing"), await add("Billing"), await add("billing")]
       await add("ledger")
@@ -410,14 +412,14 @@ describe.concurrent("examples/rotate.ts", () => {
       fs.symlinkSync(path.dirname(billing), path.join(folder, "account"))
       fs.symlinkSync("../account/billing", ledger)
     }],
-    ["links to one that holds a secret already", (billing, ledger, folder) => {
+    ["links to a file that already holds a secret", (billing, ledger, folder) => {
       const key = fs.readFileSync(path.join(folder, "billing's"))
       fs.writeFileSync(path.join(folder, "secret"), key)
       fs.symlinkSync("../secret", billing)
       fs.symlinkSync("../secret", ledger)
     }],
   ])(
-    "with --adopt refuses keys that would be kept in one file by %s",
+    "with --adopt refuses keys that share a file by %s",
     (_, link) =>
       withExample([], async ({ addKept, emulator, folder, rotate }) => {
         const billing = await addKept("billing")
@@ -436,7 +438,7 @@ describe.concurrent("examples/rotate.ts", () => {
       }),
   )
 
-  it("refuses keys of accounts whose directories are one, and says why", () =>
+  it("refuses keys of accounts that share a directory, and says why", () =>
     withExample([], async ({ add, emulator, folder, rotate }) => {
       const own = await add("billing")
       const { apiKey: other } = await Effect.runPromise(emulator.addApiKey({
@@ -468,7 +470,7 @@ describe.concurrent("examples/rotate.ts", () => {
       expect((await Effect.runPromise(emulator.apiKeys)).map(({ id }) => id)).toContain(apiKeyId)
     }))
 
-  it("counts a key, and its successor that the file holds, as one rotation", () =>
+  it("counts a key and its successor in the file as one rotation", () =>
     withExample([], async ({ add, emulator, folder, rotate }) => {
       const { id, serviceAccountId } = await add("billing")
       const { apiKey, secret } = await Effect.runPromise(
@@ -483,7 +485,7 @@ describe.concurrent("examples/rotate.ts", () => {
       expect((await Effect.runPromise(emulator.apiKeys)).map((key) => key.id)).not.toContain(id)
     }))
 
-  it("rotates the others where the file of a successor cannot be read", () =>
+  it("rotates the other keys if a successor's file cannot be read", () =>
     withExample([], async ({ add, addKept, folder, rotate }) => {
       const { file, id } = await addKept("billing")
       const successor = await add("bad [rotates CCDB1_aaaaaaaaaaaaaaaaaaaaaa 1a2b3c4d]")
@@ -513,7 +515,7 @@ describe.concurrent("examples/rotate.ts", () => {
     ["--older-than", "-90 days"],
     ["--older-than", "-0.1 millis"],
   ])(
-    "refuses %s=%s by its name, and rotates nothing",
+    "refuses %s=%s, names the option, and rotates nothing",
     (flag, value) =>
       withExample([], async ({ addKept, emulator, folder, rotate }) => {
         await addKept("billing")

@@ -34,7 +34,7 @@ const read = (file: string) => Effect.flatMap(store(file), ({ read }) => read)
 const write = (file: string, secret: Redacted.Redacted<string>) =>
   Effect.flatMap(store(file), ({ write }) => write(secret))
 
-/** Writes while each call to the file system goes through a function. */
+/** Writes through `around`, which wraps each call to the file system. */
 const writeThrough = (around: Around, file = at("billing")) =>
   Effect.gen(function* () {
     const watched = watchedFileSystem(yield* FileSystem, around)
@@ -43,7 +43,7 @@ const writeThrough = (around: Around, file = at("billing")) =>
   }).pipe(Effect.provide(NodeFileSystem.layer))
 
 describe("a secret in a file", () => {
-  it.live("is none where there is no file, nor a folder for it", () =>
+  it.live("is absent if there is no file, or no folder for it", () =>
     Effect.gen(function* () {
       expect(yield* read(at("none", "billing"))).toEqual(Option.none())
     }))
@@ -56,13 +56,13 @@ describe("a secret in a file", () => {
       expect(fs.readdirSync(folder)).toEqual(["billing"])
     }))
 
-  it.live("is read without white space around it, as an editor leaves it", () =>
+  it.live("is read without the white space that an editor leaves around it", () =>
     Effect.gen(function* () {
       fs.writeFileSync(at("billing"), ` ${Redacted.value(old)}\r\n\n`)
       expect(yield* read(at("billing"))).toEqual(Option.some(old))
     }))
 
-  it.live("is for its owner alone where the file is new, and so are the folders that are made", () =>
+  it.live("is readable only by its owner if the file is new, and so are new folders", () =>
     Effect.gen(function* () {
       yield* write(at("one", "two", "billing"), next)
       expect(modeOf(at("one", "two", "billing"))).toBe("600")
@@ -100,8 +100,8 @@ describe("a secret in a file", () => {
   )
 })
 
-describe("where the file is a symbolic link, a secret", () => {
-  it.live("replaces what it leads to, through any number of links", () =>
+describe("a secret in a symbolic link", () => {
+  it.live("replaces the file behind any number of links", () =>
     Effect.gen(function* () {
       fs.mkdirSync(at("vault"))
       fs.writeFileSync(at("vault", "secret"), Redacted.value(old))
@@ -114,7 +114,7 @@ describe("where the file is a symbolic link, a secret", () => {
       expect(fs.readdirSync(at("vault"))).toEqual(["secret"])
     }))
 
-  it.live("is made behind a dangling one", () =>
+  it.live("is made behind a dangling link", () =>
     Effect.gen(function* () {
       fs.mkdirSync(at("vault"))
       fs.symlinkSync("vault/secret", at("billing"))
@@ -138,7 +138,7 @@ describe("where the file is a symbolic link, a secret", () => {
     }))
 })
 
-describe("where there is no file but", () => {
+describe("in the place of a file,", () => {
   it.live.each<[string, (file: string) => void]>([
     ["a folder", (file) => fs.mkdirSync(file)],
     ["a pipe", (file) => execFileSync("mkfifo", [file])],
@@ -155,7 +155,7 @@ describe("where there is no file but", () => {
 })
 
 describe("a write of a secret", () => {
-  it.live("is on the disk before it returns: the file before its rename, the folder after it", () =>
+  it.live("syncs the file before the rename, and the folder after it, before it returns", () =>
     Effect.gen(function* () {
       const calls: Array<string> = []
       yield* writeThrough((what, effect) =>
@@ -165,7 +165,7 @@ describe("a write of a secret", () => {
       expect(lasting).toEqual(["writeAll", "writeAll", "sync wx", "rename", "sync r", "sync r"])
     }))
 
-  it.live("is on the disk with all folders that it makes, and the one around them", () =>
+  it.live("syncs all folders that it makes, and their parent", () =>
     Effect.gen(function* () {
       const synced: Array<string> = []
       const fileSystem = yield* FileSystem
@@ -206,7 +206,7 @@ describe("a write of a secret", () => {
 })
 
 describe("a process that is killed while it writes", () => {
-  // Links, the folder and what is there, the file beside, its mode and owner, its two halves, the rename, two folders.
+  // The calls to the file system of one write.
   const things = 15
   let bundled = ""
   beforeAll(async () => {
@@ -232,7 +232,7 @@ describe("a process that is killed while it writes", () => {
       child.once("close", (code, signal) => resolve(signal ?? String(code)))
     })
 
-  it.live("does as many things as the tests below kill it at", () =>
+  it.live("makes as many calls as the tests below kill it at", () =>
     Effect.gen(function* () {
       yield* write(at("billing"), old)
       let count = 0
@@ -241,7 +241,7 @@ describe("a process that is killed while it writes", () => {
     }))
 
   for (const when of ["before", "after"]) {
-    it(`leaves the old secret or the new one, whole, ${when} any thing that it does`, async () => {
+    it(`leaves the old secret or the new one, whole, ${when} each of its calls`, async () => {
       const found: Array<string> = []
       for (let nth = 1; nth <= things; nth += 1) {
         const file = at(`${when} ${nth}`)
@@ -258,7 +258,7 @@ describe("a process that is killed while it writes", () => {
 })
 
 describe("a rotation whose secret is in a file", () => {
-  it.live("writes the new one there", () =>
+  it.live("writes the new secret there", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const first = Option.getOrThrow(yield* organization.secret.get)

@@ -8,7 +8,7 @@ import { makeFollowing } from "../../src/lifecycle/followingCredentials.ts"
 const secretOf = (letter: string) => Redacted.make(`CCDB1_${letter}_x`)
 const idOf = (letter: string) => ApiKeyId(`CCDB1_${letter}`)
 
-/** The token in use after these keys were replaced, each by the one behind it. */
+/** The token in use after each of these keys is replaced by its successor. */
 const tokenAfter = (
   token: Redacted.Redacted<string>,
   replacements: ReadonlyArray<readonly [string, string]>,
@@ -30,10 +30,10 @@ describe("credentials that follow a rotation", () => {
   it.effect.each<readonly [string, string, ReadonlyArray<readonly [string, string]>, string]>([
     ["go on with the successor", "a", [["a", "b"]], "b"],
     ["go on with the successor's successor", "a", [["a", "b"], ["b", "c"]], "c"],
-    ["stay as they are where another key is replaced", "a", [["x", "b"]], "a"],
-    ["go back where the store does", "a", [["a", "b"], ["b", "a"]], "a"],
-    ["go round where the store does", "a", [["a", "b"], ["b", "c"], ["c", "b"]], "b"],
-    ["stay as they are where a key takes its own place", "a", [["a", "a"]], "a"],
+    ["stay as they are if another key is replaced", "a", [["x", "b"]], "a"],
+    ["go back if the store does", "a", [["a", "b"], ["b", "a"]], "a"],
+    ["go round if the store does", "a", [["a", "b"], ["b", "c"], ["c", "b"]], "b"],
+    ["stay as they are if a key replaces itself", "a", [["a", "a"]], "a"],
   ])("%s", ([, token, replacements, expected]) =>
     Effect.gen(function* () {
       expect(yield* tokenAfter(secretOf(token), replacements))

@@ -50,7 +50,7 @@ const ids = Effect.flatMap(
 const now = TestClock.setTime(Date.UTC(2026, 0, 1))
 
 describe("a sweep", () => {
-  it.effect("leaves a key alone that was finished after its page came", () =>
+  it.effect("keeps a key that was finished after its page was read", () =>
     Effect.gen(function* () {
       yield* now
       yield* named("first of the page [once 1a2b3c4d]", 1)
@@ -69,7 +69,7 @@ describe("a sweep", () => {
       expect((yield* getApiKey(unfinished.id)).name).toBe("billing")
     }).pipe(Effect.provide(Emulator.layer(unlimited))))
 
-  it.effect("yields a key that it deleted although the answer was lost", () =>
+  it.effect("yields a deleted key even if the answer to the deletion was lost", () =>
     Effect.gen(function* () {
       yield* now
       const expired = yield* named("lent [once 1a2b3c4d]", 1)
@@ -84,7 +84,7 @@ describe("a sweep", () => {
 })
 
 describe("a create once", () => {
-  it.effect("hands out no key that a sweep may take for left behind", () =>
+  it.effect("hands out no key that a sweep may delete as left behind", () =>
     Effect.gen(function* () {
       yield* now
       const emulator = yield* Emulator.Emulator
@@ -105,7 +105,7 @@ describe("a create once", () => {
 })
 
 describe("a rotation", () => {
-  it.effect("of an empty store leaves a key alone that is younger than olderThan, or lent", () =>
+  it.effect("of an empty store keeps a key that is younger than olderThan, or lent", () =>
     Effect.gen(function* () {
       yield* now
       const keys = [
@@ -127,7 +127,7 @@ describe("a rotation", () => {
       expect(yield* ids).toEqual(before)
     }).pipe(Effect.provide(Emulator.layer(unlimited))))
 
-  it.effect("comes to its end if the API refuses large pages", () =>
+  it.effect("succeeds if the API refuses large pages", () =>
     Effect.gen(function* () {
       yield* now
       const key = yield* named("billing", 200)
@@ -147,7 +147,7 @@ describe("a rotation", () => {
       ),
     ))
 
-  it.effect("refuses a first name that a sweep would take for a mark, before anything is made", () =>
+  it.effect("refuses a first name that looks like a mark, before it makes a key", () =>
     Effect.gen(function* () {
       yield* now
       const emulator = yield* Emulator.Emulator
@@ -162,7 +162,7 @@ describe("a rotation", () => {
       expect(yield* Stream.runCount(listApiKeys())).toBe(before.length)
     }).pipe(Effect.provide(Emulator.layer(unlimited))))
 
-  it.effect("that breaks with a defect leaves no key behind that it has not written", () =>
+  it.effect("that breaks with a defect leaves no key that it has not written", () =>
     Effect.gen(function* () {
       yield* now
       const emulator = yield* Emulator.Emulator
@@ -179,7 +179,7 @@ describe("a rotation", () => {
 })
 
 describe("a get that answers with another key", () => {
-  it.effect("ends a rotation, which could look for ever for the one in its store", () =>
+  it.effect("ends a rotation, which could otherwise look forever for the key in its store", () =>
     Effect.gen(function* () {
       const secret = Redacted.make(`CCDB1_another_${"s".repeat(40)}`)
       const store: SecretStore = { read: Effect.succeedSome(secret), write: () => Effect.void }
@@ -197,7 +197,7 @@ describe("a token that never comes", () => {
   const hanging = Credentials.layerApiKey(Effect.never)
   const input = { name: "billing", serviceAccountId: "1234abcd-1234-1234-abcd-12345678abcd" }
 
-  it.effect("does not keep a create from failing at its deadline", () =>
+  it.effect("lets a create fail at its deadline", () =>
     Effect.gen(function* () {
       const fiber = yield* createApiKeyOnce(input).pipe(
         withRetryPolicy(RetryPolicy.make({ deadline: "5 seconds" })),
@@ -209,7 +209,7 @@ describe("a token that never comes", () => {
       expect(yield* Fiber.poll(fiber)).toMatchObject({ value: { value: { leftBehind: [] } } })
     }))
 
-  it.effect("does not keep a create from telling what it left behind", () =>
+  it.effect("lets a create say what it left behind", () =>
     Effect.gen(function* () {
       let asked = 0
       const once = Credentials.layerApiKey(

@@ -25,7 +25,7 @@ const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) 
 
 type Entry = readonly [level: string, message: string, annotations: object]
 
-/** What a program logs until it ends, or is interrupted after ten seconds. */
+/** The logs of a program that is interrupted after ten seconds, unless it ends before. */
 const logsOf = <A, E, R>(program: Effect.Effect<A, E, R>, level = LogLevel.Warning) =>
   Effect.gen(function* () {
     const logs: Array<Entry> = []
@@ -62,7 +62,7 @@ const made = ({ keys, old }: Organization) =>
 const once = ({ emulator }: Organization) =>
   createApiKeyOnce({ name: "reports", serviceAccountId: emulator.withoutRole.serviceAccountId })
 
-/** The names that its creates asked for, one after the other. */
+/** The names in its creates, in order. */
 const namesAskedFor = ({ emulator }: Organization) =>
   Effect.map(emulator.requests, (requests) =>
     requests.filter(({ method }) => method === "POST")
@@ -128,7 +128,7 @@ describe("the log", () => {
       expect(logs).toEqual([])
     }))
 
-  test("of a temporary key tells that it is left for the sweep, and why", () =>
+  test("of a temporary key says that it is left for the sweep, and why", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({
         faults: [{ operation: "deleteApiKey", fault: { _tag: "Respond", status: 403 } }],
@@ -171,7 +171,7 @@ describe("the log", () => {
       ["is interrupted", Effect.never],
     ] as const
   ) {
-    test(`of a rotation whose write ${how} names the key that the store may hold, or not`, () =>
+    test(`of a rotation whose write ${how} names the key that the store may hold`, () =>
       Effect.gen(function* () {
         const organization = yield* makeOrganization()
         const { read } = organization.store()
@@ -200,7 +200,7 @@ describe("the log", () => {
         ],
       })
       const { admin } = organization.emulator
-      // The token, which is asked for once more to keep it out of what is told, comes too late then.
+      // To redact it, the log asks for the token again, which comes too late.
       let asked = 0
       const token = Effect.suspend(() =>
         Effect.delay(Effect.succeed(admin.secret), ++asked > 4 ? "1 minute" : 0)
@@ -219,7 +219,7 @@ describe("the log", () => {
       ])
     }))
 
-  test("of a rotation tells each step for debugging, and the key that it is about", () =>
+  test("of a rotation has each step and its key, at level Debug", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const logs = yield* logsOf(
@@ -243,7 +243,7 @@ describe("the log", () => {
       ])
     }))
 
-  test("of credentials from a store tells that it cannot be read, and nothing of its error", () =>
+  test("of credentials from a store says that it cannot be read, without the error", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { admin } = organization.emulator

@@ -42,7 +42,7 @@ const policies = {
   "a schedule of fractions of a millisecond": RetryPolicy.make({ schedule: fractional }),
 }
 
-/** Loses three creates under TestClock, whose time must stay whole. */
+/** Loses three creates under TestClock, which fails at fractions of a millisecond. */
 const play = (program: Program, policy: typeof policies["the default policy"], seed: number) =>
   Effect.gen(function* () {
     const organization = yield* makeOrganization({
@@ -61,7 +61,7 @@ const play = (program: Program, policy: typeof policies["the default policy"], s
 describe("a create that is lost three times", () => {
   for (const [name, program] of Object.entries(programs)) {
     for (const [what, policy] of Object.entries(policies)) {
-      it(`succeeds under TestClock in ${name} with ${what}, whatever is drawn`, async () => {
+      it(`succeeds under TestClock in ${name} with ${what}, whatever the jitter`, async () => {
         const seeds = Array.from({ length: 30 }, (_, seed) => seed)
         const failed = await Effect.runPromise(
           Effect.filter(

@@ -45,7 +45,7 @@ describe("a mark", () => {
     expect(formatMarked("billing", mark)).toBe(text)
   })
 
-  it("is read as it was written, behind any name, even a marked one", () => {
+  it("can be read behind any name, even a marked one", () => {
     fc.assert(fc.property(name, mark, (name, mark) => {
       expect(parseMarked(formatMarked(name, mark))).toEqual({ name, mark: Option.some(mark) })
     }))
@@ -86,7 +86,7 @@ describe("a mark", () => {
 })
 
 describe("a secret", () => {
-  it.each([id, "CCDB12_1a"])("has the id of its key: %s", (id) => {
+  it.each([id, "CCDB12_1a"])("starts with its key's id: %s", (id) => {
     expect(apiKeyIdOf(Redacted.make(`${id}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`)))
       .toEqual(Option.some(id))
   })
@@ -99,7 +99,7 @@ describe("a secret", () => {
     "eyJhbGciOi_J9.eyJzdWIi.c2ln_bmF0dXJl",
     "hunter2_hunter2",
     `x${id}_abc`,
-  ])("of another form has no id: %j", (secret) => {
+  ])("in another form has no id: %j", (secret) => {
     expect(apiKeyIdOf(Redacted.make(secret))).toEqual(Option.none())
   })
 })

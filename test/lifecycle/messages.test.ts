@@ -33,8 +33,8 @@ const unseen = { id: Option.none(), name: "billing [once 2a2b3c4d]" }
 
 const redact = redactor(["the-token-in-use"])
 
-describe("an error says what may be left behind", () => {
-  it("without a secret that a server put there, and with the end of a long name", () => {
+describe("an error names what may be left behind", () => {
+  it("without a server's secret, and with the end of a long name", () => {
     const name = `${"x ".repeat(100)} the-token-in-use [once 1a2b3c4d]`
     const id = Option.some(ApiKeyId("CCDB1_a_bCCDB1_c_d"))
     const error = notCreated(cause, [{ id: Option.none(), name }, { id, name: "n" }], redact)
@@ -95,14 +95,14 @@ describe("an input that is refused before anything is sent says why", () => {
   const { client, sent } = scripted()
   const services = Layer.merge(client, Credentials.layerApiKey(Redacted.make("token")))
   const serviceAccountId = "1234abcd-1234-1234-abcd-12345678abcd"
-  // A program that is not type-checked may pass this as a name.
+  // A JavaScript program may pass this as a name.
   const noName = undefined as unknown as string
 
   it.effect.each<readonly [string, string]>([
     ["", "name must be a string that is not empty"],
     [noName, "name must be a string that is not empty"],
     ["x [once 1a2b3c4d]", "name ends like a mark of this module: choose another end"],
-  ])("where the name is %j", ([name, reason]) =>
+  ])("if the name is %j", ([name, reason]) =>
     Effect.gen(function* () {
       const error = yield* createApiKeyOnce({ name, serviceAccountId }).pipe(
         Effect.provide(services),
@@ -121,9 +121,9 @@ describe("an input that is refused before anything is sent says why", () => {
       ["serviceAccountId", { name: "audit", serviceAccountId: id }] as const
     ),
   ]
-  it.effect.each(inputs)("where the %s is that of %j", ([field, input]) =>
+  it.effect.each(inputs)("if the %s is that of %j", ([field, input]) =>
     Effect.gen(function* () {
-      // A program that is not type-checked may pass this.
+      // A JavaScript program may pass this.
       const given = { ...input, expiresIn: "1 hour" } as unknown as TemporaryApiKeyInput
       for (const create of [createApiKeyOnce(given), temporaryApiKey(given)]) {
         const error = yield* create.pipe(Effect.scoped, Effect.provide(services), Effect.flip)
@@ -137,7 +137,7 @@ describe("an input that is refused before anything is sent says why", () => {
     }))
 
   it.effect.each(["0 millis", "365001 days"] as const)(
-    "where a key expires in %s",
+    "if a key expires in %s",
     (expiresIn) =>
       Effect.gen(function* () {
         const error = yield* temporaryApiKey({ name: "audit", serviceAccountId, expiresIn }).pipe(

@@ -1,5 +1,5 @@
 /**
- * An emulated organization to run a lifecycle program against, broken off or disturbed at will.
+ * An emulated organization for lifecycle programs, which tests can break off or disturb anywhere.
  */
 import { expect } from "@effect/vitest"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -11,7 +11,7 @@ import * as Ref from "effect/Ref"
 import { type ApiKey, apiKeyIdOf, Credentials, type SecretStore } from "../../src/mod.ts"
 import * as Emulator from "../../src/emulator/mod.ts"
 
-/** Surrounds every request and every access to the store; `what` says which. */
+/** Wraps each request and each access to the store. `what` says which. */
 export type Around = <A, E, R>(
   what: string,
   effect: Effect.Effect<A, E, R>,
@@ -19,7 +19,7 @@ export type Around = <A, E, R>(
 
 export interface Organization {
   readonly emulator: Emulator.EmulatorService
-  /** The key to be rotated, which is of the account without a role. */
+  /** The key to rotate, of the account without a role. */
   readonly old: ApiKey
   readonly secret: Ref.Ref<Option.Option<Redacted.Redacted<string>>>
   readonly store: (around?: Around) => SecretStore
@@ -27,10 +27,10 @@ export interface Organization {
   readonly access: (
     around?: Around,
   ) => Context.Context<HttpClient.HttpClient | Credentials>
-  /** The keys besides those that the emulator begins with. */
+  /** The keys, without those that the emulator starts with. */
   readonly keys: Effect.Effect<ReadonlyArray<ApiKey>>
   readonly heldId: Effect.Effect<Option.Option<string>>
-  /** Each moment at which the store held a dead key. */
+  /** Each time that the store held a dead key. */
   readonly outages: Ref.Ref<ReadonlyArray<string>>
 }
 
@@ -47,7 +47,7 @@ export const makeOrganization = (
     const outages = yield* Ref.make<ReadonlyArray<string>>([])
     const heldId = Effect.map(Ref.get(secret), Option.flatMap(apiKeyIdOf))
 
-    // After every single thing that happens, what the store holds must be alive.
+    // The store must hold a live key after every request and every access.
     const look = (what: string) =>
       Effect.gen(function* () {
         const held = yield* heldId
@@ -82,7 +82,9 @@ export const makeOrganization = (
     }
   })
 
-/** The one good state: one live key, unmarked, which the store holds and has never lost. */
+/**
+ * The one good state: one live, unmarked key, which the store holds. It has never held a dead key.
+ */
 export const expectGood = (organization: Organization): Effect.Effect<void> =>
   Effect.gen(function* () {
     const keys = yield* organization.keys

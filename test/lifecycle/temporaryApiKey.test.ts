@@ -33,7 +33,7 @@ const endings: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown>]>
 
 describe("temporaryApiKey", () => {
   for (const [ending, effect] of endings) {
-    test(`is there within the scope and gone after it ends in ${ending}`, () =>
+    test(`exists within the scope, and is gone after it ends in ${ending}`, () =>
       Effect.gen(function* () {
         const organization = yield* makeOrganization()
         const exit = yield* temporaryApiKey(input(organization)).pipe(
@@ -65,7 +65,7 @@ describe("temporaryApiKey", () => {
       expect(Option.getOrThrow(mark)).toMatchObject({ _tag: "Expires", at: now + 90 * 60_000 })
     }))
 
-  test("closes its scope in no time although its deletion cannot be interrupted", () =>
+  test("closes its scope at once although its deletion cannot be interrupted", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const before = yield* Clock.currentTimeMillis
@@ -77,8 +77,8 @@ describe("temporaryApiKey", () => {
     }))
 
   const deletionFaults: ReadonlyArray<readonly [string, Emulator.Fault]> = [
-    ["lost before it was carried out", { _tag: "DropBefore" }],
-    ["lost after it was carried out", { _tag: "DropAfter" }],
+    ["lost before the server acts", { _tag: "DropBefore" }],
+    ["lost after the server acted", { _tag: "DropAfter" }],
     ["answered with a 503", { _tag: "Respond", status: 503 }],
   ]
   for (const [what, fault] of deletionFaults) {
@@ -95,7 +95,7 @@ describe("temporaryApiKey", () => {
       }))
   }
 
-  test("does not mind if its key is deleted already", () =>
+  test("accepts that its key is deleted already", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       yield* temporaryApiKey(input(organization)).pipe(
@@ -106,7 +106,7 @@ describe("temporaryApiKey", () => {
       expect(yield* organization.keys).toEqual([organization.old])
     }))
 
-  test("leaves one key for the scope where the answer to its create is lost", () =>
+  test("has one key in the scope if the answer to its create is lost", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({
         faults: [{ operation: "createApiKey", calls: [1, 2], fault: { _tag: "DropAfter" } }],
@@ -120,7 +120,7 @@ describe("temporaryApiKey", () => {
       expect(yield* organization.keys).toEqual([organization.old])
     }))
 
-  test("is gone where the program is interrupted while it is made", () =>
+  test("is gone if the program is interrupted while it is made", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const fiber = yield* temporaryApiKey(input(organization)).pipe(
@@ -150,7 +150,7 @@ describe("temporaryApiKey", () => {
       }))
   }
 
-  /** What is handed out at the end of these faults, or the failure, and what is left of keys then. */
+  /** What is handed out after these faults, or the failure, and the keys that remain. */
   const slowly = (faults: Emulator.FaultPlan, expiresIn: Duration.DurationInput) =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({ faults })
@@ -174,7 +174,7 @@ describe("temporaryApiKey", () => {
     return mark?._tag === "Expires" ? mark.at : NaN
   }
 
-  test("counts its time from the attempt that made it, after two that timed out", () =>
+  test("counts its time from the attempt that made it, not from two that timed out", () =>
     Effect.gen(function* () {
       const { left, now, result, swept } = yield* slowly([
         { operation: "createApiKey", calls: [1, 2], answerDelay: "40 seconds" },
@@ -201,13 +201,13 @@ describe("temporaryApiKey", () => {
     ["its answer came after it had expired", [
       { operation: "createApiKey", answerDelay: "25 seconds" },
     ]],
-    ["it took as long to look once more for a lost one", [
+    ["a second search for a lost one took as long", [
       { operation: "createApiKey", calls: 1, fault: { _tag: "DropBefore" } },
       { operation: "listApiKeys", calls: 2, delay: "12 seconds" },
     ]],
   ]
   for (const [why, faults] of tooSlow) {
-    test(`is deleted, and not handed out, where ${why}`, () =>
+    test(`is deleted, and not handed out, if ${why}`, () =>
       Effect.gen(function* () {
         const { left, result } = yield* slowly(faults, "20 seconds")
         expect(yield* Effect.flip(result)).toMatchObject({
@@ -236,7 +236,7 @@ describe("temporaryApiKey", () => {
       expect(left.length).toBe(1)
     }))
 
-  it("has half of its time ahead of it, or is gone, whatever is slow or lost", () =>
+  it("has half of its time left, or is gone, whatever is slow or lost", () =>
     fc.assert(
       fc.asyncProperty(
         fc.array(
@@ -278,7 +278,7 @@ describe("temporaryApiKey", () => {
     {},
   ]
   for (const given of senseless) {
-    // From JavaScript, anything can come.
+    // A JavaScript program can pass anything.
     const expiresIn = given as Duration.DurationInput
     test(`refuses to expire in ${String(expiresIn)} before anything is sent`, () =>
       Effect.gen(function* () {
@@ -314,7 +314,7 @@ describe("sweepExpiredApiKeys", () => {
     return organization
   })
 
-  test("deletes and yields expired keys, and keys that are unfinished for longer than the lease", () =>
+  test("deletes and yields expired keys, and keys unfinished for longer than the lease", () =>
     Effect.gen(function* () {
       const organization = yield* stocked
       const count = (yield* organization.keys).length
@@ -327,7 +327,7 @@ describe("sweepExpiredApiKeys", () => {
       expect((yield* organization.keys).length).toBe(count - 3)
     }))
 
-  test("does not yield what another sweep has deleted", () =>
+  test("does not yield keys that another sweep has deleted", () =>
     Effect.gen(function* () {
       const organization = yield* stocked
       const swept = yield* Effect.all(
@@ -352,7 +352,7 @@ describe("sweepExpiredApiKeys", () => {
       ])
     }))
 
-  test("keeps to one service account if it is given one", () =>
+  test("keeps to a given service account", () =>
     Effect.gen(function* () {
       const organization = yield* stocked
       const { serviceAccountId } = organization.emulator.admin
@@ -362,7 +362,7 @@ describe("sweepExpiredApiKeys", () => {
       expect(swept).toBe(0)
     }))
 
-  test("leaves keys that are unfinished for less than the given lease", () =>
+  test("keeps keys that are unfinished for less than the given lease", () =>
     Effect.gen(function* () {
       const organization = yield* stocked
       const count = (lease: Duration.DurationInput) =>

@@ -1,6 +1,6 @@
 /**
- * A clock that jumps to the next sleeper whenever nothing is left to run, so that minutes pass in
- * microseconds, and, on demand, a scheduler that decides whose turn it is.
+ * A clock that jumps to the next sleeper whenever nothing can run, so that minutes pass in
+ * microseconds. On demand, a scheduler decides whose turn it is.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -17,25 +17,25 @@ interface Sleeper {
 
 export interface Controls {
   readonly clock: Clock.Clock
-  /** Waits for a turn, which `pick` gives to one of those that wait. */
+  /** Waits until `pick` gives this fiber its turn. */
   readonly turn: Effect.Effect<void>
-  /** Lets time pass all at once. */
+  /** Moves the clock at once. */
   readonly jump: (duration: Duration.DurationInput) => Effect.Effect<void>
 }
 
 export class VirtualTime extends Context.Tag("test/VirtualTime")<VirtualTime, Controls>() {}
 
-// Enough for a body to be read.
+// Two rounds of the event loop are enough to read a body.
 const settled = Effect.promise(async () => {
   for (let n = 0; n < 2; n += 1) await new Promise((resolve) => setImmediate(resolve))
 })
 
-// Nothing that is only being read takes so long.
+// No read of a body takes this many rounds.
 const mostIdleRounds = 2000
 
 /**
- * Runs an effect to its end. `pick` draws a number below its argument; the first, by default. One
- * that waits for nothing that could come is a defect.
+ * Runs an effect to its end. `pick` draws a number below its argument, and is always 0 by default.
+ * If nothing can wake the effect, it ends in a defect.
  */
 export const inVirtualTime = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -53,7 +53,7 @@ export const inVirtualTime = <A, E, R>(
       currentTimeMillis: Effect.sync(() => now),
       currentTimeNanos: Effect.sync(() => BigInt(Math.round(now * 1000)) * 1000n),
       sleep: (duration) =>
-        // As the live clock does: it never wakes from so long a sleep.
+        // Like the live clock, which never wakes from so long a sleep.
         Duration.toMillis(duration) > 2 ** 31 - 1 ? Effect.never : Effect.async<void>((resume) => {
           const sleeper = {
             at: now + Duration.toMillis(duration),
@@ -92,7 +92,7 @@ export const inVirtualTime = <A, E, R>(
         idleRounds = 0
         continue
       }
-      // A timeout must not fire on what is only being read.
+      // No timeout must fire while a body is read.
       yield* settled
       if (waiting.length > 0) continue
       const next = Math.min(...sleepers.map(({ at }) => at))
@@ -110,7 +110,7 @@ export const inVirtualTime = <A, E, R>(
     return yield* Fiber.join(fiber)
   })
 
-/** The same numbers for the same seed. */
+/** Draws the same numbers for the same seed. */
 export const drawing = (seed: number): (below: number) => number => {
   let state = seed + 0x9e3779b9
   return (below) => {

@@ -1,5 +1,5 @@
 /**
- * A file system of which each call goes through a function, by its name.
+ * A file system that passes each call, with its name, through a function.
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
@@ -20,10 +20,10 @@ export const watchedFileSystem = (
     around("makeDirectory", fileSystem.makeDirectory(path, options)),
   open: (path, options) =>
     Effect.map(around(`open ${options?.flag}`, fileSystem.open(path, options)), (file) =>
-      // A file has its methods from its class.
+      // A file's methods are on its prototype.
       Object.create(file, {
         writeAll: {
-          // In two halves, so that it can be broken off between them.
+          // Written in two halves, so that a test can break it off in between.
           value: (buffer: Uint8Array) =>
             Effect.zipRight(
               around("writeAll", file.writeAll(buffer.slice(0, 10))),

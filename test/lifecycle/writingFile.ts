@@ -1,6 +1,6 @@
 /**
- * A process that writes a secret to a file, and stops for good before or after the nth thing that it
- * does to the disk, so that it can be killed there.
+ * A process that writes a secret to a file, and stops before or after its nth call to the file
+ * system, so that a test can kill it there.
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"

@@ -1,6 +1,6 @@
 /**
- * Runs before each test file of a mutation run: this module's sources are loaded anew, so that each
- * mutant is in force or not from their first line on, while the thread, and Effect in it, stays.
+ * Runs before each test file of a mutation run, and reloads the module's sources. So a mutant is
+ * active from their first line on, although the thread keeps running with Effect loaded.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { inject, vi } from "vitest"
 declare module "vitest" {
   interface ProvidedContext {
     readonly globalNamespace: "__stryker__"
-    /** `"static"` where Stryker's own set-up has put a mutant in force already. */
+    /** `"static"` if Stryker's set-up has already activated a mutant. */
     readonly mutantActivation: "static" | "runtime" | undefined
   }
 }
@@ -26,12 +26,12 @@ if (inject("mutantActivation") !== "static") delete stryker.activeMutant
 delete stryker.mutantCoverage
 vi.resetModules()
 
-// What Effect keeps of us from one file to the next: what was measured, and the References' defaults.
+// Effect keeps these between files: metrics, and the defaults of References.
 const kept = (id: unknown) =>
   GlobalValue.globalValue<unknown>(id, () => {
     throw new Error(`Effect keeps ${String(id)} elsewhere`)
   })
-// The types of these two are those of Effect's internal modules.
+// These two have the types of Effect's internal modules.
 const metrics = kept(Symbol.for("effect/Metric/globalMetricRegistry")) as {
   readonly map: MutableHashMap.MutableHashMap<unknown, unknown>
 }

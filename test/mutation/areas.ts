@@ -1,7 +1,7 @@
 /**
- * Which tests are whose: a mutant of an area's sources is to be killed by the area's own tests.
+ * Assigns tests to sources. The tests of an area must kill the mutants of its sources.
  *
- * They are the fast ones: no tool, no socket, no waiting.
+ * They are the fast tests, which use no tool and no socket, and do not wait.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const rotationTest = (name: string) => `lifecycle/rotation/${name}.test.ts`
 const lifecycleTest = (name: string) => `lifecycle/${name}.test.ts`
 const transportTest = (name: string) => `transport/${name}.test.ts`
 
-/** Every source but the emulator's, in exactly one area. */
+/** The areas. Every source is in exactly one, except the emulator's. */
 export const areas: Readonly<Record<string, Area>> = {
   wire: {
     sources: ["ApiKey.ts", "ApiKeyId.ts", "wire.ts", ...["decode", "retryAfter"].map(transport)],
@@ -178,17 +178,17 @@ export const areas: Readonly<Record<string, Area>> = {
   },
 }
 
-/** Whether a source, as `src/waiting/gate.ts`, is an area's. */
+/** Whether a source, such as `src/waiting/gate.ts`, is in an area. */
 export const isOf = (path: string, area: Area): boolean =>
   area.sources.some((source) => path === `src/${source}` || path.startsWith(`src/${source}/`))
 
-/** The sources that are mutated, as `src/waiting/gate.ts`. */
+/** The mutated sources, such as `src/waiting/gate.ts`. */
 export const mutatedSources = (root: string): ReadonlyArray<string> =>
   readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
     .map((path) => `src/${path.replaceAll("\\", "/")}`)
     .filter((path) => path.endsWith(".ts") && !/^src\/(?:emulator\/|mod\.ts$)/.test(path))
     .toSorted()
 
-/** Those of the sources that are not in exactly one area. */
+/** The sources that are in no area, or in several. */
 export const homeless = (sources: ReadonlyArray<string>): ReadonlyArray<string> =>
   sources.filter((path) => Object.values(areas).filter((area) => isOf(path, area)).length !== 1)

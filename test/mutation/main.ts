@@ -1,7 +1,7 @@
 /**
- * `npm run mutation` changes the sources, the emulator's left out, in every way that Stryker knows,
- * and counts the changes that the tests notice; `npm run mutation -- wire throttle` does so for these
- * areas alone. It fails where fewer than 90 of 100 are noticed.
+ * `npm run mutation` makes every change to the sources that Stryker knows, except to the
+ * emulator's, and counts the changes that the tests notice. `npm run mutation -- wire throttle`
+ * takes only these areas. It fails if the tests notice fewer than 90 of 100.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const leastScore = 90
 const sources = mutatedSources(".")
 
 const mutate = async (name: string, area: Area): Promise<Mutants> => {
-  // The vitest.config.ts beside this file reads it, in a process of Stryker's.
+  // vitest.config.ts reads it in a process of Stryker's.
   process.env["MUTATION_TESTS"] = area.tests.map((test) => `test/${test}`).join()
   const report = `reports/mutation/${name}`
   return await new Stryker({
@@ -43,7 +43,7 @@ const row = (name: string, mutants: Mutants): string => {
   ].join("")
 }
 
-/** Of the mutants that ran, the part that a test noticed, in percent. */
+/** The percentage of mutants that a test noticed. */
 const scoreOf = (mutants: Mutants): number => {
   const noticed = mutants.filter(({ status }) => status === "Killed" || status === "Timeout").length
   const missed =

@@ -6,7 +6,7 @@ import { effect3 } from "../../vitest.config.ts"
 
 const tests = process.env["MUTATION_TESTS"]?.split(",") ?? []
 
-/** In the order of their area: a mutant is done with at the first test that fails. */
+/** Keeps the order of the area, since the first test that fails ends a mutant. */
 class Listed extends BaseSequencer {
   override sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
     const place = ({ moduleId }: TestSpecification) =>
@@ -15,20 +15,20 @@ class Listed extends BaseSequencer {
   }
 }
 
-/** A file that a mutant keeps from being loaded has no test to fail, by which Stryker would know. */
+/** Reports a file that does not load as a failed test, which Stryker needs to see. */
 const unloadable: Reporter = {
   onFinished: (files = []) => {
     for (const file of files) {
       if (file.result?.state !== "fail" || file.tasks.length > 0) continue
       const { result } = file
       const test: Partial<RunnerTestCase> = { type: "test", name: "can be loaded", file, result }
-      // Stryker reads nothing else of a test.
+      // Stryker reads only these fields of a test.
       file.tasks.push(test as RunnerTestCase)
     }
   },
 }
 
-/** One thread for all, in which Effect is loaded once; `anew.ts` keeps one mutant from the next. */
+/** One thread for all files, which loads Effect once. `anew.ts` keeps mutants apart. */
 export default mergeConfig(
   { ...effect3, test: { ...effect3.test, include: [], reporters: [unloadable] } },
   defineConfig({

@@ -1,7 +1,7 @@
 /**
- * `npm run test:nodes` runs `npm test` on each Node of `nodes.ts`, and fails where one of them
- * fails; `npm run test:nodes -- 22.12 24` does so on these. The npm package `node` carries the
- * binaries, which `npm exec` keeps in npm's cache: nothing here changes.
+ * `npm run test:nodes` runs `npm test` on each Node of `nodes.ts`, and fails if one run fails. `npm
+ * run test:nodes -- 22.12 24` runs it on these. The npm package `node` carries the binaries, and
+ * `npm exec` keeps them in npm's cache, so nothing is installed here.
  *
  * @module
  */
@@ -12,16 +12,16 @@ import { nodes } from "./nodes.ts"
 import { type Outcome, outcomeOf } from "./outcome.ts"
 
 interface Node {
-  /** As in `v24.1.0`. */
+  /** Such as `v24.1.0`. */
   readonly version: string
-  /** Where this Node comes first, for the tests and for all that they start. */
+  /** An environment in which this Node comes first, also for what the tests start. */
   readonly env: NodeJS.ProcessEnv
 }
 
 const npm = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv) =>
   spawnSync("npm", args, { encoding: "utf8", env })
 
-/** Gets a Node, and makes sure that what npm runs runs on it. */
+/** Gets a Node, and makes sure that npm runs on it. */
 const getNode = (asked: string): Node | undefined => {
   const which = "JSON.stringify([process.version, process.execPath])"
   const got = npm(
@@ -46,7 +46,7 @@ const getNode = (asked: string): Node | undefined => {
 
 const runTests = ({ env }: Node): Promise<Outcome> =>
   new Promise((resolve, reject) => {
-    // A cluster on a database of its own says nothing of a Node, and takes a minute and a half.
+    // The cluster's test does not depend on the Node, and takes a minute and a half.
     const child = spawn("npm", ["test"], {
       env: { ...env, WITHOUT_CLUSTER: "true" },
       stdio: ["ignore", "pipe", "inherit"],
@@ -67,7 +67,7 @@ if (wrong !== undefined) {
   process.exit(2)
 }
 
-// All of them before the first run, so that one that cannot be had is known at once.
+// Gets all of them before the first run, so that a missing one is known at once.
 const found: Array<Node> = []
 for (const asked of arguments_.length > 0 ? arguments_ : nodes) {
   const node = getNode(asked)

@@ -12,11 +12,11 @@ describe("the outcome of a run", () => {
     ["good", "x\n7 passed, 0 failed\n", 0, { passed: 7, failed: 0 }],
     ["good with skipped tests", "7 passed, 0 failed, 2 skipped\n\n", 0, { passed: 7, failed: 0 }],
     ["bad with failed tests", "7 passed, 2 failed\n", 1, { passed: 7, failed: 2 }],
-    ["bad with none", "7 passed, 0 failed\n", 1, { passed: 7, failed: 1 }],
+    ["bad without failed tests", "7 passed, 0 failed\n", 1, { passed: 7, failed: 1 }],
     ["bad by a signal", "7 passed, 0 failed\n", null, { passed: 7, failed: 1 }],
     ["bad without a closing line", "7 passed, 0 failed\nx\n", 0, { passed: 0, failed: 1 }],
-    ["bad without a word", "", 0, { passed: 0, failed: 1 }],
-  ])("that ended %s: %j, exit code %s", (_, said, exitCode, outcome) => {
+    ["bad without output", "", 0, { passed: 0, failed: 1 }],
+  ])("is %s: %j, exit code %s", (_, said, exitCode, outcome) => {
     expect(outcomeOf(said, exitCode)).toEqual(outcome)
   })
 })
@@ -28,7 +28,7 @@ describe("npm run test:nodes", () => {
 
   beforeAll(async () => {
     expectSuccess(await runTool("esbuild", ["test/nodes/main.ts", ...bundle]))
-    // In the place of npm: it has the Nodes that NODES names, and tells which of them comes first.
+    // Replaces npm. It has the Nodes in NODES, and reports which of them comes first.
     const npm = `#!${process.execPath}
       const { dirname, basename } = require("node:path")
       const nodes = JSON.parse(process.env.NODES)
@@ -54,7 +54,7 @@ describe("npm run test:nodes", () => {
     return { exitCode, stderr, lines: stdout.trimEnd().split("\n") }
   }
 
-  it("runs the tests on each Node, and ends with how many passed and failed", async () => {
+  it("runs the tests on each Node, and ends with the numbers of passed and failed tests", async () => {
     const had = Object.fromEntries(
       nodes.map((node) => [node, { version: `v${node}.1.0`, ...good }]),
     )
@@ -70,7 +70,7 @@ describe("npm run test:nodes", () => {
     expect(exitCode).toBe(0)
   })
 
-  it("fails where one of them fails, and runs the others all the same", async () => {
+  it("fails if one run fails, and does the other runs nevertheless", async () => {
     const { exitCode, lines } = await testNodes(["22", "24.1"], {
       "22": { version: "v22.0.0", ...bad },
       "24.1": { version: "v24.1.9", ...good },
@@ -83,12 +83,12 @@ describe("npm run test:nodes", () => {
   it.each<readonly [what: string, had: Readonly<Record<string, object>>, said: RegExp]>([
     ["cannot be had", {}, /^Node 24 cannot be had\..*node@24 said:\nno such Node\n/],
     [
-      "is another than npm has",
+      "differs from the one that npm has",
       { "24": { version: "v240.0.0", ...good } },
       /^Node 24 was asked for, npm has v240\.0\.0, and npm runs v240\.0\.0\n/,
     ],
     [
-      "is another than npm runs",
+      "differs from the one that npm runs",
       { "24": { version: "v24.0.0", runs: "v20.0.0", ...good } },
       /^Node 24 was asked for, npm has v24\.0\.0, and npm runs v20\.0\.0\n/,
     ],
@@ -102,7 +102,7 @@ describe("npm run test:nodes", () => {
     expect(exitCode).toBe(1)
   })
 
-  it("refuses what is no version", async () => {
+  it("refuses an argument that is not a version", async () => {
     const { exitCode, stderr } = await testNodes(["latest"], {})
     expect(stderr).toBe("latest is no version of Node: give some like 22 or 24.1.0, or none\n")
     expect(exitCode).toBe(2)
@@ -113,7 +113,7 @@ describe("README says what is tested", () => {
   const readme = fs.readFileSync(join(root, "README.md"), "utf8").replace(/\s+/g, " ")
   const list = (items: ReadonlyArray<string>) =>
     `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`
-  // Each use states what it expects of the file; where that is wrong the test fails.
+  // Each use states the type of the file. If that is wrong, the test fails.
   const readJson = (path: string) => JSON.parse(fs.readFileSync(join(root, path), "utf8"))
   const versionOf = (name: string): ReadonlyArray<string> =>
     readJson(`node_modules/${name}/package.json`).version.split(".")

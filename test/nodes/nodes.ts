@@ -1,8 +1,8 @@
 /**
- * The versions of Node that `npm run test:nodes` runs `npm test` on, beside the one at hand.
+ * The versions of Node on which `npm run test:nodes` runs `npm test`, besides the installed one.
  *
  * @module
  */
 
-/** By their majors, of each the newest. */
+/** Major versions. The newest of each counts. */
 export const nodes: ReadonlyArray<string> = ["22", "24", "26"]

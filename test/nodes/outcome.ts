@@ -1,5 +1,5 @@
 /**
- * What a run of `npm test` came to.
+ * The outcome of a run of `npm test`.
  *
  * @module
  */
@@ -11,8 +11,8 @@ export interface Outcome {
 }
 
 /**
- * Reads the closing line of a run. One that ended badly and counts no failure, or ended without
- * that line, has failed all the same.
+ * Reads the closing line of a run. A run also failed if its exit code says so, or if that line is
+ * missing.
  */
 export const outcomeOf = (stdout: string, exitCode: number | null): Outcome => {
   const closing = /^(\d+) passed, (\d+) failed(?:, \d+ skipped)?\s*$/.exec(

@@ -5,25 +5,25 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { freePort } from "../freePort.ts"
 
-/** A Redis that keeps nothing, on a loopback port of its own. */
+/** A Redis without persistence, on a loopback port of its own. */
 export interface RedisServer {
   readonly port: number
   readonly stop: () => Promise<void>
 }
 
 /**
- * Why no Redis can be had here; undefined where one can. Where it is missing it is installed from
- * Debian, but in CI alone: nobody's own machine is changed.
+ * Why there is no Redis here, or undefined if there is one. In CI a missing Redis is installed from
+ * Debian. Elsewhere the tests change no machine.
  */
 export const whyNoRedis = async (): Promise<string | undefined> => {
   if (isInstalled("redis-server")) return undefined
   if (process.env["CI"] !== "true") {
-    return "redis-server is not installed, which the tests do where CI is true alone"
+    return "redis-server is not installed, and the tests install it only where CI is true"
   }
   if (!isInstalled("apt-get")) return "redis-server is not installed, and there is no apt-get"
   if (process.getuid?.() !== 0) return "redis-server is not installed, and only root may install it"
   const install = ["install", "--yes", "--no-install-recommends", "redis-server"]
-  // Lists of packages that are old or absent are brought up to date at the second try.
+  // The second try updates the lists of packages, which may be old or absent.
   for (const steps of [[install], [["update"], install]]) {
     try {
       for (const args of steps) await aptGet(args)
@@ -41,11 +41,11 @@ const isInstalled = (program: string): boolean =>
 const aptGet = (args: ReadonlyArray<string>) =>
   promisify(execFile)("apt-get", args, {
     timeout: 60_000,
-    // Debian starts a service when it is installed, unless it believes that the machine is halting.
+    // Debian starts an installed service, unless the machine is halting (runlevel 0).
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "0" },
   })
 
-/** Starts a Redis, and waits until it can be used. */
+/** Starts a Redis, and waits until it accepts connections. */
 export const startRedis = async (): Promise<RedisServer> => {
   const directory = await mkdtemp(join(tmpdir(), "redis-"))
   const port = await freePort()

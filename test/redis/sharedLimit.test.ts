@@ -19,10 +19,10 @@ const redis = Effect.acquireRelease(
 )
 
 const reason = await whyNoRedis()
-if (reason !== undefined) console.warn(`Skipped, for lack of a Redis: ${reason}.`)
+if (reason !== undefined) console.warn(`Skipped for want of a Redis: ${reason}.`)
 
 it.skipIf(reason !== undefined)(
-  "two processes with one Redis keep to one limit together",
+  "two processes that share a Redis keep to one limit together",
   () =>
     Effect.gen(function* () {
       const { port } = yield* redis
@@ -52,12 +52,12 @@ it.skipIf(reason !== undefined)(
       const by = seen.map(({ headers }) => headers["x-worker"])
       expect(workers.map((name) => by.filter((worker) => worker === name).length))
         .toEqual(workers.map(() => callsEach))
-      // Neither could make its second half before the other had made its first.
+      // Neither worker starts its second half before the other ends its first.
       const firstHalf = by.slice(0, callsEach)
       expect(workers.map((name) => firstHalf.filter((worker) => worker === name).length))
         .toEqual(workers.map(() => callsEach / 2))
-      // Redis's clock times the tokens exactly; how long a request travels from there on depends on
-      // how busy this machine is, which a quarter of a window leaves room for.
+      // Redis's clock times the tokens exactly. On a busy machine a request arrives later, for
+      // which a quarter of a window leaves room.
       expect(given.length).toBe(seen.length)
       expect(mostWithin(1000, given)).toBeLessThanOrEqual(limit)
       expect(mostWithin(750, arrivals)).toBeLessThanOrEqual(limit)

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Redis } from "ioredis"
 
-/** The instants, in milliseconds of Redis's own clock, at which it gave a token away. */
+/** When Redis gave tokens away, in milliseconds of its own clock. */
 export const watchTokens = (
   port: number,
 ): Effect.Effect<ReadonlyArray<number>, never, Scope.Scope> =>
@@ -22,7 +22,7 @@ export const watchTokens = (
     return given
   })
 
-/** The most instants in any stretch of so many milliseconds. */
+/** The greatest number of instants within any `millis` milliseconds. */
 export const mostWithin = (millis: number, instants: ReadonlyArray<number>): number =>
   Math.max(
     ...instants.map((from) => instants.filter((at) => at >= from && at < from + millis).length),

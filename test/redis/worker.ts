@@ -1,4 +1,4 @@
-/** A program of its own: it makes its calls under a limit that it shares through Redis. */
+/** A program that makes calls under a limit that it shares with others through Redis. */
 import * as RateLimiter from "@effect/experimental/RateLimiter"
 import * as RedisRateLimiter from "@effect/experimental/RateLimiter/Redis"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Credentials, listApiKeysPage, throttledByStore, ThrottleStore } from "../../src/mod.ts"
 
-/** The workers meet: each waits at the place until the others are there too. */
+/** Waits at a place until all workers have come there. */
 const untilAllAreAt = (place: string, port: number, workers: number) =>
   Effect.acquireUseRelease(
     Effect.sync(() => new Redis(port, "127.0.0.1")),
@@ -51,7 +51,7 @@ const program = Effect.gen(function* () {
     Layer.provide(FetchHttpClient.layer),
   )
 
-  // The workers meet halfway, so that none makes all of its calls before another has made any.
+  // The workers meet halfway, so that none makes all its calls before another makes any.
   yield* Effect.forEach(["start", "halfway"], (place) =>
     Effect.zipRight(
       untilAllAreAt(place, port, workers),

@@ -1,6 +1,6 @@
 /**
- * `npm run release`: checks all that can be checked before publishing, and stops there. What a test
- * checks (formats, types, lint, docs, publint, attw, the packed files, peers) `npm test` checks.
+ * `npm run release` checks all that can be checked before publishing, and stops there. `npm test`
+ * checks formats, types, lint, docs, publint, attw, the packed files and the peers.
  *
  * @module
  */
@@ -35,7 +35,7 @@ for (const step of steps) {
   }
 }
 
-// The tag keeps "npm install @effect-crdb/api-keys" with the version that fits "npm install effect".
+// The tag makes "npm install @effect-crdb/api-keys" fit "npm install effect".
 console.log(`
 Ready. Nothing has been published; these commands do it:
 

@@ -14,7 +14,7 @@ const ready: ReleaseState = {
   today: "2026-01-31",
 }
 
-it("nothing stands between what is ready and its publication", () => {
+it("a repository that is ready has no problem", () => {
   expect(problemsOf(ready)).toEqual([])
 })
 
@@ -25,15 +25,15 @@ it.each<readonly [string, Partial<ReleaseState>, RegExp]>([
     { versions: { ...ready.versions, lock: "3.2.1" } },
     /^state one .*lock 3\.2\.1$/,
   ],
-  ["a version that is not found", { versions: { lock: undefined } }, / is no version$/],
-  ["a version that there is already", { tags: "v3.2.0" }, /^v3\.2\.0 is published already$/],
-  ["one of the second line", { tags: "v4.2.0" }, /^v4\.2\.0 is published already$/],
+  ["a missing version", { versions: { lock: undefined } }, / is no version$/],
+  ["a published version", { tags: "v3.2.0" }, /^v3\.2\.0 is published already$/],
+  ["a published version for Effect 4", { tags: "v4.2.0" }, /^v4\.2\.0 is published already$/],
   [
-    "a change that is not dated",
+    "a change without a date",
     { changelog: "## 4.2.0 (unreleased)\n" },
     /4\.2\.0 has no date \(unreleased\): write "## 4\.2\.0 \(2026-01-31\)"$/,
   ],
-  ["a change of the future", { changelog: "## 4.2.0 (2026-02-01)\n" }, /of the future/],
+  ["a change with a future date", { changelog: "## 4.2.0 (2026-02-01)\n" }, /of the future/],
   ["a version without its changes", { changelog: "## 4.1.0 (2025-12-01)\n" }, /in 4\.2\.0$/],
   ["one line without its changes", { changelog: "## 4.2.0 (2026-01-31)\n" }, /in 3\.2\.0$/],
   ["a changelog without a version", { changelog: "# Changelog\n" }, /in 4\.2\.0$/],
@@ -41,7 +41,7 @@ it.each<readonly [string, Partial<ReleaseState>, RegExp]>([
   expect(problemsOf({ ...ready, ...state })).toContainEqual(expect.stringMatching(problem))
 })
 
-it("every place that states the version is read", () => {
+it("the version is read in every place that states it", () => {
   const { changelog, versions } = readState(root)
   expect(Object.values(versions)).toEqual(Array(4).fill(version))
   expect(changelog).toContain(`## ${version}`)

@@ -1,24 +1,24 @@
 /**
- * What stands between a state of the repository and its publication.
+ * The problems that keep a state of the repository from being published.
  *
  * @module
  */
 import { ofSecondLine } from "../../effect4/tree.ts"
 
-/** What a release depends on and no test knows. */
+/** What a release depends on and no test checks. */
 export interface ReleaseState {
-  /** What `git status --porcelain` says. */
+  /** The output of `git status --porcelain`. */
   readonly changes: string
-  /** What `git tag` says. */
+  /** The output of `git tag`. */
   readonly tags: string
-  /** The version of the first line that is stated in each place. */
+  /** The version for Effect 3, by the place that states it. */
   readonly versions: Readonly<Record<string, string | undefined>>
   readonly changelog: string
-  /** As in `2026-01-31`. */
+  /** Such as `2026-01-31`. */
   readonly today: string
 }
 
-/** Says each thing that is to be done first; nothing where all is ready. */
+/** What must be done before publishing. Empty if all is ready. */
 export const problemsOf = (state: ReleaseState): ReadonlyArray<string> => {
   const [version = "", ...others] = new Set(Object.values(state.versions))
   const stated = Object.entries(state.versions).map(([place, version]) => `${place} ${version}`)
@@ -26,7 +26,7 @@ export const problemsOf = (state: ReleaseState): ReadonlyArray<string> => {
     state.changes.trim() !== "" && `commit or drop what git status shows:\n${state.changes}`,
     others.length > 0 && `state one version: ${stated.join(", ")}`,
     !/^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version) && `${version} is no version`,
-    // Both lines are published at once, and begin the changelog, the newer one first.
+    // Both lines are published together, and start the changelog, with the newer one first.
     ...[ofSecondLine(version), version].flatMap((version, place) => [
       state.tags.split("\n").includes(`v${version}`) && `v${version} is published already`,
       changelogProblem(state, version, place),

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { ReleaseState } from "./problems.ts"
 
-/** Reads what the files in a folder state of themselves. */
+/** Reads what the files of a folder state. */
 export const readState = (folder: string): Pick<ReleaseState, "versions" | "changelog"> => {
   const read = (file: string) => readFileSync(join(folder, file), "utf8")
   const versionIn = (file: string) => /version"?(?::| =) "(.*?)"/.exec(read(file))?.[1]

@@ -1,6 +1,6 @@
 /**
- * What happens when the module is loaded: nothing. Edge runtimes refuse timers and random numbers
- * then, and Deno asks before the environment is read.
+ * Loading the module has no effects. While a module loads, edge runtimes refuse timers and random
+ * numbers, and Deno asks before it reads the environment.
  */
 import { build, type Plugin } from "esbuild"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -9,7 +9,7 @@ import { describe, expect, it } from "vitest"
 import { bundleOptions, type Line } from "../bench/lines.ts"
 import { expectSuccess, root, runTool } from "../tool.ts"
 
-/** Loads a bundle of the module once Effect is there, and prints each global that it reaches for. */
+/** Loads Effect, then a bundle of the module. Prints each global that the module touches. */
 const loading = (bundle: string, imports: ReadonlyArray<string>): string => `
   for (const name of ${JSON.stringify(imports)}) await import(name)
   const { log } = console
@@ -26,7 +26,7 @@ const loading = (bundle: string, imports: ReadonlyArray<string>): string => `
   log(JSON.stringify(touched))
 `
 
-// What Effect does when it is loaded is its own affair.
+// Effect's own effects on loading do not count.
 const effectOutside: Plugin = {
   name: "effect-outside",
   setup: ({ onResolve }) =>
@@ -67,7 +67,7 @@ describe.each([3, 4] as const)("on Effect %s", (line) => {
   )
 })
 
-it("whatever does is found out", async () => {
+it("loading a module that touches one of these is noticed", async () => {
   expect(await load("Math.random(); Date.now(); setTimeout(() => {}); process.env", 3)).toEqual([
     "random",
     "now",

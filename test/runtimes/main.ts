@@ -1,8 +1,8 @@
-/** Tells the story in a process of its own, Deno's or Bun's, and reports each step on a line. */
+/** Tells the story in a process on Deno or Bun, and prints each step's result on a line. */
 import process from "node:process"
 import { type Setting, tell } from "./story.ts"
 
-// Who starts this has written the setting; it is not checked again.
+// runtimes.test.ts writes the setting.
 const setting: Setting = JSON.parse(process.argv[2] ?? "{}")
 
 for (const result of await tell(setting)) console.log(JSON.stringify(result))

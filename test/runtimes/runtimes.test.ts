@@ -16,7 +16,7 @@ import { type Setting, type StepResult, steps, tell } from "./story.ts"
 /** Tells the story on a runtime. */
 type Runtime = (setting: Setting) => Promise<ReadonlyArray<StepResult>>
 
-/** One file with all that it needs, as it is shipped to an edge. */
+/** Bundles the story into one file, as for an edge runtime. */
 const bundled = async (name: string, options: esbuild.BuildOptions): Promise<string> => {
   const { outputFiles } = await esbuild.build({
     entryPoints: [fileURLToPath(new URL(name, import.meta.url))],
@@ -32,7 +32,7 @@ const bundled = async (name: string, options: esbuild.BuildOptions): Promise<str
   return outputFiles?.[0]?.text ?? ""
 }
 
-/** In a process of its own; the setting goes along as an argument, the results come back as lines. */
+/** Tells it in a new process. The setting is its argument, and the results are its lines. */
 const spawned = async (tool: string, args: ReadonlyArray<string>, setting: Setting) => {
   const { stdout } = expectSuccess(await runTool(tool, [...args, JSON.stringify(setting)]))
   return stdout.trim().split("\n").map((line): StepResult => JSON.parse(line))
@@ -64,14 +64,14 @@ const workerd = (plugins: Array<esbuild.Plugin>): Runtime => async (setting) => 
     })
     const text = await response.text()
     if (!response.ok) throw new Error(text)
-    // The worker answers with exactly these.
+    // The worker answers with results.
     return JSON.parse(text)
   } finally {
     await miniflare.dispose()
   }
 }
 
-// The network address that it calls is all that it may use: no environment, no file, no more.
+// Deno permits only the network address of the stage.
 const inDeno = ({ baseUrl }: Setting) => [
   "run",
   "--no-prompt",

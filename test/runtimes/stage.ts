@@ -1,4 +1,7 @@
-/** The emulator on a loopback port, with a side door for the story: faults in, requests out. */
+/**
+ * The emulator on a loopback port, with a side door for the story: it sets faults and lists
+ * requests.
+ */
 import * as Emulator from "@effect-crdb/api-keys/emulator"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -17,7 +20,7 @@ const jwt = { token: "ey.story.jwt", username: "story@example.com", vanityName: 
 export const serve: Effect.Effect<Setting, unknown, Scope.Scope> = Effect.gen(function* () {
   const emulator = yield* Emulator.make({
     serviceAccounts: 20,
-    // Three more are those that the emulator's own callers call with.
+    // The emulator's own callers have three more.
     keys: 1231,
     rateLimit: "none",
     vanityName: jwt.vanityName,
@@ -29,7 +32,7 @@ export const serve: Effect.Effect<Setting, unknown, Scope.Scope> = Effect.gen(fu
       "/backstage/faults",
       Effect.gen(function* () {
         yield* emulator.setFaults(yield* HttpServerRequest.schemaBodyJson(Emulator.FaultPlan))
-        // Whoever orders faults wants to see the requests that follow.
+        // A step that sets faults looks at the requests after them.
         yield* emulator.clear
         return yield* HttpServerResponse.json(null)
       }),

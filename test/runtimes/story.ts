@@ -1,6 +1,6 @@
 /**
- * The whole main job of the module, end to end, told once for every runtime: over real HTTP,
- * against an emulator that {@link Setting} says how to reach. Nothing in here is of one runtime.
+ * The module's main job from end to end, told once for every runtime. It runs over real HTTP,
+ * against an emulator that {@link Setting} describes, and uses nothing of a particular runtime.
  */
 import {
   type ApiKeyError,
@@ -41,20 +41,20 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { beneathRows, expectedOf } from "../transport/clientsBeneath.ts"
 
-/** Where the emulator is, and who may call it. Plain JSON: it travels to other processes. */
+/** Where the emulator is, and who may call it. It is JSON, since it goes to other processes. */
 export interface Setting {
   readonly baseUrl: string
-  /** The bearer tokens of an emulator are no secrets. */
+  /** Bearer tokens. An emulator's are no secrets. */
   readonly tokens: { readonly admin: string; readonly withoutRole: string; readonly jwt: string }
   readonly vanityName: string
   readonly username: string
   /** An account without a role, for new keys. */
   readonly serviceAccountId: string
-  /** The ids of the keys that there are at first, the oldest first. */
+  /** The ids of the first keys, the oldest first. */
   readonly keyIds: ReadonlyArray<string>
 }
 
-/** How a step ended; without a failure, well. */
+/** How a step ended. It succeeded if it has no failure. */
 export interface StepResult {
   readonly step: string
   readonly failure?: string
@@ -62,21 +62,21 @@ export interface StepResult {
 
 type Step = Effect.Effect<void, unknown, HttpClient | Credentials>
 
-/** Holds, or the step fails and says what it saw. */
+/** Fails the step with what it saw, unless the condition holds. */
 const check = (what: string, holds: boolean, seen: unknown): Effect.Effect<void> =>
   holds ? Effect.void : Effect.die(new Error(`${what}; seen: ${JSON.stringify(seen)}`))
 
 const checkEqual = (what: string, seen: unknown, expected: unknown): Effect.Effect<void> =>
   check(what, JSON.stringify(seen) === JSON.stringify(expected), seen)
 
-/** A call that must end in an error, which it hands on. */
+/** Returns the error of a call that must fail. */
 const failing = (
   call: Effect.Effect<unknown, ApiKeyError, HttpClient | Credentials>,
 ): Effect.Effect<ApiKeyError, unknown, HttpClient | Credentials> => Effect.flip(call)
 
 const tagOf = (error: ApiKeyError) => [error._tag, error.attempts, error.mayHaveApplied]
 
-/** Keeps one secret, in memory. */
+/** A store of one secret in memory. */
 const storeOf = (secret: Redacted.Redacted): Effect.Effect<SecretStore> =>
   Effect.map(Ref.make(secret), (ref) => ({
     read: Effect.asSome(Ref.get(ref)),
@@ -100,7 +100,7 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
   const order = (faults: FaultPlan) => backstage("faults", faults)
   const seen = Effect.map(
     backstage("requests"),
-    // The stage answers with exactly these.
+    // The stage answers with seen requests.
     (requests) => requests as ReadonlyArray<SeenRequest>,
   )
 
@@ -191,7 +191,7 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
       )
     }),
 
-    "says who calls": Effect.gen(function* () {
+    "sends the caller's credentials": Effect.gen(function* () {
       yield* order([])
       yield* getApiKey(anId)
       const jwt = Credentials.layerJwt({
@@ -247,7 +247,7 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
         [{ fault: { _tag: "Respond", status: 500, body: "<html>" } }, "ServerError"],
         [{ fault: { _tag: "MalformedJson" } }, "UnexpectedResponse"],
         [{ fault: { _tag: "TruncateBody" } }, "TransportError"],
-        // For all calls: some runtimes send a GET again by themselves when its connection breaks.
+        // The fault is for all calls, since some runtimes repeat a GET when its connection breaks.
         [{ fault: { _tag: "DropBefore" } }, "TransportError"],
         [{ delay: "1 hour" }, "TransportError"],
       ]
@@ -274,7 +274,7 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
       }
     }),
 
-    "tries again where that is safe": Effect.gen(function* () {
+    "retries if that is safe": Effect.gen(function* () {
       yield* order([{
         calls: 1,
         fault: { _tag: "Respond", status: 503, retryAfter: { seconds: 0 } },
@@ -317,37 +317,38 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
       )
     }),
 
-    "sends what it may, whatever the client beneath does by itself": Effect.gen(function* () {
-      const before = (yield* ofAccount).length
-      for (const row of beneathRows(setting.baseUrl)) {
-        yield* order([])
-        const { apiKey } = yield* create
-        const calls: Readonly<Record<Operation, Parameters<typeof failing>[0]>> = {
-          getApiKey: getApiKey(apiKey.id),
-          listApiKeys: listApiKeysPage(),
-          updateApiKey: updateApiKey(apiKey.id, { name }),
-          createApiKey: create,
-          deleteApiKey: deleteApiKey(apiKey.id),
-        }
-        for (const [called, call] of Object.entries(calls)) {
-          // Its names are operations: its type says so.
-          const operation = called as Operation
-          const what = `${operation} through ${row.client} after ${row.failure}`
-          const { open, sent, tag } = expectedOf(row, operation)
-          yield* order([{ fault: row.fault }])
-          const error = yield* failing(Effect.updateService(once(call), HttpClient, row.wrap))
-          yield* checkEqual(what, tagOf(error), [tag, sent, open])
-          // Some runtimes send by themselves again what breaks, but no create.
-          if (row.breaks === undefined || operation === "createApiKey") {
-            yield* checkEqual(`${what}, seen`, (yield* seen).length, sent)
+    "repeats no create and follows no redirect, whatever the client beneath does by itself": Effect
+      .gen(function* () {
+        const before = (yield* ofAccount).length
+        for (const row of beneathRows(setting.baseUrl)) {
+          yield* order([])
+          const { apiKey } = yield* create
+          const calls: Readonly<Record<Operation, Parameters<typeof failing>[0]>> = {
+            getApiKey: getApiKey(apiKey.id),
+            listApiKeys: listApiKeysPage(),
+            updateApiKey: updateApiKey(apiKey.id, { name }),
+            createApiKey: create,
+            deleteApiKey: deleteApiKey(apiKey.id),
           }
+          for (const [called, call] of Object.entries(calls)) {
+            // By its type, its names are operations.
+            const operation = called as Operation
+            const what = `${operation} through ${row.client} after ${row.failure}`
+            const { open, sent, tag } = expectedOf(row, operation)
+            yield* order([{ fault: row.fault }])
+            const error = yield* failing(Effect.updateService(once(call), HttpClient, row.wrap))
+            yield* checkEqual(what, tagOf(error), [tag, sent, open])
+            // Some runtimes repeat requests that break, but no create.
+            if (row.breaks === undefined || operation === "createApiKey") {
+              yield* checkEqual(`${what}, seen`, (yield* seen).length, sent)
+            }
+          }
+          yield* order([])
+          const made = (yield* ofAccount).slice(before)
+          yield* check(`at most one key of a create through ${row.client}`, made.length <= 2, made)
+          yield* Effect.forEach(made, ({ id }) => deleteApiKey(id))
         }
-        yield* order([])
-        const made = (yield* ofAccount).slice(before)
-        yield* check(`at most one key of a create through ${row.client}`, made.length <= 2, made)
-        yield* Effect.forEach(made, ({ id }) => deleteApiKey(id))
-      }
-    }),
+      }),
 
     "aborts the request when it is interrupted": Effect.gen(function* () {
       yield* order([{ calls: 2, delay: "1 hour" }])
@@ -390,7 +391,7 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
       yield* checkEqual("it is gone", yield* ofAccount, before)
     }),
 
-    "sweeps up what is over, and nothing else": Effect.gen(function* () {
+    "sweeps only expired keys": Effect.gen(function* () {
       yield* order([])
       const before = yield* ofAccount
       const left = yield* createApiKey({
@@ -404,7 +405,7 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
 
     "rotates the key that it calls with": Effect.gen(function* () {
       yield* order([])
-      // The first part of a secret is the id of its key.
+      // A secret starts with its key's id.
       const admin = yield* getApiKey(setting.tokens.admin.split("_").slice(0, 2).join("_"))
       const own = yield* createApiKey({ name, serviceAccountId: admin.serviceAccountId })
       const store = yield* storeOf(own.secret)
@@ -467,14 +468,14 @@ export const steps = (setting: Setting): Readonly<Record<string, Step>> => {
           Layer.provide(throttled({ limit: 10, window: "100 millis" }), FetchHttpClient.layer),
         ),
       )
-      // The first ten go at once; of a slow machine nothing is asked.
+      // The first ten go at once. There is no upper bound, for slow machines.
       yield* check("thirty take a while", Date.now() - began >= 150, Date.now() - began)
       yield* checkEqual("all came", (yield* seen).length, 30)
     }),
   }
 }
 
-/** Tells the whole story, whatever fails in it. Uses nothing but fetch. */
+/** Tells the whole story, even if a step fails. It uses only fetch. */
 export const tell = (setting: Setting): Promise<ReadonlyArray<StepResult>> => {
   const { baseUrl, tokens } = setting
   const caller = Credentials.layerApiKey(Redacted.make(tokens.admin), { baseUrl })

@@ -1,4 +1,4 @@
-/** Tells the story in an edge worker: the setting comes as a request, the results are its answer. */
+/** Tells the story in an edge worker. The request holds the setting, and the answer the results. */
 import { tell } from "./story.ts"
 
 export default {

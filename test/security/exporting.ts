@@ -13,13 +13,13 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 
-/** A tracer, and what it has exported. */
+/** A tracer, and the spans that it has exported. */
 export interface Exporting {
   readonly tracer: Tracer.Tracer
   readonly exported: Effect.Effect<ReadonlyArray<unknown>>
 }
 
-/** Makes a tracer that exports into memory. */
+/** A tracer that exports into memory. */
 export const exporting: Effect.Effect<Exporting, never, Scope.Scope> = Effect.gen(function* () {
   const exporter = new InMemorySpanExporter()
   const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })

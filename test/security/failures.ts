@@ -1,5 +1,5 @@
 /**
- * Everything that can go wrong with a call, each time with secrets in every place that has room.
+ * Every way in which a call can fail, with secrets in every place that has room for them.
  *
  * @module
  */
@@ -30,17 +30,17 @@ export interface Failure {
   readonly credentials?: (token: string) => Layer.Layer<Credentials>
   readonly policy?: RetryPolicyService
   readonly maxBytes?: number
-  /** Interrupts the call once it is under way. */
+  /** Whether the call is interrupted once it is under way. */
   readonly interrupts?: boolean
-  /** Whether a call may succeed all the same. */
+  /** Whether a call may succeed nevertheless. */
   readonly mayPass?: boolean
-  /** Whether every operation succeeds; what calls several of them may fail all the same. */
+  /** Whether every operation succeeds. A function that calls several may fail nevertheless. */
   readonly isSuccess?: boolean
-  /** Whether a success holds parts of a secret: what the API answers is data, which is not changed. */
+  /** Whether a success may hold parts of a secret: an answer is data, and stays as it is. */
   readonly isData?: boolean
 }
 
-/** Runs a call into a failure. */
+/** Runs a call that meets `failure`. */
 export const run = <A, E>(
   call: Effect.Effect<A, E, HttpClient.HttpClient | Credentials>,
   failure: Failure,
@@ -65,7 +65,7 @@ const twice = RetryPolicy.make({ schedule: Schedule.recurs(1), attemptTimeout: "
 const impatient = RetryPolicy.make({ schedule: Schedule.recurs(1), attemptTimeout: "10 millis" })
 const hasty = RetryPolicy.make({ deadline: "10 millis", attemptTimeout: "100 millis" })
 
-// How a server may repeat what it was sent, or what it has just made.
+// Forms in which a server may repeat the token that it got, or the secret that it has made.
 const echoes = (token: string): ReadonlyArray<string> =>
   [token, newSecret].flatMap((secret) => {
     const part = secretPart(secret)
@@ -109,7 +109,7 @@ const escaped = (value: unknown): string =>
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
   )
 
-// No header can hold all that a token can, and fetch would refuse to make it.
+// A token may hold characters that fetch allows in no header.
 const headerSafe = (token: string): string => token.replace(/[^\x21-\x7e]/g, "")
 const nameSafe = (token: string): string => token.replace(/[^\w-]/g, "")
 
@@ -166,7 +166,7 @@ const failingBodies: ReadonlyArray<Failure> = [400, 401, 429, 500, 302].flatMap(
   answer(`${code} in escaped JSON`, code, (token) => escaped(status(token))),
   answer(`${code} in HTML`, code, (token) => `<h1>${echoes(token).join("<br>")}</h1>`),
   answer(`${code} with nothing`, code, () => null),
-  answer(`${code} with invisible signs in it`, code, (token) =>
+  answer(`${code} with invisible characters`, code, (token) =>
     JSON.stringify({
       message: echoes(token).map((text) => text.replace(/.{5}/g, "$&\u200b")).join(" "),
       details: echoes(token).map((text) => text.replace(/.{3}/g, "$&\0")),
@@ -206,11 +206,11 @@ const failingBodies: ReadonlyArray<Failure> = [400, 401, 429, 500, 302].flatMap(
 const wrongSuccesses: ReadonlyArray<Failure> = [
   ["whose secret is not a string", () => ({ api_key: apiKey, secret: { newSecret } })],
   ["without a key", () => ({ secret: newSecret })],
-  ["with secrets for dates", (token: string) => {
+  ["with secrets as dates", (token: string) => {
     const key = { ...apiKey, created_at: `${newSecret}${token}` }
     return { ...key, api_key: key, secret: newSecret, api_keys: [key] }
   }],
-  ["with secrets for fields", (token: string) => ({ [newSecret]: token, [token]: newSecret })],
+  ["with secrets as fields", (token: string) => ({ [newSecret]: token, [token]: newSecret })],
   ["that is a secret", () => newSecret],
   ["that is a list of secrets", (token: string) => [token, newSecret]],
   ["whose keys are secrets", () => ({ api_keys: [newSecret], api_key: newSecret, secret: [] })],
@@ -234,14 +234,16 @@ const right = (token: string) => ({
 })
 
 const successes: ReadonlyArray<Failure> = [
-  answer("200 that is no JSON", 200, (token) => `{"${token}": ${newSecret}`),
-  answer("200 of a secret type", 200, (token) => JSON.stringify(right(token)), {
+  answer("200 that is not JSON", 200, (token) => `{"${token}": ${newSecret}`),
+  answer("200 with a secret as Content-Type", 200, (token) => JSON.stringify(right(token)), {
     headers: { "content-type": `text/${newSecret}` },
   }),
   answer("200 longer than the bound", 200, (token) => JSON.stringify(right(token)), {
     maxBytes: 99,
   }),
-  answer("200 as it should be", 200, (token) => JSON.stringify(right(token)), { isSuccess: true }),
+  answer("200 with the right body", 200, (token) => JSON.stringify(right(token)), {
+    isSuccess: true,
+  }),
   ...[
     ["a page token that is the token", (token: string) => token, false],
     ["a page token that holds a secret", () => `/?next=${newSecret}&`, false],
@@ -282,7 +284,7 @@ const losses: ReadonlyArray<Failure> = [
     }),
   },
   {
-    name: "a fetch that fails with a secret for a code",
+    name: "a fetch that fails with a secret as its code",
     client: answering((token) => {
       throw withCode(new Error(token), secretPart(token).slice(0, 28))
     }),
@@ -292,7 +294,7 @@ const losses: ReadonlyArray<Failure> = [
     client: answering((token) => Promise.reject(token)),
   },
   {
-    name: "keys whose names are secrets, and a create whose answer is lost",
+    name: "a lost create among keys whose names are secrets",
     mayPass: true,
     isData: true,
     client: answering((_, request) => {
@@ -321,7 +323,7 @@ const losses: ReadonlyArray<Failure> = [
     policy: impatient,
   },
   {
-    name: "no end of the answer in time",
+    name: "an answer that does not end in time",
     client: answering((token) =>
       new Response(
         new ReadableStream({
@@ -335,7 +337,7 @@ const losses: ReadonlyArray<Failure> = [
   {
     name: "an interruption",
     client: answering(() => new Promise(() => {})),
-    // What a cleanup waits for is not awaited here.
+    // The test does not wait long for a clean-up.
     policy: impatient,
     interrupts: true,
   },
@@ -392,7 +394,7 @@ const clients: ReadonlyArray<Failure> = [
     ),
   },
   {
-    name: "a client that takes a status for an error",
+    name: "a client that turns a status into an error",
     client: clientOf((request, token) =>
       HttpClientResponse.filterStatusOk(responseOf(request, token))
     ),
@@ -412,11 +414,11 @@ const clients: ReadonlyArray<Failure> = [
     client: clientOf((_, token) => Effect.die(token)),
   },
   {
-    name: "a client that dies with a secret for a name",
+    name: "a client that dies with a secret as its name",
     client: clientOf((_, token) => Effect.die(Object.assign(new Error(), { name: token }))),
   },
   {
-    name: "a client that dies with an error whose every getter throws a secret",
+    name: "a client that dies with an error whose message throws a secret",
     client: clientOf((_, token) =>
       Effect.die(
         Object.defineProperty(new Error(), "message", {
@@ -444,7 +446,7 @@ const clients: ReadonlyArray<Failure> = [
     }),
   },
   {
-    name: "a client that throws before it has made an Effect",
+    name: "a client that throws before it returns an Effect",
     client: (token) =>
       Layer.succeed(
         HttpClient.HttpClient,
@@ -536,7 +538,7 @@ const refusals: ReadonlyArray<Failure> = [
     },
   ]),
   {
-    name: "a token that dies with its predecessor",
+    name: "a token's Effect that dies with the token before it",
     client: answering((token) => new Response(token, { status: 401 })),
     credentials: () => {
       let asked = 0
@@ -550,7 +552,7 @@ const refusals: ReadonlyArray<Failure> = [
     },
   },
   {
-    name: "a token of an Effect that holds it",
+    name: "a token from a service",
     client: answering((token) => new Response(token, { status: 500 })),
     credentials: (token: string) => {
       class Vault extends Context.Tag("Vault")<Vault, { readonly token: string }>() {}
@@ -562,7 +564,7 @@ const refusals: ReadonlyArray<Failure> = [
   },
 ]
 
-/** Everything that can go wrong. */
+/** Every way in which a call can fail. */
 export const failures: ReadonlyArray<Failure> = [
   failingStatuses,
   failingBodies,

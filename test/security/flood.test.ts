@@ -21,7 +21,7 @@ const key = JSON.stringify({
   created_at: "2022-03-22T20:23:11.285067Z",
 })
 
-/** Bodies that fill so many bytes with what could cost more than its length. */
+/** Bodies of a length that is given, full of what could cost more than its length. */
 const shapes: Readonly<Record<string, (bytes: number) => string>> = {
   "one secret": (bytes) => `{"message":"CCDB1_a_${"x".repeat(bytes)}"}`,
   "secrets": (bytes) => `{"message":"m","x":"${"CCDB1_a_b ".repeat(bytes / 10)}"}`,
@@ -38,10 +38,10 @@ const shapes: Readonly<Record<string, (bytes: number) => string>> = {
   "digits of a second": (bytes) => key.replace(".285067Z", `.${"1".repeat(bytes)}x`),
 }
 
-// `npm run fuzz` measures; here a slow machine must not fail.
+// Only `npm run fuzz` measures, so that `npm test` does not fail on a slow machine.
 const isMeasured = process.env["FUZZ_ANSWERS"] !== undefined
 
-/** What an answer costs: how long nothing else can run at the worst, and how much memory it takes. */
+/** What an answer costs: the longest time in which nothing else runs, and the memory. */
 const measure = async (body: string, status: number) => {
   const fetch: typeof globalThis.fetch = () =>
     Promise.resolve(
@@ -81,7 +81,7 @@ const measure = async (body: string, status: number) => {
 }
 
 it.each(Object.keys(shapes))(
-  "an answer of up to 8 MiB of %s costs what its length does",
+  "an answer of up to 8 MiB of %s costs no more than its length explains",
   async (name) => {
     const shape = shapes[name] ?? (() => "")
     for (const status of [200, 400, 503]) {

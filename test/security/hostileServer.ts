@@ -1,5 +1,5 @@
 /**
- * Servers that answer as no server should. The first segment of the path names the case.
+ * A server that answers as no server should. The first segment of the path names the case.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib"
 export interface HostileCase {
   readonly name: string
   readonly answer: (socket: Socket, ports: Ports) => void
-  /** The outcomes that are right: tags of errors, or `ok`. */
+  /** The right outcomes: tags of errors, or `ok`. */
   readonly outcomes: ReadonlyArray<string>
-  /** The status in the error, where one is right on every runtime. */
+  /** The status in the error, if it is the same on every runtime. */
   readonly status?: number
-  /** The name in the key, where the answer is one. */
+  /** The name of the key, if the answer is one. */
   readonly keyName?: string
   /** What the message says. */
   readonly says?: RegExp
@@ -24,7 +24,7 @@ export interface HostileCase {
   readonly operation?: "createApiKey"
 }
 
-/** Where the server listens, and another to which nothing may come. */
+/** The port of the server, and of another one that must get no request. */
 export interface Ports {
   readonly own: number
   readonly other: number
@@ -48,7 +48,7 @@ const whole = (status: number, body: string | Uint8Array, ...headers: ReadonlyAr
 
 const chunk = (body: string): string => `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n`
 
-/** Writes for as long as somebody reads. */
+/** Writes as long as the client reads. */
 const forEver = (socket: Socket, text: string): void => {
   const write = (): void => {
     if (socket.destroyed) return
@@ -75,7 +75,7 @@ const bombCases = Object.entries(bombs).flatMap(([encoding, bomb]): ReadonlyArra
     {
       ...shared,
       name: `${encoding}-bomb-with-a-length`,
-      // Deno knows no deflate, and finds no JSON in it.
+      // Deno does not inflate deflate, and finds no JSON.
       says: /longer than 1048576 bytes|is not JSON/,
       answer: (socket) => socket.end(whole(200, bomb(), `Content-Encoding: ${encoding}`)),
     },
@@ -124,7 +124,7 @@ const redirectCases = [301, 302, 303, 307, 308].flatMap((status) =>
 const over = { maxBytes: 64 * 1024, status: 200, says: /longer than 65536 bytes/ }
 const broken = ["TransportError", "UnexpectedResponse"]
 
-/** The answers that are tried on every runtime. */
+/** The cases, which run on every runtime. */
 export const hostileCases: ReadonlyArray<HostileCase> = [
   {
     name: "sound",
@@ -420,18 +420,18 @@ export const hostileCases: ReadonlyArray<HostileCase> = [
     operation: "createApiKey",
     outcomes: ["TransportError"],
     says: /The change may have been made/,
-    // On a connection of its own it would prove nothing: then it gets another answer.
+    // Only a reused connection proves anything. On a new one the answer is another.
     answer: (socket) =>
       socket.bytesWritten > 0 ? socket.destroy() : void socket.end(whole(500, "{}")),
   },
 ]
 
-/** What became of the connections. */
+/** The server, and what it has seen. */
 export interface HostileServer {
   readonly port: number
-  /** The request lines that came, in order. */
+  /** The request lines, in order. */
   readonly requests: ReadonlyArray<string>
-  /** How often somebody called where nobody may. */
+  /** How many connections the other port got. */
   readonly strays: () => number
   /** How many connections are open. */
   readonly open: () => number
@@ -441,12 +441,12 @@ export interface HostileServer {
 const listen = (server: Server): Promise<number> =>
   new Promise((resolve) =>
     server.listen(0, "127.0.0.1", () => {
-      // A server that listens on TCP has an address of this kind.
+      // A server that listens on TCP has an AddressInfo.
       resolve((server.address() as AddressInfo).port)
     })
   )
 
-/** Serves the cases, each under a path that begins with its name. */
+/** Serves each case under the path that begins with its name. */
 export const serveHostile = async (
   cases: ReadonlyArray<HostileCase>,
 ): Promise<HostileServer> => {

@@ -5,11 +5,11 @@ import { runTool } from "../tool.ts"
 
 const calls = failures.length * Object.keys(sendingExports).length
 
-// Small files are begun last, when a core may be free for each.
+// Vitest starts small files last, when a core may be free for each runtime.
 it.concurrent.each([
   ["Deno", "deno", ["run", "--no-prompt", "--cached-only", "--allow-env", "--allow-read"]],
   ["Bun", "bun", ["run"]],
-])("nothing that a call leaves behind holds a secret on %s", async (runtime, tool, args) => {
+])("on %s nothing that a call leaves behind holds a secret", async (runtime, tool, args) => {
   const { stderr, stdout } = await runTool(tool, [...args, "test/security/inspect.ts"])
   expect(stdout + stderr).toBe(`${calls} calls on ${runtime}\n`)
 }, 600_000)

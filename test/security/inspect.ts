@@ -1,6 +1,6 @@
 /**
- * The search for secrets on Deno and on Bun, with the inspection of each. Prints what leaked, and
- * how many calls were made.
+ * Searches for secrets on Deno and on Bun, with the runtime's own inspection. Prints each leak, and
+ * how many calls it made.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { sendingExports } from "./sendingExports.ts"
 
 const runtime = "Deno" in globalThis ? "Deno" : "Bun"
 
-// Both have an inspect of this shape, as their documentation says.
+// Both document an inspect of this type.
 const native = Reflect.get(globalThis, runtime) as {
   readonly inspect: (value: unknown, options: object) => string
 }
@@ -29,10 +29,10 @@ const inspectNatively: Inspect = (value) =>
 
 const inspectors = { [`${runtime}.inspect`]: inspectNatively }
 
-// What is not there to be found would be found nowhere.
+// A search that cannot find a known token would find no leak either.
 const found = renderValue("it", { deep: { in: [tokens.apiKey] } }, inspectors)
   .filter(([, text]) => leakIn(text) !== undefined).length
-if (found < 3) throw new Error(`of the 3 renderings that hold the token, ${found} are found to`)
+if (found < 3) throw new Error(`the search finds the token in ${found} of 3 renderings`)
 
 let calls = 0
 for (const [name, call] of Object.entries(sendingExports)) {

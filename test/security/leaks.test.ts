@@ -21,7 +21,7 @@ const leaksIn = (renderings: ReadonlyArray<Rendering>) =>
     return leak === undefined ? [] : [{ where, leak, text: text.slice(0, 2000) }]
   })
 
-/** Runs, with OpenTelemetry's own tracer, and makes text of all that it exports too. */
+/** Runs with OpenTelemetry's tracer, and also renders the spans that it exports. */
 const renderExported = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.scoped(Effect.gen(function* () {
     const { exported, tracer } = yield* exporting
@@ -57,7 +57,7 @@ describe("nothing that a call leaves behind holds a secret", () => {
       }))
   }
 
-  it.effect("and no metric has one in its name, its tags or its state", () =>
+  it.effect("in the name, tags or state of a metric", () =>
     Effect.gen(function* () {
       const metrics = yield* Metric.snapshot
       expect(metrics.length).toBeGreaterThan(0)
@@ -65,12 +65,12 @@ describe("nothing that a call leaves behind holds a secret", () => {
     }))
 })
 
-describe("the proof is whole", () => {
-  it("every function of the module that sends requests is called", () => {
+describe("the search", () => {
+  it("calls every function of the module that sends requests", () => {
     expect(forgotten).toEqual([])
   })
 
-  it("every error of the module comes up", () => {
+  it("meets every error of the module", () => {
     expect([...seen].sort()).toEqual([...tags].sort())
   })
 
@@ -80,7 +80,7 @@ describe("the proof is whole", () => {
     ["twelve characters of it", `x${secretPart(newSecret).slice(20, 32)}x`],
     ["twelve characters of a JWT", tokens.jwt.slice(-12)],
   ])(
-    "%s is found where it stands in a message, a key, a symbol, a request or a cause",
+    "finds %s in a message, a key, a symbol, a request and a cause",
     (_, text) => {
       const values = [
         new Error(text),
@@ -101,19 +101,19 @@ describe("the proof is whole", () => {
     },
   )
 
-  it("what is left of a secret is no longer than eleven characters", () => {
+  it("lets pass no more than eleven characters of a secret", () => {
     expect(leakIn(secretPart(newSecret).slice(3, 14))).toBeUndefined()
   })
 })
 
-describe("credentials show no token", () => {
+describe("Credentials show no token", () => {
   const { apiKey, jwt } = tokens
   const layers: ReadonlyArray<readonly [string, Layer.Layer<Credentials>]> = [
     ["of a key", Credentials.layerApiKey(Redacted.make(apiKey))],
     ["of a JWT", Credentials.layerJwt({ token: Redacted.make(jwt), vanityName: "acme" })],
     ["of an Effect", Credentials.layerApiKey(Effect.sync(() => Redacted.make(apiKey)))],
     [
-      "of an Effect that holds it",
+      "of an Effect that holds the plain text",
       Credentials.layerApiKey(Effect.map(Effect.succeed(apiKey), (token) => Redacted.make(token))),
     ],
   ]

@@ -10,10 +10,10 @@ import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib"
 import { anyAnswer, apiKey } from "../everyOperation.ts"
 import { newSecret, secretPart, tokens } from "./secrets.ts"
 
-/** An answer as it goes over the wire. */
+/** An answer's bytes. */
 export interface RawAnswer {
   readonly bytes: Buffer
-  /** Where the bytes are cut into packets. */
+  /** Where the bytes are split into packets. */
   readonly cuts: ReadonlyArray<number>
   readonly ending: "end" | "reset" | "keep" | "hang"
 }
@@ -75,7 +75,7 @@ const everything = fc.record({ key: keys, secret: secrets, pageToken: fc.oneof(t
     pagination: { next_page: pageToken, previous_page: pageToken },
   }))
 
-/** Bodies of JSON, some of which each operation succeeds with. */
+/** JSON bodies. Each operation succeeds with some of them. */
 export const models: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 6, arbitrary: everything },
   keys,
@@ -153,7 +153,7 @@ const someHeaders = fc.array(
         headerText,
       ),
     },
-    // What makes the answer itself unsound.
+    // Headers that make the answer itself unsound.
     {
       weight: 1,
       arbitrary: fc.constantFrom<[string, string]>(
@@ -195,7 +195,7 @@ const wellMeant = fc.record({
   framing: fc.constantFrom("length", "length", "length", "chunked", "chunked", "close", "wrong"),
   encoding: fc.constantFrom("none", "none", "none", "none", "gzip", "deflate", "br"),
 }).map(({ body, encoding, framing, headers, isJson, reason, status }) => {
-  // Every name above is a name there.
+  // Each name that `encoding` may have is a key of `encodings`.
   const encoded = encodings[encoding as keyof typeof encodings](body)
   const lines = [`HTTP/1.1 ${status} ${reason}`]
   if (isJson) lines.push("Content-Type: application/json")
@@ -230,7 +230,7 @@ const garbage = fc.oneof(
 const cutShort = fc.tuple(wellMeant, fc.double({ min: 0, max: 1, noNaN: true }))
   .map(([bytes, part]) => bytes.subarray(0, Math.floor(bytes.length * part)))
 
-/** Answers, most of them whole. */
+/** Answers, most of them well-formed. */
 export const rawAnswers: fc.Arbitrary<RawAnswer> = fc.record({
   bytes: fc.oneof(
     { weight: 8, arbitrary: wellMeant },
@@ -244,11 +244,11 @@ export const rawAnswers: fc.Arbitrary<RawAnswer> = fc.record({
   ),
 }).map((answer): RawAnswer => ({
   ...answer,
-  // The strings above are the four endings.
+  // The strings above are the endings.
   ending: answer.ending as RawAnswer["ending"],
 }))
 
-/** Gives answers to requests whose path begins with the number of one. */
+/** Serves answers. The path of a request begins with the number of its answer. */
 export const serveRaw = async () => {
   const answers = new Map<string, RawAnswer>()
   const sockets = new Set<Socket>()
@@ -269,17 +269,17 @@ export const serveRaw = async () => {
       const cuts = [0, ...answer.cuts.toSorted((a, b) => a - b), answer.bytes.length]
       cuts.slice(1).forEach((to, i) => socket.write(answer.bytes.subarray(cuts[i], to)))
       if (answer.ending === "end") socket.end()
-      // What was written is to arrive first.
+      // The bytes must arrive before the reset.
       if (answer.ending === "reset") setImmediate(() => socket.destroy())
-      // A client that waits for more gets no more; one that has read all may use it again.
+      // A client that has read all may reuse the connection. One that waits for more gets its end.
       if (answer.ending === "keep") setTimeout(() => socket.end(), 20)
     })
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  // A server that listens on TCP has an address of this kind.
+  // A server that listens on TCP has an AddressInfo.
   const { port } = server.address() as AddressInfo
   return {
-    /** The base URL under which an answer is given, once. */
+    /** The base URL at which an answer is served, until it is withdrawn. */
     offer: (answer: RawAnswer) => {
       const name = String(count++)
       answers.set(name, answer)

@@ -1,5 +1,5 @@
 /**
- * Every way in which a program can make text of what a call leaves behind.
+ * Every way in which a program can turn what a call leaves behind into text.
  *
  * @module
  */
@@ -13,22 +13,22 @@ import type * as Tracer from "effect/Tracer"
 import { inspect, types } from "node:util"
 import { tracerOver } from "../../src/transport/tracerOver.ts"
 
-/** A place, and the text that stands there. */
+/** A place, and its text. */
 export type Rendering = readonly [where: string, text: string]
 
-/** Makes text of a value, as a runtime's own inspection does. */
+/** Turns a value into text, as a runtime's inspection does. */
 export type Inspect = (value: unknown) => string
 
 const attempt = (render: () => unknown): string => {
   try {
     return String(render())
   } catch (error) {
-    // JSON knows no bigint and no circle, and whoever catches that shows it.
+    // JSON.stringify refuses a bigint and a cycle. A program may show that error.
     return String(error)
   }
 }
 
-/** Of Node; Deno and Bun know it too. */
+/** Node's `util.inspect`, which Deno and Bun have too. */
 export const inspectDeep: Inspect = (value) =>
   `${inspectAs(value, true)}\n${inspectAs(value, false)}`
 
@@ -43,10 +43,10 @@ const inspectAs = (value: unknown, customInspect: boolean): string =>
     maxStringLength: null,
   })
 
-/** Inspections, by name. */
+/** Inspect functions, by name. */
 export type Inspectors = Readonly<Record<string, Inspect>>
 
-/** A value's renderings, which pass over the objects that were seen where only they are looked at. */
+/** A value's renderings. The walk skips objects in `seen`; the other renderings do not. */
 export const renderValue = (
   name: string,
   value: unknown,
@@ -63,10 +63,10 @@ export const renderValue = (
     ]),
   ]
 
-// Whatever makes text of it makes the same.
+// Every rendering of a primitive gives the same text.
 const isPrimitive = (value: unknown): boolean => value !== Object(value)
 
-/** Every string that can be reached, through whatever a program can follow. */
+/** Every string that a program can reach from a value. */
 const walk = (root: unknown, seen: Set<unknown>): ReadonlySet<string> => {
   const strings = new Set<string>()
   const ahead = [root]
@@ -77,7 +77,7 @@ const walk = (root: unknown, seen: Set<unknown>): ReadonlySet<string> => {
     if (value === null || typeof value !== "object" && typeof value !== "function") continue
     if (seen.has(value)) continue
     seen.add(value)
-    // Whatever reaches that much reaches the runtime's own world, and is to be cut off there.
+    // A walk this long has reached the runtime's own objects, which the caller must cut off.
     if (seen.size > 20_000) throw new Error("too much to walk through")
     if (value instanceof Map || value instanceof Set) ahead.push(...value)
     for (let at: object | null = value; at !== null; at = Object.getPrototypeOf(at)) {
@@ -85,7 +85,7 @@ const walk = (root: unknown, seen: Set<unknown>): ReadonlySet<string> => {
       for (const key of [...Reflect.ownKeys(at), ...annotations]) {
         strings.add(String(key))
         try {
-          // A getter is asked for the value itself, not for its prototype.
+          // The receiver is the value, so that a prototype's getter sees it.
           ahead.push(Reflect.get(at, key, value))
         } catch (error) {
           ahead.push(error)
@@ -96,10 +96,10 @@ const walk = (root: unknown, seen: Set<unknown>): ReadonlySet<string> => {
   return strings
 }
 
-// An Effect failure remembers its span behind a proxy, which shows no such property.
+// Effect keeps the span of a failure behind a proxy that does not list these keys.
 const annotations = [Symbol.for("effect/SpanAnnotation"), Symbol.for("effect/OriginalAnnotation")]
 
-/** Keeps the renderings of what a run tells, of each value once. */
+/** Collects the renderings of the values that a run emits, each value once. */
 interface Told {
   readonly renderings: Array<Rendering>
   readonly values: (name: string, values: ReadonlyArray<unknown>) => void
@@ -125,7 +125,7 @@ const makeTold = (inspectors: Inspectors): Told => {
   }
 }
 
-/** The renderings of a value's parts, of each once. */
+/** The renderings of a value's parts, each part once. */
 export const renderOnce = (
   name: string,
   value: unknown,
@@ -136,7 +136,7 @@ export const renderOnce = (
   return told.renderings
 }
 
-/** What something shows and nothing else, where it shows no more than its parts. */
+/** A value's parts, if rendering the parts shows everything that rendering the value would. */
 const partsOf = (value: unknown): ReadonlyArray<unknown> | undefined => {
   if (Exit.isExit(value)) return [Exit.isFailure(value) ? value.cause : value.value]
   if (typeof value !== "object" || value === null || types.isProxy(value)) return undefined
@@ -151,7 +151,7 @@ const partsOf = (value: unknown): ReadonlyArray<unknown> | undefined => {
   return parts
 }
 
-/** What a call leaves behind: its exit, and all that it told loggers and tracers on its way. */
+/** Renders what a call leaves behind: its exit, and all that loggers and tracers got. */
 export const renderRun = <A, E>(
   run: Effect.Effect<A, E>,
   inspectors: Inspectors,
@@ -160,7 +160,7 @@ export const renderRun = <A, E>(
 > =>
   Effect.gen(function* () {
     const told = makeTold(inspectors)
-    // Apart, so that what an answer holds counts as told where it is told elsewhere too.
+    // Kept apart, so that a value of an answer is still rendered if it is told elsewhere too.
     const answers = makeTold(inspectors)
     const logged = Effect.exit(run).pipe(
       Effect.tap((exit) =>
@@ -170,7 +170,7 @@ export const renderRun = <A, E>(
       Effect.withTracer(recordingTracer(told, answers, yield* Effect.tracer)),
     )
     const exit = yield* withCapturingLoggers(logged, told)
-    // Anew, since what was told before may have changed since.
+    // Rendered again, since a value may have changed after it was told.
     const last = renderExit(exit, inspectors)
     return { exit, renderings: [...told.renderings, ...answers.renderings, ...last] }
   })
@@ -207,7 +207,7 @@ const renderExit = (
 const causesOf = (error: unknown): ReadonlyArray<unknown> =>
   error instanceof Error && error.cause !== undefined ? [error.cause, ...causesOf(error.cause)] : []
 
-/** Runs with all of Effect's loggers at once, and keeps what they say. */
+/** Runs with all of Effect's loggers at once, and collects their output. */
 const withCapturingLoggers = <A, E>(
   effect: Effect.Effect<A, E>,
   told: Told,
@@ -239,10 +239,10 @@ const withCapturingLoggers = <A, E>(
       )
   })
 
-// Its success is what the API answered, not what an HttpClient knows of it.
+// The success of these spans is the API's answer, not an HttpClient's response.
 const isOurs = (span: string): boolean => span === "caller" || span.startsWith("ApiKeys.")
 
-/** Keeps all that a tracer is told, the exits of spans among it, and tells it on. */
+/** Collects all that a tracer is told, with the exits of spans, and passes it on. */
 const recordingTracer = (told: Told, answers: Told, tracer: Tracer.Tracer): Tracer.Tracer => {
   const keep = (what: string, ...values: ReadonlyArray<unknown>) =>
     told.values(`the ${what} of a span`, values)
@@ -261,7 +261,7 @@ const recordingTracer = (told: Told, answers: Told, tracer: Tracer.Tracer): Trac
       keep("start", inner.name, kind, inner.links)
       const attributes = new Map<string, unknown>()
       const { context, links, name, parent, sampled, spanId, status, traceId } = inner
-      // Not the tracer's own span: errors remember theirs, and a tracer's knows its exporter.
+      // A copy, since errors keep their span, and the tracer's own span leads to its exporter.
       const span: Tracer.Span = {
         _tag: "Span",
         name,

@@ -1,22 +1,22 @@
 /**
- * What must not be seen, and the search for it.
+ * The secrets of the tests, and the search for them.
  *
  * @module
  */
 import { secret } from "../everyOperation.ts"
 
-/** The tokens that calls are made with: one of each kind. */
+/** The tokens that calls use: one of each kind. */
 export const tokens = {
   apiKey: secret,
   jwt: "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.c2lnbmF0dXJlLW9mLXRoZS1hZG1pbg",
-  // Of signs that URLs and JSON write in other ways, and that stand for an error's code.
+  // With characters that URLs and JSON escape, and with the look of an error code.
   opaque: "TOKEN_IN_CAPITALS_0123456789/+=\"\\'&%<>TOKEN_AT_ITS_END",
 }
 
-/** What a create answers. */
+/** The secret in the answer to a create. */
 export const newSecret = "CCDB1_zyxwvutsrqponmlkjihgfe_qW3rT5yU7iO9pA1sD2fG4hJ6kL8zX0cV5bN7mQ2w"
 
-/** The part of a secret that is secret. */
+/** A secret without its key's id. */
 export const secretPart = (secret: string): string =>
   secret.startsWith("CCDB1_") ? secret.slice(secret.lastIndexOf("_") + 1) : secret
 
@@ -37,9 +37,9 @@ const startOf = (text: string, at: number): number =>
 for (const half of halves) starts[startOf(half, 0)] = 1
 const halfSet = new Set(halves)
 
-/** Any twelve characters in a row of a secret that stand in a text. */
+/** Twelve characters in a row of a secret, if a text holds any. */
 export const leakIn = (text: string): string | undefined => {
-  // Wherever twelve stand, six of them start at a multiple of six: most texts need no closer look.
+  // Any twelve hold six that start at a multiple of six, so most texts need no full search.
   const half = giveaway / 2
   for (let at = 0; at + half <= text.length; at += half) {
     if (starts[startOf(text, at)] === 1 && halfSet.has(text.slice(at, at + half))) {

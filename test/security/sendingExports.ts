@@ -1,5 +1,5 @@
 /**
- * A call of everything that the module exports and that sends requests.
+ * A call of every export of the module that sends requests.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import * as Stream from "effect/Stream"
 import { id, serviceAccountId } from "../everyOperation.ts"
 import { tokens } from "./secrets.ts"
 
-// Holds the token in use, as a store does that a service gets its credentials from.
+// Holds the token in use, like a store that a service reads its credentials from.
 const store: Module.SecretStore = {
   read: Effect.succeedSome(Redacted.make(tokens.apiKey)),
   write: () => Effect.void,
 }
 
-/** By the name of the export. */
+/** The calls, by the name of the export. */
 export const sendingExports: Readonly<
   Record<string, Effect.Effect<unknown, unknown, HttpClient | Module.Credentials>>
 > = {
@@ -55,7 +55,7 @@ export const sendingExports: Readonly<
   ),
 }
 
-/** Functions that send nothing by themselves. */
+/** Exports that send nothing by themselves. */
 const others = [
   "apiKeyIdOf",
   "fileSecretStore",
@@ -67,7 +67,7 @@ const others = [
 
 const exports: Readonly<Record<string, unknown>> = Module
 
-/** Exports that may send requests, and of which no call is known here. */
+/** Exports that may send requests, but have no call above. */
 export const forgotten: ReadonlyArray<string> = Object.keys(exports).filter((name) =>
   /^[a-z]/.test(name) && !(name in sendingExports) && !others.includes(name)
 )

@@ -1,5 +1,5 @@
 /**
- * Calls what it is told to call, and tells what came of it. Runs on Node, Deno and Bun.
+ * Makes the calls that it is given, and returns how each ended. Runs on Node, Deno and Bun.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import process from "node:process"
 import { id } from "../everyOperation.ts"
 import { leakIn, tokens } from "./secrets.ts"
 
-/** What to call. */
+/** The calls to make. */
 export interface Setting {
   readonly port: number
   readonly cases: ReadonlyArray<{
@@ -33,7 +33,7 @@ export interface Setting {
   }>
 }
 
-/** What came of a call. */
+/** How a call ended. */
 export interface Outcome {
   readonly name: string
   /** A tag, `ok`, or `defect`. */
@@ -43,7 +43,7 @@ export interface Outcome {
   readonly details: ReadonlyArray<unknown>
   /** The key's name. */
   readonly keyName: string | undefined
-  /** How much memory the process took at most while it waited, in MiB. */
+  /** The most memory that the process took on while the call ran, in MiB. */
   readonly grown: number
   readonly polluted: boolean
 }
@@ -52,7 +52,7 @@ export interface Outcome {
 export const suffer = async (setting: Setting): Promise<ReadonlyArray<Outcome>> => {
   const outcomes: Array<Outcome> = []
   for (const { maxBytes, name, operation, timeoutMillis } of setting.cases) {
-    // Connections that can be used again come back to their pool a little later.
+    // A reusable connection returns to its pool a little later.
     await new Promise((resolve) => setTimeout(resolve, 5))
     const before = process.memoryUsage().rss
     let most = before
@@ -93,7 +93,7 @@ export const suffer = async (setting: Setting): Promise<ReadonlyArray<Outcome>> 
   return outcomes
 }
 
-// Started by itself, on Deno or Bun, it reads what to call from its only argument.
+// On Deno and Bun it runs as a program, and reads its calls from the only argument.
 const argument = process.argv[2]
 if (/victim\.ts$/.test(process.argv[1] ?? "") && argument !== undefined) {
   console.log(JSON.stringify(await suffer(JSON.parse(argument))))

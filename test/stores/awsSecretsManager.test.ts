@@ -20,16 +20,16 @@ const secret = (letter: string) => `CCDB1_${letter.repeat(22)}_${letter.repeat(4
 const write = (letter: string, name?: string) =>
   Effect.flatMap(makeStore(name), ({ write }) => write(Redacted.make(secret(letter))))
 
-/** Why a read of the store fails. */
+/** The reason with which a read of the store fails. */
 const reasonOfRead = (name?: string) => Effect.map(Effect.flip(read(name)), ({ reason }) => reason)
 
 describe("the store in AWS Secrets Manager", () => {
-  it.live("is empty where the secret has no value yet", () =>
+  it.live("is empty if the secret has no value yet", () =>
     Effect.gen(function* () {
       expect(yield* read()).toEqual(Option.none())
     }))
 
-  it.live("is read as it was written, and leaves the value before as AWSPREVIOUS", () =>
+  it.live("reads what was written, and keeps the value before as AWSPREVIOUS", () =>
     Effect.gen(function* () {
       yield* write("a")
       yield* write("b")
@@ -37,7 +37,7 @@ describe("the store in AWS Secrets Manager", () => {
       expect(valueOf(manager, "AWSPREVIOUS")).toBe(secret("a"))
     }))
 
-  it.live("leaves what another has written since it was read", () =>
+  it.live("does not overwrite what another process wrote since the last read", () =>
     Effect.gen(function* () {
       const [one, other] = [yield* makeStore(), yield* makeStore()]
       for (const held of ["a", "b"]) {
@@ -49,7 +49,7 @@ describe("the store in AWS Secrets Manager", () => {
       }
     }))
 
-  it.live("makes one version where the answer that told of it is lost", () =>
+  it.live("makes one version if the answer to its write is lost", () =>
     Effect.gen(function* () {
       let puts = 0
       manager.disturb = (operation, obey) => {
@@ -64,7 +64,7 @@ describe("the store in AWS Secrets Manager", () => {
       expect(yield* read).toEqual(Option.some(Redacted.make(secret("a"))))
     }))
 
-  it.live("fails where the secret does not exist, and makes none", () =>
+  it.live("fails if the secret does not exist, and makes none", () =>
     Effect.gen(function* () {
       expect(yield* reasonOfRead("biling")).toBe("ResourceNotFoundException")
       const { message, reason } = yield* Effect.flip(write("a", "biling"))
@@ -72,7 +72,7 @@ describe("the store in AWS Secrets Manager", () => {
       expect(message).toBe("AWS secret biling: ResourceNotFoundException")
     }))
 
-  it.live("fails where the secret is marked for deletion", () =>
+  it.live("fails if the secret is marked for deletion", () =>
     Effect.gen(function* () {
       yield* write("a")
       manager.secret.isMarkedForDeletion = true
@@ -82,21 +82,21 @@ describe("the store in AWS Secrets Manager", () => {
       expect(valueOf(manager, "AWSCURRENT")).toBe(secret("a"))
     }))
 
-  it.live("fails where the secret is no text", () =>
+  it.live("fails if the secret is not text", () =>
     Effect.gen(function* () {
       manager.secret.versions.set("0", undefined)
       manager.secret.labels.set("AWSCURRENT", "0")
       expect(yield* reasonOfRead()).toBe("it holds bytes, not text")
     }))
 
-  it.live("fails where it may not look whether the secret exists", () =>
+  it.live("fails if it may not check that the secret exists", () =>
     Effect.gen(function* () {
       const denied = { status: 400, body: { __type: "AccessDeniedException" } }
       manager.disturb = (operation, obey) => operation === "DescribeSecret" ? denied : obey()
       expect(yield* reasonOfRead()).toBe("AccessDeniedException")
     }))
 
-  it.live("shows no secret where an answer is cut off", () =>
+  it.live("shows no secret if an answer is cut off", () =>
     Effect.gen(function* () {
       manager.disturb = () => ({ status: 200, body: `{"SecretString":"${secret("a")}` })
       const error = yield* Effect.flip(read())
@@ -104,7 +104,7 @@ describe("the store in AWS Secrets Manager", () => {
       expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain(secret("a"))
     }))
 
-  it.effect("gives an answer 30 seconds, and then lets go of the request", () =>
+  it.effect("aborts a request after 30 seconds", () =>
     Effect.gen(function* () {
       const arrived = new Promise<void>((resolve) => {
         manager.disturb = () => {

@@ -24,16 +24,16 @@ import { makeVault, secretOf } from "./vault.ts"
 
 type Store = SecretStore<{ readonly message: string }>
 
-/** A secret manager that a rotation's store is kept in. */
+/** A secret manager behind a rotation's store. */
 interface Manager {
-  /** A new one each time, as two processes have. */
+  /** Makes a new store each time, as in another process. */
   readonly makeStore: Effect.Effect<Store>
   readonly held: () => unknown
   readonly put: (secret: string) => void
-  /** How many versions it has. */
+  /** How many versions the secret has. */
   readonly versions: () => number
   readonly disturbWrites: (disturb: (obey: () => Answer) => Answer) => void
-  /** Lets reads be behind by so many milliseconds. */
+  /** Makes reads lag by `millis` milliseconds. */
   readonly lag: (millis: number) => void
   readonly refusal: Answer
   readonly close: () => Promise<void>
@@ -51,7 +51,7 @@ const aws = async (): Promise<Manager> => {
     },
     versions: () => secret.versions.size,
     disturbWrites: (disturb) => {
-      // The version is there before, without effect.
+      // PutSecretValue only adds the version. This call makes it the current one.
       manager.disturb = (operation, obey) =>
         operation === "UpdateSecretVersionStage" ? disturb(obey) : obey()
     },
@@ -82,7 +82,7 @@ const vault = async (): Promise<Manager> => {
   }
 }
 
-/** The live clock, which can be put forward, since what the store sends takes real time. */
+/** The live clock, which tests can put forward. The store's requests take real time. */
 const makeMovableClock = () => {
   const live = Clock.make()
   let ahead = 0
@@ -104,7 +104,7 @@ const makeMovableClock = () => {
 }
 
 describe.each([["AWS Secrets Manager", aws], ["Vault", vault]] as const)(
-  "a rotation whose secret is in %s",
+  "a rotation with its secret in %s",
   (_, make) => {
     let manager: Manager
     beforeEach(async () => {
@@ -121,7 +121,7 @@ describe.each([["AWS Secrets Manager", aws], ["Vault", vault]] as const)(
         )
       })
 
-    /** An organization whose key's secret the manager holds. */
+    /** An organization with a key whose secret the manager holds. */
     const makeBilling = Effect.gen(function* () {
       const organization = yield* makeOrganization()
       manager.put(Redacted.value(Option.getOrThrow(yield* organization.secret.get)))
@@ -144,7 +144,7 @@ describe.each([["AWS Secrets Manager", aws], ["Vault", vault]] as const)(
         Effect.ensuring(note(organization)),
       )
 
-    it.live("writes the new one there", () =>
+    it.live("writes the new secret there", () =>
       Effect.gen(function* () {
         const organization = yield* makeBilling
         const { apiKey, did } = yield* rotate(organization)
@@ -155,7 +155,7 @@ describe.each([["AWS Secrets Manager", aws], ["Vault", vault]] as const)(
       }))
 
     it.live.each([["the first answer", 1], ["every answer", Infinity]] as const)(
-      "ends well where %s to the write is lost, and makes one version",
+      "succeeds if %s to the write is lost, and makes one version",
       ([, times]) =>
         Effect.gen(function* () {
           const organization = yield* makeBilling
@@ -173,7 +173,7 @@ describe.each([["AWS Secrets Manager", aws], ["Vault", vault]] as const)(
     )
 
     it.live.each([0, 400])(
-      "ends with one key where two runs write at once, reads %s ms behind",
+      "ends with one key if two runs write at once and reads lag %s ms",
       (lag) =>
         Effect.gen(function* () {
           const organization = yield* makeBilling
@@ -202,7 +202,7 @@ describe.each([["AWS Secrets Manager", aws], ["Vault", vault]] as const)(
         }),
     )
 
-    it.live("makes a first key where it holds nothing yet, and only if it is told to", () =>
+    it.live("makes a first key if the manager holds nothing and `first` is given", () =>
       Effect.gen(function* () {
         const organization = yield* makeOrganization()
         yield* note(organization)
@@ -215,7 +215,7 @@ describe.each([["AWS Secrets Manager", aws], ["Vault", vault]] as const)(
         yield* expectGood(organization)
       }))
 
-    it.live("goes through its grace by short runs", () => {
+    it.live("passes its grace in short runs", () => {
       const { clock, move } = makeMovableClock()
       return Effect.gen(function* () {
         const organization = yield* makeBilling
@@ -229,7 +229,7 @@ describe.each([["AWS Secrets Manager", aws], ["Vault", vault]] as const)(
       }).pipe(Effect.withClock(clock))
     })
 
-    it.live("fails where it may not write, and shows no secret", () =>
+    it.live("fails if it may not write, and shows no secret", () =>
       Effect.gen(function* () {
         const organization = yield* makeBilling
         const sent: Array<string> = []

@@ -1,6 +1,6 @@
 /**
- * A stand-in for AWS Secrets Manager that keeps its documented rules: JSON 1.1, labels that move from
- * version to version, tokens that make a write idempotent, and reads that are behind.
+ * A stand-in for AWS Secrets Manager with its documented rules: JSON 1.1, labels that move from
+ * version to version, tokens that make a write idempotent, and reads that lag.
  */
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager"
 import { type Answer, type Received, serve } from "./serve.ts"
@@ -9,17 +9,17 @@ interface Secret {
   readonly versions: Map<string, string | undefined>
   readonly labels: Map<string, string>
   isMarkedForDeletion: boolean
-  /** By how many milliseconds reads are behind. */
+  /** By how many milliseconds reads lag. */
   lag: number
 }
 
 export interface SecretsManager {
   readonly client: SecretsManagerClient
   readonly secret: Secret
-  /** Ends when whoever waits for a held answer has gone. */
+  /** Resolves when the client of a held answer has gone. */
   readonly left: Promise<void>
   readonly close: () => Promise<void>
-  /** Answers in place of the rules, where it has one. */
+  /** Changes answers: `obey` gives the answer that follows the rules. */
   disturb: (operation: string, obey: () => Answer) => Answer
 }
 
@@ -31,7 +31,7 @@ const refuse = (type: string, message: string): Answer => ({
 const notFound = (what: string) =>
   refuse("ResourceNotFoundException", `Secrets Manager can't find the specified ${what}.`)
 
-/** Has one secret, `billing`, without a value. */
+/** Starts it with one secret, `billing`, that has no value. */
 export const makeSecretsManager = async (): Promise<SecretsManager> => {
   const secret: Secret = {
     versions: new Map(),
@@ -43,7 +43,7 @@ export const makeSecretsManager = async (): Promise<SecretsManager> => {
     { readonly at: number; readonly label: string; readonly from: string | undefined }
   > = []
 
-  /** Which version a read takes for the one that has the label. */
+  /** The version that a read finds under a label, given the lag. */
   const seen = (label: string) => {
     const missed = moves.find((move) => move.label === label && move.at > Date.now() - secret.lag)
     return missed === undefined ? secret.labels.get(label) : missed.from
@@ -63,7 +63,7 @@ export const makeSecretsManager = async (): Promise<SecretsManager> => {
         ? { status: 200, body: { Name: "billing", VersionId: id } }
         : refuse("ResourceExistsException", "a version with this token exists")
     }
-    // The first version is the current one in any case.
+    // The first version always becomes the current one.
     const all = secret.versions.size === 0 ? new Set([...labels, "AWSCURRENT"]) : labels
     secret.versions.set(id, text)
     for (const label of all) move(label, id)
@@ -142,6 +142,6 @@ export const makeSecretsManager = async (): Promise<SecretsManager> => {
   return standIn
 }
 
-/** What the secret holds under a label. */
+/** The secret's value under a label. */
 export const valueOf = ({ secret }: SecretsManager, label: string): string | undefined =>
   secret.versions.get(secret.labels.get(label) ?? "")

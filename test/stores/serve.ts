@@ -11,12 +11,12 @@ export interface Received {
   readonly text: string
 }
 
-/** Lost: the connection breaks once all is done. Held: it never comes. */
+/** Lost: the connection breaks after the server has acted. Held: the answer never comes. */
 export type Answer = { readonly status: number; readonly body: unknown } | "lost" | "held"
 
 export interface Served {
   readonly url: string
-  /** Ends when whoever waits for a held answer has gone. */
+  /** Resolves when the client of a held answer has gone. */
   readonly left: Promise<void>
   readonly close: () => Promise<void>
 }
@@ -41,7 +41,7 @@ export const serve = async (answer: (received: Received) => Answer): Promise<Ser
     response.end(typeof body === "string" ? body : JSON.stringify(body))
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  // It listens on a port, not on a pipe.
+  // A server that listens on a port has an AddressInfo.
   const { port } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${port}`,

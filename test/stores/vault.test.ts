@@ -25,7 +25,7 @@ const makeStore = (options: { readonly url?: string; readonly token?: string } =
 }
 const secret = (letter: string) => Redacted.make(`CCDB1_${letter.repeat(22)}_${letter.repeat(40)}`)
 
-/** Why a read of the store fails. */
+/** The message with which a read of the store fails. */
 const messageOfRead = (...options: Parameters<typeof makeStore>) =>
   Effect.gen(function* () {
     const { read } = yield* makeStore(...options)
@@ -34,13 +34,13 @@ const messageOfRead = (...options: Parameters<typeof makeStore>) =>
   })
 
 describe("the store in Vault", () => {
-  it.live("is empty where the entry was never written", () =>
+  it.live("is empty if the entry was never written", () =>
     Effect.gen(function* () {
       const { read } = yield* makeStore()
       expect(yield* read).toEqual(Option.none())
     }))
 
-  it.live("is read as it was written, each write a version", () =>
+  it.live("reads what was written, and makes a version with each write", () =>
     Effect.gen(function* () {
       const { read, write } = yield* makeStore()
       for (const letter of ["a", "b"]) {
@@ -50,7 +50,7 @@ describe("the store in Vault", () => {
       expect(vault.versions).toHaveLength(2)
     }))
 
-  it.live("leaves what another has written since it was read", () =>
+  it.live("does not overwrite what another process wrote since the last read", () =>
     Effect.gen(function* () {
       const [one, other] = [yield* makeStore(), yield* makeStore()]
       for (const held of ["a", "b"]) {
@@ -63,7 +63,7 @@ describe("the store in Vault", () => {
       expect(vault.versions).toHaveLength(2)
     }))
 
-  it.live("is written after a read where Vault demands check-and-set", () =>
+  it.live("writes only after a read if Vault demands check-and-set", () =>
     Effect.gen(function* () {
       vault.casRequired = true
       const { read, write } = yield* makeStore()
@@ -74,25 +74,25 @@ describe("the store in Vault", () => {
     }))
 
   for (const state of ["deleted", "destroyed"] as const) {
-    it.live(`fails where the current version is ${state}, which is no empty store`, () =>
+    it.live(`fails if the current version is ${state}, since the store is not empty`, () =>
       Effect.gen(function* () {
         vault.versions.push({ data: { secret: "a" }, state })
         expect(yield* messageOfRead()).toBe("Vault, billing: status 404")
       }))
   }
 
-  it.live("fails where the path leads to no engine, which is no empty store either", () =>
+  it.live("fails if the path leads to no engine, since that is no empty store", () =>
     Effect.gen(function* () {
       const url = vault.url.replace("/secret/", "/secrets/")
       expect(yield* messageOfRead({ url })).toContain("status 404")
     }))
 
-  it.live("fails where the token may not read", () =>
+  it.live("fails if the token may not read", () =>
     Effect.gen(function* () {
       expect(yield* messageOfRead({ token: "hvs.another" })).toBe("Vault, billing: status 403")
     }))
 
-  it.live("reads again where Vault is sealed, and fails where it stays so", () =>
+  it.live("reads again if Vault is sealed, and fails if it stays sealed", () =>
     Effect.gen(function* () {
       vault.versions.push({ data: { secret: "a" }, state: "live" })
       const sealed = { status: 503, body: { errors: ["Vault is sealed"] } }
@@ -109,7 +109,7 @@ describe("the store in Vault", () => {
     ["has another field", {
       data: { data: { key: "CCDB1_x_1234567890" }, metadata: { version: 1 } },
     }],
-  ])("shows no secret where an answer %s", ([, body]) =>
+  ])("shows no secret if an answer %s", ([, body]) =>
     Effect.gen(function* () {
       vault.disturb = () => ({ status: 200, body })
       const { read } = yield* makeStore()
@@ -133,13 +133,13 @@ describe("the store in Vault", () => {
       })
       yield* Effect.withTracer(read, noting)
       expect(spans).toHaveLength(1)
-      // What of a span is exported.
+      // An exporter sends the attributes.
       const shown = inspect(spans.map(({ attributes }) => attributes))
       expect(shown).toContain("header.authorization")
       expect(shown).not.toContain(vault.token)
     }))
 
-  it.effect("gives an answer 30 seconds, and then lets go of the request", () =>
+  it.effect("aborts a request after 30 seconds", () =>
     Effect.gen(function* () {
       const arrived = new Promise<void>((resolve) => {
         vault.disturb = () => {

@@ -1,6 +1,6 @@
 /**
- * A stand-in for a secrets engine KV version 2 of HashiCorp Vault that keeps its rules: versions,
- * deleted and destroyed ones, check-and-set, and who may do what.
+ * A stand-in for a KV version 2 secrets engine of HashiCorp Vault with its rules: versions, deleted
+ * and destroyed ones, check-and-set, and permissions.
  */
 import { type Answer, type Received, serve } from "./serve.ts"
 
@@ -13,15 +13,15 @@ interface Version {
 export interface Vault {
   readonly url: string
   readonly token: string
-  /** The versions of the entry `billing`, of which the last is the current one. */
+  /** The versions of the entry `billing`. The last is the current one. */
   readonly versions: Array<Version>
-  /** By how many milliseconds reads are behind. */
+  /** By how many milliseconds reads lag. */
   lag: number
   /** Whether a write without check-and-set is refused. */
   casRequired: boolean
-  /** Answers in place of the rules, where it has one. */
+  /** Changes answers: `obey` gives the answer that follows the rules. */
   disturb: (method: string, obey: () => Answer) => Answer
-  /** Ends when whoever waits for a held answer has gone. */
+  /** Resolves when the client of a held answer has gone. */
   readonly left: Promise<void>
   readonly close: () => Promise<void>
 }
@@ -39,7 +39,7 @@ const metadata = (version: number, state: Version["state"]) => ({
   custom_metadata: null,
 })
 
-/** Has an engine at `secret`, without an entry. */
+/** Starts it with an engine at `secret` that has no entry. */
 export const makeVault = async (): Promise<Vault> => {
   const token = "hvs.of-the-rotation"
   const versions: Array<Version> = []
@@ -103,7 +103,7 @@ export const makeVault = async (): Promise<Vault> => {
   return standIn
 }
 
-/** What the entry holds. */
+/** The entry's secret. */
 export const secretOf = ({ versions }: Vault): unknown => {
   const current = versions.at(-1)
   return current?.state === "live" ? current.data["secret"] : undefined

@@ -23,7 +23,7 @@ import { type ApiCall, calls, mutations, operationNames } from "../everyOperatio
 import { asked, rows } from "./retryTable.ts"
 import { ok, scripted } from "./scripted.ts"
 
-/** Plays a call to its end; the waits are those between one request and the next. */
+/** Plays a call to its end. `waits` are the milliseconds between one request and the next. */
 const play = (call: ApiCall, script: ReturnType<typeof scripted>, policy?: RetryPolicyService) =>
   Effect.gen(function* () {
     const fiber = yield* call.pipe(
@@ -44,13 +44,13 @@ const play = (call: ApiCall, script: ReturnType<typeof scripted>, policy?: Retry
     }
   })
 
-describe("what is sent again", () => {
+describe("a retry", () => {
   for (const operation of operationNames) {
     for (const { createWaits, failure, open, step, tag, waits } of rows) {
       const expected = operation === "createApiKey" ? createWaits : waits
       it.effect(
-        `${operation} after ${failure}: ${expected.length + 1} in all, ${
-          expected.length === 0 ? "no wait" : expected.join(", ")
+        `of ${operation} after ${failure}: sends ${expected.length + 1} in all, ${
+          expected.length === 0 ? "no wait" : `waits ${expected.join(", ")} ms`
         }`,
         () =>
           Effect.gen(function* () {
@@ -64,7 +64,7 @@ describe("what is sent again", () => {
       )
     }
 
-    it.effect(`${operation} succeeds when the fifth request does`, () =>
+    it.effect(`of ${operation} succeeds if the fifth request does`, () =>
       Effect.gen(function* () {
         const limited = { status: 429 }
         const played = yield* play(
@@ -74,7 +74,7 @@ describe("what is sent again", () => {
         expect(played).toMatchObject({ tag: "ok", requests: 5 })
       }))
 
-    it.effect(`${operation} is not sent again once it is interrupted, and its request is aborted`, () =>
+    it.effect(`of ${operation} never comes after an interruption, which aborts the request`, () =>
       Effect.gen(function* () {
         const script = scripted("Hang")
         const fiber = yield* Effect.fork(Effect.provide(calls[operation], script.layer))
@@ -85,21 +85,21 @@ describe("what is sent again", () => {
       }))
   }
 
-  it.effect("a create is sent again after a lost answer only where duplicates are accepted", () =>
+  it.effect("of a create follows a lost answer only if the policy accepts duplicates", () =>
     Effect.gen(function* () {
       const accepting = RetryPolicy.make({ repeatCreateAcceptingDuplicates: true })
       const played = yield* play(calls.createApiKey, scripted("Connection"), accepting)
       expect(played.requests).toBe(5)
     }))
 
-  it.effect("no schedule makes a create repeat what may have made a key", () =>
+  it.effect("of a create that may have made a key never comes, whatever the schedule", () =>
     Effect.gen(function* () {
       const eager = RetryPolicy.make({ schedule: Schedule.recurs(100) })
       const played = yield* play(calls.createApiKey, scripted({ status: 503 }), eager)
       expect(played.requests).toBe(1)
     }))
 
-  it.effect("a NotFound after a lost delete may be the delete's own doing", () =>
+  it.effect("of a lost delete that ends in NotFound says that it may have deleted the key", () =>
     Effect.gen(function* () {
       const played = yield* play(calls.deleteApiKey, scripted("Connection", { status: 404 }))
       expect(played.error).toMatchObject({ _tag: "NotFound", attempts: 2, mayHaveApplied: true })
@@ -107,17 +107,17 @@ describe("what is sent again", () => {
 })
 
 describe("a policy", () => {
-  it("has the key by which two copies of the module know each other's", () => {
+  it("has a fixed key, so that two copies of the module share it", () => {
     expect(RetryPolicy.key).toBe("@effect-crdb/RetryPolicy")
   })
 
-  it.effect("of none sends once", () =>
+  it.effect("of `none` sends once", () =>
     Effect.gen(function* () {
       const played = yield* play(calls.getApiKey, scripted({ status: 503 }), RetryPolicy.none)
       expect(played.requests).toBe(1)
     }))
 
-  it.effect("takes a schedule of the user's whole", () =>
+  it.effect("takes the user's schedule as it is", () =>
     Effect.gen(function* () {
       const own = RetryPolicy.make({
         schedule: Schedule.intersect(Schedule.recurs(2), Schedule.spaced("3 seconds")),
@@ -140,7 +140,7 @@ describe("a policy", () => {
       expect(played.error).toMatchObject({ status: 500, attempts: 3 })
     }))
 
-  it.effect("bounds every attempt by its timeout", () =>
+  it.effect("ends each attempt at its timeout", () =>
     Effect.gen(function* () {
       const short = RetryPolicy.make({ attemptTimeout: "2 seconds", schedule: Schedule.recurs(1) })
       const played = yield* play(calls.getApiKey, scripted("Hang"), short)
@@ -148,7 +148,7 @@ describe("a policy", () => {
       expect(played.error).toMatchObject({ _tag: "TransportError", reason: "Timeout" })
     }))
 
-  it.effect("bounds the whole call by its deadline, waits included", () =>
+  it.effect("ends the whole call at its deadline, waits included", () =>
     Effect.gen(function* () {
       const script = scripted({ status: 429, headers: asked("20") })
       const fiber = yield* calls.createApiKey.pipe(
@@ -167,7 +167,7 @@ describe("a policy", () => {
       })
     }))
 
-  it.effect("ends at its deadline where nothing may be interrupted, and sends nothing after it", () =>
+  it.effect("ends at its deadline in an uninterruptible region, and sends nothing after it", () =>
     Effect.gen(function* () {
       const script = scripted({ status: 429, headers: { "retry-after": "5" } }, ok)
       const fiber = yield* calls.createApiKey.pipe(
@@ -184,14 +184,14 @@ describe("a policy", () => {
       expect([Duration.toMillis(took), script.sent.length]).toEqual([2000, 1])
     }))
 
-  it.effect("leaves open what a deadline cuts off", () =>
+  it.effect("leaves open whether a create that the deadline cuts off made a key", () =>
     Effect.gen(function* () {
       const impatient = RetryPolicy.make({ deadline: "5 seconds" })
       const played = yield* play(calls.createApiKey, scripted("Hang"), impatient)
       expect(played.error).toMatchObject({ reason: "Timeout", attempts: 1, mayHaveApplied: true })
     }))
 
-  it.effect("says how long the API asked to wait when it is too long", () =>
+  it.effect("says how long the API asked to wait if that is too long", () =>
     Effect.gen(function* () {
       const script = scripted({ status: 429, headers: asked("3600") })
       const { error } = yield* play(calls.getApiKey, script)
@@ -202,7 +202,7 @@ describe("a policy", () => {
     }))
 })
 
-describe("the decision", () => {
+describe("the retry decision", () => {
   const policy = RetryPolicy.make()
   const limited = new RateLimited({
     operation: "getApiKey",
@@ -215,7 +215,7 @@ describe("the decision", () => {
     retryAfter: Option.none(),
   })
 
-  it("repeats after any Retry-After that the policy allows, and after no longer one", () => {
+  it("repeats after a Retry-After of up to maxRetryAfter, and not after a longer one", () => {
     fc.assert(fc.property(fc.nat(200_000), (millis) => {
       const retryAfter = Option.some(Duration.millis(millis))
       return mayRepeat(policy, Operation.getApiKey, { error: limited, retryAfter }) ===
@@ -223,7 +223,7 @@ describe("the decision", () => {
     }))
   })
 
-  it("bounds each backoff by its cap and by the one after it", () => {
+  it("lets backoffs grow, up to the cap", () => {
     const bounds = fc.record({
       base: fc.integer({ min: 1, max: 5000 }).map(Duration.millis),
       factor: fc.double({ min: 1, max: 10, noNaN: true }),
@@ -236,7 +236,7 @@ describe("the decision", () => {
     }))
   })
 
-  it.effect("draws each wait between zero and its bound, and sends no more than the attempts", () =>
+  it.effect("draws each wait between zero and its bound, and sends as often as `attempts` says", () =>
     Effect.promise(() =>
       fc.assert(
         fc.asyncProperty(fc.integer({ min: 1, max: 8 }), fc.integer(), async (attempts, seed) => {

@@ -19,10 +19,10 @@ import { memoryWindows, nothing, type Token } from "../../src/transport/tokenBuc
 import { id } from "../everyOperation.ts"
 import { credentials, ok, scripted } from "./scripted.ts"
 
-describe("a store of the throttle", () => {
+describe("a throttle's store", () => {
   const consumed: Array<string> = []
 
-  it.effect("in a rate limiter waits for as long as the limiter says", () =>
+  it.effect("in a rate limiter waits as long as the limiter says", () =>
     Effect.gen(function* () {
       let calls = 0
       const limiter = ThrottleStore.layerRateLimiter({
@@ -51,7 +51,7 @@ describe("a store of the throttle", () => {
       expect(consumed).toEqual(["shared:0", "shared:0"])
     }))
 
-  it.effect("in the real rate limiter lets no stretch of one window hold more than the limit", () =>
+  it.effect("in @effect/experimental's rate limiter never sends more than the limit in any window", () =>
     Effect.gen(function* () {
       const script = scripted(ok)
       const store = Layer.unwrapEffect(
@@ -63,7 +63,7 @@ describe("a store of the throttle", () => {
       )
       const call = getApiKey(id)
       const fiber = yield* call.pipe(
-        // What an idle stretch leaves in a bucket must not add to what flows in.
+        // Tokens left from an idle time must not add to those that flow in.
         Effect.zipRight(Effect.sleep("1450 millis")),
         Effect.zipRight(Effect.replicateEffect(call, 40, { concurrency: "unbounded" })),
         Effect.provide(Layer.merge(client, credentials)),
@@ -76,11 +76,11 @@ describe("a store of the throttle", () => {
         times.filter((at) => at >= from && at < from + 1000).length
       )
       expect(Math.max(...counts)).toBe(10)
-      // The first call, a wait, four bursts of ten, and three windows and a twenty-fifth between.
+      // The first call, the sleep, then four bursts of ten, each 1.04 windows after the one before.
       expect(times.at(-1)).toBe(1450 + 3 * 1040)
     }))
 
-  /** Sends so many requests at once through a limiter, and tells when, and what it was asked for. */
+  /** Sends `calls` requests at once. Returns when each was sent, and what the limiter was asked. */
   const sentThrough = (
     consume: RateLimiterPart["consume"],
     options: {
@@ -126,7 +126,7 @@ describe("a store of the throttle", () => {
     retryAfter: Duration.decode(retryAfter),
   })
 
-  it.effect("in a rate limiter asks for one token at a time, in a window and a twenty-fifth", () =>
+  it.effect("in a rate limiter asks for one token at a time, with a window that is 4 % longer", () =>
     Effect.gen(function* () {
       const { asked } = yield* sentThrough(() => Effect.void, { limit: 2, calls: 2 })
       const options = {
@@ -141,7 +141,7 @@ describe("a store of the throttle", () => {
       ])
     }))
 
-  it.effect("in a rate limiter waits for the first token, and asks for none that is known to be out", () =>
+  it.effect("in a rate limiter waits for the token that comes first, and asks for none that is out", () =>
     Effect.gen(function* () {
       const waits: Record<string, Duration.DurationInput | undefined> = {
         "@effect-crdb/api-keys:0": "3 seconds",
@@ -174,11 +174,11 @@ describe("a store of the throttle", () => {
       expect(yield* take(bucket)).toMatchObject({ _tag: "Empty" })
     }).pipe(Effect.provide(layer)))
 
-  it("is found by the key by which two copies of the module know each other's", () => {
+  it("has a fixed key, so that two copies of the module share it", () => {
     expect(ThrottleStore.key).toBe("@effect-crdb/ThrottleStore")
   })
 
-  it.effect("in a rate limiter waits a millisecond where the limiter says no time at all", () =>
+  it.effect("in a rate limiter waits a millisecond if the limiter says zero", () =>
     Effect.gen(function* () {
       let calls = 0
       const { sentAt } = yield* sentThrough(
@@ -190,7 +190,7 @@ describe("a store of the throttle", () => {
 
   const warning = ["The store of the throttle fails: sending unthrottled for 30s"]
 
-  it.effect("that hangs is left alone although everyone gives up before it is known to", () =>
+  it.effect("that hangs is left alone, even if each call gives up before the store is known to hang", () =>
     Effect.gen(function* () {
       let asked = 0
       const store = ThrottleStore.layerRateLimiter({
@@ -216,7 +216,7 @@ describe("a store of the throttle", () => {
       expect(script.sent.length).toBeGreaterThanOrEqual(8)
     }))
 
-  // From JavaScript, anything can come.
+  // A JavaScript program can return anything.
   const anything = (value: unknown) => value as ReturnType<RateLimiterPart["consume"]>
 
   it.effect.each<readonly [string, () => ReturnType<RateLimiterPart["consume"]>]>([
@@ -228,7 +228,7 @@ describe("a store of the throttle", () => {
     ["fails with nothing", () => anything(Effect.fail(undefined))],
     ["fails with null", () => anything(Effect.fail(null))],
     [
-      "names a wait of another kind",
+      "names a wait that is no duration",
       () => anything(Effect.fail({ reason: "Exceeded", retryAfter: "soon" })),
     ],
     [
@@ -236,7 +236,7 @@ describe("a store of the throttle", () => {
       () => Effect.fail({ reason: "Exceeded", retryAfter: Duration.days(1) }),
     ],
     [
-      "names a wait without end",
+      "names an endless wait",
       () => Effect.fail({ reason: "Exceeded", retryAfter: Duration.infinity }),
     ],
   ])("that %s lets requests through", ([, answer]) =>
@@ -253,7 +253,7 @@ describe("a store of the throttle", () => {
   it.effect.each<readonly [string, ReturnType<RateLimiterPart["consume"]>, number]>([
     ["fails", Effect.fail({ reason: "StoreError" }), 0],
     [
-      "names a wait, and another reason",
+      "names a wait and a reason other than Exceeded",
       Effect.fail({ reason: "StoreError", retryAfter: Duration.seconds(3) }),
       0,
     ],
@@ -263,7 +263,7 @@ describe("a store of the throttle", () => {
     ["hangs for a second", Effect.never, 1000],
     ["hangs where nothing interrupts it", Effect.uninterruptible(Effect.never), 1000],
   ])(
-    "that %s lets requests through and is asked no more, since the API keeps its own limit",
+    "that %s lets requests through and is not asked again, since the API enforces its own limit",
     ([, answer, sentAfter]) =>
       Effect.gen(function* () {
         const { asked, logs, sentAt } = yield* sentThrough(() => answer, {
@@ -305,7 +305,7 @@ describe("a store of the throttle", () => {
       expect(logs).toEqual([warning, warning, warning])
     }))
 
-  it.effect("that fails warns once, however many throttles ask it at once", () =>
+  it.effect("that fails warns once, however many throttles ask it together", () =>
     Effect.gen(function* () {
       const logs: Array<unknown> = []
       const fiber = yield* Effect.gen(function* () {
@@ -324,7 +324,7 @@ describe("a store of the throttle", () => {
       expect(logs).toEqual([warning])
     }))
 
-  it.effect("in memory tells one bucket nothing of what another one's answers take", () =>
+  it.effect("in memory measures the time of answers for each bucket apart", () =>
     Effect.gen(function* () {
       const { take } = yield* ThrottleStore
       const request = (key: string, afterMillis: number) =>
@@ -336,7 +336,7 @@ describe("a store of the throttle", () => {
         })
       yield* request("fast", 1)
       yield* request("slow", 400)
-      // Its own answer is the fastest that it knows of.
+      // For this bucket its own 400 ms are the fastest answer.
       yield* TestClock.adjust(1030 - 400)
       expect(yield* request("slow", 400)).toBe("Taken")
     }).pipe(Effect.provide(ThrottleStore.layerMemory)))
@@ -369,7 +369,7 @@ describe("a store of the throttle", () => {
       expect(buckets.count()).toBeLessThanOrEqual(2 * 11)
     }))
 
-  it.effect("in memory keeps one limit for all who name the same key", () =>
+  it.effect("in memory keeps one limit for all throttles with the same key", () =>
     Effect.gen(function* () {
       const script = scripted(ok)
       const oneASecond = (key: string) =>

@@ -18,20 +18,20 @@ import {
 const reset = Cause.fail("reset")
 const isGivenUp = toCutOff(reset)
 
-/** Plays changes from millisecond 100 on, one every 10 milliseconds. */
+/** Begins an attempt at millisecond 100, and plays one change every 10 milliseconds. */
 const play = (changes: ReadonlyArray<Change>) =>
   changes.reduce((hold, change, index) => change(hold, 110 + 10 * index), begun(100))
 
 describe("an attempt", () => {
   it.each<readonly [string, ReadonlyArray<Change>, isHeldBack: boolean, counted: number]>([
-    ["that asks for no wait is not held back, and all of its time counts", [], false, 10],
-    ["whose request waits is held back, and that time does not count", [toWaiting], true, 10],
-    ["whose request was sent is held back no longer, and is timed", [toWaiting, toSent], false, 20],
+    ["that never waits is not held back, and all of its time counts", [], false, 10],
+    ["whose request waits is held back, and the wait does not count", [toWaiting], true, 10],
+    ["whose request was sent is no longer held back, and is timed", [toWaiting, toSent], false, 20],
     ["whose request was answered is timed", [toWaiting, toSent, toAnswered], false, 30],
     ["whose wait was cut off stays held back, and is timed", [toWaiting, isGivenUp], true, 20],
     ["that went on without its wait is not held back", [toWaiting, isGivenUp, toGoneOn], false, 30],
     [
-      "that waits again after a wait that was cut off is held back",
+      "whose wait was cut off, and that waits again, is held back",
       [
         toWaiting,
         isGivenUp,
@@ -41,7 +41,7 @@ describe("an attempt", () => {
       20,
     ],
     [
-      "that waits again after it was sent is not held back, and that time does not count",
+      "that waits again after sending is not held back, and the wait does not count",
       [
         toWaiting,
         toSent,
@@ -52,7 +52,7 @@ describe("an attempt", () => {
       30,
     ],
     [
-      "of which one request waits and another is under way is timed",
+      "with one request waiting and another under way is timed",
       [
         toWaiting,
         toWaiting,
@@ -62,7 +62,7 @@ describe("an attempt", () => {
       20,
     ],
     [
-      "of which one request waits and another was answered is not timed",
+      "with one request waiting and another answered is not timed",
       [
         toWaiting,
         toWaiting,
@@ -73,7 +73,7 @@ describe("an attempt", () => {
       20,
     ],
     [
-      "of which one request still waits and another's wait was cut off is not timed",
+      "with one request waiting and another's wait cut off is not timed",
       [
         toWaiting,
         toWaiting,
@@ -88,8 +88,8 @@ describe("an attempt", () => {
     expect(activeMillis(hold, hold.changedAt + 10)).toBe(counted)
   })
 
-  it("is timed in each millisecond in which no request waits, or one is under way", () => {
-    // Of each request: how long until it waits, is sent, and is answered.
+  it("is timed while no request waits, and while any request is under way", () => {
+    // For each request: the time before its wait, of its wait, and until its answer.
     const request = fc.tuple(fc.nat(20), fc.nat(20), fc.nat(20))
     fc.assert(fc.property(fc.array(request, { maxLength: 6 }), fc.nat(60), (requests, end) => {
       const moments = requests.map(([before, wait, send]) => ({
@@ -114,10 +114,10 @@ describe("an attempt", () => {
 
 describe("an attempt whose wait was cut off", () => {
   it.each<readonly [string, Exit.Exit<unknown, unknown>, boolean]>([
-    ["ends with that wait, where it fails as that did", Exit.fail("reset"), true],
-    ["ends with that wait, where it is interrupted", Exit.interrupt(FiberId.none), true],
-    ["has gone on, where it fails otherwise", Exit.fail("refused"), false],
-    ["has gone on, where it succeeds", Exit.succeed("reset"), false],
+    ["ends with that wait if it fails with the same error", Exit.fail("reset"), true],
+    ["ends with that wait if it is interrupted", Exit.interrupt(FiberId.none), true],
+    ["went on after it if it fails with another error", Exit.fail("refused"), false],
+    ["went on after it if it succeeds", Exit.succeed("reset"), false],
   ])("%s", (_, exit, expected) => {
     expect(endsWaiting(play([toWaiting, isGivenUp]), exit)).toBe(expected)
   })

@@ -11,7 +11,7 @@ type Untraced = Predicate.Predicate<HttpClientRequest.HttpClientRequest>
 
 const token = "NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K"
 
-it.effect("a span under the shield begins with a redacted name and redacted attributes", () =>
+it.effect("a span under the shield starts with a redacted name and redacted attributes", () =>
   Effect.gen(function* () {
     const own = yield* Effect.tracer
     const told: Array<unknown> = []

@@ -4,7 +4,7 @@ import { makeBuckets } from "../../src/transport/buckets.ts"
 describe("buckets", () => {
   const make = () => ({ idleAt: 0 })
 
-  it("keep what belongs to a key for as long as it is not idle", () => {
+  it("keep a key's bucket until it is idle", () => {
     const buckets = makeBuckets(make)
     const mine = buckets.of("mine", 0)
     mine.idleAt = 100
@@ -12,7 +12,7 @@ describe("buckets", () => {
     expect(buckets.of("mine", 99)).toBe(mine)
   })
 
-  it("forget what is idle, though no one asks for it", () => {
+  it("forget an idle bucket, even if nobody asks for it", () => {
     const buckets = makeBuckets(make)
     const mine = buckets.of("mine", 0)
     mine.idleAt = 100
@@ -21,13 +21,13 @@ describe("buckets", () => {
     expect(buckets.of("mine", 100)).not.toBe(mine)
   })
 
-  it("that are asked for a million keys keep those of late alone", () => {
+  it("keep only the latest of a million keys", () => {
     const buckets = makeBuckets(make)
     for (let now = 0; now < 1_000_000; now++) buckets.of(String(now), now).idleAt = now + 1000
     expect(buckets.count()).toBeLessThanOrEqual(2000)
   })
 
-  it("forget what is idle behind one that is in use for long", () => {
+  it("forget idle buckets behind one that stays in use", () => {
     const buckets = makeBuckets(make)
     buckets.of("long", 0).idleAt = Infinity
     for (let now = 0; now < 1000; now++) buckets.of(String(now), now).idleAt = now + 10

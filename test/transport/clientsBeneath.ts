@@ -1,23 +1,23 @@
-/** Clients that repeat and redirect by themselves: what may become of a call through one, by operation. */
+/** How a call may end through a client that repeats or redirects by itself, by operation. */
 import type { ApiKeyError, Operation } from "@effect-crdb/api-keys"
 import type { FaultRule } from "@effect-crdb/api-keys/emulator"
 import * as HttpClient from "@effect/platform/HttpClient"
 import { mutations } from "../everyOperation.ts"
 
-/** A client beneath the module, a fault that every request meets, and what becomes of the call. */
+/** A client beneath the module, a fault that every request meets, and how the call ends. */
 export interface BeneathRow {
   readonly client: string
   readonly wrap: (client: HttpClient.HttpClient) => HttpClient.HttpClient
   readonly failure: string
   readonly fault: FaultRule["fault"]
-  /** What the call ends with; that of a create where it differs. */
+  /** The error that the call ends with. `createTag` is that of a create, if it differs. */
   readonly tag: ApiKeyError["_tag"]
   readonly createTag?: ApiKeyError["_tag"]
-  /** Requests that leave the process; of a create it is one, whatever the client does. */
+  /** Requests that leave the process. A create sends one, whatever the client does. */
   readonly sent: number
-  /** Whether a mutation's failure leaves open what happened. */
+  /** Whether a mutation's error says that the change may have been made. */
   readonly open: boolean
-  /** Whether the server need not see them all: what breaks may break before it. */
+  /** Whether the server may see fewer: a connection can break on the way there. */
   readonly breaks?: true
 }
 
@@ -36,7 +36,7 @@ const redirect = (status: number, location: string): FaultRule["fault"] => ({
   headers: { location },
 })
 
-/** The rows, for a server at a base URL on 127.0.0.1. */
+/** The rows for a server at `baseUrl`, which is on 127.0.0.1. */
 export const beneathRows = (baseUrl: string): ReadonlyArray<BeneathRow> => {
   const elsewhere = `${baseUrl.replace("127.0.0.1", "localhost")}/api/v1/api-keys`
   const nearby = `${baseUrl}/api/v1/api-keys?nearby`
@@ -84,7 +84,7 @@ export const beneathRows = (baseUrl: string): ReadonlyArray<BeneathRow> => {
       failure: "503 after the server acted",
       fault: respond(503, true),
       tag: "ServerError",
-      // The client's answer is not to be seen where its span is not.
+      // Without the client's span, the module does not see the client's answer either.
       createTag: "TransportError",
       sent: 4,
       open: true,
@@ -131,7 +131,7 @@ export const beneathRows = (baseUrl: string): ReadonlyArray<BeneathRow> => {
   ]
 }
 
-/** What becomes of a call of an operation. */
+/** How a call of `operation` ends. */
 export const expectedOf = (
   { createTag, open, sent, tag }: BeneathRow,
   operation: Operation,

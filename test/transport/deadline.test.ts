@@ -13,7 +13,7 @@ const { deleteApiKey, getApiKey } = calls
 
 const hasty = withRetryPolicy(RetryPolicy.make({ deadline: "5 seconds" }))
 
-/** The error of a call that is to end by itself. */
+/** The error of a call that must end by itself. */
 const errorOf = (call: ApiCall, layer: ReturnType<typeof scripted>["layer"]) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(Effect.flip(Effect.provide(call, layer)))
@@ -26,10 +26,10 @@ const timeout = { _tag: "TransportError", reason: "Timeout" }
 describe("a deadline", () => {
   it.effect.each(
     [
-      ["with one", (call: ApiCall) => hasty(call)],
-      ["without one", (call: ApiCall) => call],
+      ["set", (call: ApiCall) => hasty(call)],
+      ["not set", (call: ApiCall) => call],
     ] as const,
-  )("%s lets no interruption into a finalizer", ([, under]) =>
+  )("that is %s lets no interruption into a finalizer", ([, under]) =>
     Effect.gen(function* () {
       const { layer, sent } = scripted({ status: 503 }, ok)
       const closing = Effect.ensuring(Effect.void, Effect.orDie(under(deleteApiKey)))
@@ -41,7 +41,7 @@ describe("a deadline", () => {
       expect(sent.length).toBe(2)
     }))
 
-  it.effect("that comes before the token does leaves no doubt: nothing was sent", () =>
+  it.effect("that passes before there is a token leaves no doubt: nothing was sent", () =>
     Effect.gen(function* () {
       const { client, sent } = scripted(ok)
       const layer = Layer.merge(client, Credentials.layerApiKey(Effect.never))
@@ -50,7 +50,7 @@ describe("a deadline", () => {
       expect(sent.length).toBe(0)
     }))
 
-  /** A throttle with one token, which has gone to a call before. */
+  /** A throttle whose only token an earlier call has taken. */
   const spent = (window: number, ...steps: ReadonlyArray<Step>) =>
     Effect.gen(function* () {
       const client = throttled({ limit: 1, window }).pipe(Layer.provide(scripted(...steps).client))
@@ -59,20 +59,20 @@ describe("a deadline", () => {
       return layer
     })
 
-  it.effect("that comes while a throttle holds the request back leaves no doubt either", () =>
+  it.effect("that passes while a throttle holds the request back leaves no doubt either", () =>
     Effect.scoped(Effect.gen(function* () {
       const error = yield* errorOf(hasty(deleteApiKey), yield* spent(20_000, ok))
       expect(error).toMatchObject({ ...timeout, attempts: 0, mayHaveApplied: false })
     })))
 
-  it.effect("that comes after a throttle has let the request go leaves one in doubt", () =>
+  it.effect("that passes after a throttle let the request go leaves a doubt", () =>
     Effect.scoped(Effect.gen(function* () {
       const error = yield* errorOf(hasty(deleteApiKey), yield* spent(3000, ok, "Hang"))
       expect(error).toMatchObject({ ...timeout, attempts: 1, mayHaveApplied: true })
     })))
 
   it.effect.each([[429, false], [503, true]] as const)(
-    "that comes in the wait after a %i leaves what that answer left",
+    "that passes in the wait after a %i leaves the doubt that this answer left: %s",
     ([status, mayHaveApplied]) =>
       Effect.gen(function* () {
         const { layer } = scripted({ status, headers: asked("20") })
@@ -81,7 +81,7 @@ describe("a deadline", () => {
       }),
   )
 
-  it.effect("that comes in the second attempt leaves in doubt what that one was to do", () =>
+  it.effect("that passes in the second attempt leaves a doubt about that attempt", () =>
     Effect.gen(function* () {
       const { layer } = scripted({ status: 429, headers: asked("2") }, "Hang")
       const error = yield* errorOf(hasty(deleteApiKey), layer)
@@ -90,10 +90,10 @@ describe("a deadline", () => {
 })
 
 describe("a token", () => {
-  // What a program that is not type-checked may give instead of a Redacted.
+  // A JavaScript program may give a string instead of a Redacted.
   const plain = "plain" as unknown as Redacted.Redacted<string>
   it.effect.each<readonly [string, Redacted.Redacted<string>]>([
-    ["no header can carry", Redacted.make("two words")],
+    ["does not fit into a header", Redacted.make("two words")],
     ["is not Redacted", plain],
   ])("that %s is refused before it is sent", ([, token]) =>
     Effect.gen(function* () {

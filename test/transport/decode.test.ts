@@ -78,7 +78,7 @@ const mismatches: ReadonlyArray<
     actual: "a string",
   }],
   [
-    "a token of the page before that is a number",
+    "a token of the previous page that is a number",
     decodeApiKeyPage,
     { api_keys: [], pagination: { next_page: "n", previous_page: 7 } },
     { path: "pagination.previous_page", expected: "a string", actual: "a number" },
@@ -117,15 +117,15 @@ const mismatches: ReadonlyArray<
 ]
 
 describe("decode", () => {
-  it.each(mismatches)("says where %s does not fit", (_, decode, body, mismatch) => {
+  it.each(mismatches)("says where the body is wrong: %s", (_, decode, body, mismatch) => {
     expect(decode(body)).toStrictEqual(Either.left(mismatch))
   })
 
-  it("ignores fields that it does not know", () => {
+  it("ignores unknown fields", () => {
     expect(Either.isRight(decodeApiKey({ ...key, scopes: ["all"] }))).toBe(true)
   })
 
-  it("never says what stood where it does not fit", () => {
+  it("never shows the wrong value itself", () => {
     const body = { api_key: { ...key, created_at: secret }, secret: { secret } }
     expect(JSON.stringify(decodeCreatedApiKey(body))).not.toContain("NkdXLI9d81Mn")
   })
@@ -135,7 +135,7 @@ describe("decode", () => {
     fc.constantFrom(key.created_at, "2022-02-30T00:00:00Z", "2022-03-22T20:23:11+05:30", "x"),
     fc.constantFrom(null, 7, true, [], {}),
   )
-  /** Near misses of an answer: its members absent, mistyped and right, in every combination. */
+  /** Answers that are nearly right: each member may be absent, mistyped or right. */
   const nearMisses = (answer: unknown): fc.Arbitrary<unknown> => {
     if (Array.isArray(answer)) {
       return fc.oneof(fc.array(nearMisses(answer[0]), { maxLength: 3 }), text)
@@ -150,8 +150,8 @@ describe("decode", () => {
   }
 
   it.each(everyOperation)(
-    "takes for the answer to $operation exactly what its Schema takes, and finds the same place " +
-      "where it does not fit",
+    "accepts as the answer to $operation exactly what its Schema accepts, and finds the first " +
+      "mistake in the same place",
     ({ answer, decode, model }) => {
       const bySchema = Schema.decodeUnknownEither(model)
       fc.assert(
@@ -178,7 +178,7 @@ describe("decode", () => {
   )
 
   it.effect.each(everyOperation)(
-    "is what $operation reads its answer by: the model is that of the Schema",
+    "gives $operation the model that its Schema gives",
     ({ answer, call, model }) =>
       Effect.gen(function* () {
         const { result } = yield* callOnce(call, () => json(answer))
@@ -186,14 +186,14 @@ describe("decode", () => {
       }),
   )
 
-  it("reads the time that the Schema reads", () => {
+  it("reads the same time as the Schema", () => {
     const bySchema = Schema.decodeUnknownSync(Model.ApiKey)
     const fast = Either.getOrThrow(decodeApiKey(key))
     expect(Equal.equals(fast.createdAt, bySchema(key).createdAt)).toBe(true)
     expect(DateTime.toEpochMillis(fast.createdAt)).toBe(Date.UTC(2022, 2, 22, 20, 23, 11, 285))
   })
 
-  it("reads the tokens of a page's neighbours", () => {
+  it("reads the tokens of the next and the previous page", () => {
     const pagination = { next_page: "n", previous_page: "p" }
     const page = Either.getOrThrow(decodeApiKeyPage({ api_keys: [], pagination }))
     expect([page.nextPage, page.previousPage]).toEqual([Option.some("n"), Option.some("p")])
@@ -210,14 +210,14 @@ describe("decode", () => {
     ["a pagination without tokens", {}],
     ["empty tokens", { next_page: "", previous_page: "" }],
     ["tokens that are null", { next_page: null, previous_page: null }],
-  ])("takes %s for the end of the list", (_, pagination) => {
+  ])("takes %s as the end of the list", (_, pagination) => {
     const body = { api_keys: [key], pagination }
     const page = Either.getOrThrow(decodeApiKeyPage(body))
     expect([page.nextPage._tag, page.previousPage._tag]).toEqual(["None", "None"])
     expect(page).toEqual(Schema.decodeUnknownSync(Model.ApiKeyPage)(body))
   })
 
-  it("reads the token beside one that is null", () => {
+  it("reads the next page's token beside a previous one that is null", () => {
     const pagination = { next_page: "n", previous_page: null }
     const page = Either.getOrThrow(decodeApiKeyPage({ api_keys: [], pagination }))
     expect([page.nextPage, page.previousPage]).toEqual([Option.some("n"), Option.none()])
@@ -242,7 +242,7 @@ describe("the Schema", () => {
     expect(Schema.encodeSync(schema)(model)).toEqual(body)
   })
 
-  it("says what a time should be", () => {
+  it("says what form a time should have", () => {
     const decode = Schema.decodeUnknownEither(Model.ApiKey)
     const failed = Either.flip(decode({ ...key, created_at: "yesterday" }))
     expect(String(Either.getOrThrow(failed))).toContain("Expected an RFC 3339 date-time")

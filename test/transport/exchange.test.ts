@@ -23,7 +23,7 @@ import { anyone, json } from "../recordingClient.ts"
 
 type Requesting = Parameters<typeof HttpClient.make>[0]
 
-/** A call through a client that answers like this, once. */
+/** A call without retries, through a client that answers with `answer`. */
 const through = (answer: Requesting, call: ApiCall = calls.getApiKey) =>
   call.pipe(
     withRetryPolicy(RetryPolicy.none),
@@ -34,7 +34,7 @@ const through = (answer: Requesting, call: ApiCall = calls.getApiKey) =>
 const answering = (response: () => Response): Requesting => (request) =>
   Effect.sync(() => HttpClientResponse.fromWeb(request, response()))
 
-/** A cause within so many causes. */
+/** `cause`, wrapped in `depth` other errors. */
 const within = (depth: number, cause: unknown): unknown =>
   depth === 0 ? cause : new Error("outer", { cause: within(depth - 1, cause) })
 
@@ -46,10 +46,10 @@ describe("a lost request", () => {
     ["a cause that is no object", "ECONNRESET", ""],
     ["a cause without a code", new Error("no"), ""],
     ["a code", withCode("ECONNRESET"), " (ECONNRESET)"],
-    ["a code of one of undici's errors", withCode("UND_ERR_SOCKET"), " (UND_ERR_SOCKET)"],
-    ["a code in the cause of its cause", within(1, withCode("EPIPE")), " (EPIPE)"],
+    ["a code of undici's", withCode("UND_ERR_SOCKET"), " (UND_ERR_SOCKET)"],
+    ["a code in its cause's cause", within(1, withCode("EPIPE")), " (EPIPE)"],
     [
-      "a code that is a number in front of one",
+      "a numeric code in front of a text code",
       { ...withCode(7), cause: withCode("EPIPE") },
       " (EPIPE)",
     ],
@@ -63,7 +63,7 @@ describe("a lost request", () => {
     ["a code of 41 characters", withCode("E".repeat(41)), ""],
     ["a code with a text before it", withCode("x ECONNRESET"), ""],
     ["a code with a text behind it", withCode("ECONNRESET x"), ""],
-  ])("with %s says so: %s", ([, cause, said]) =>
+  ])("with %s says of it: %j", ([, cause, said]) =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
         through((request) =>
@@ -91,7 +91,7 @@ describe("a lost request", () => {
       expect(error.message).toContain("no connection, or lost (<redacted>).")
     }))
 
-  it.effect("is an answer that was cut off where its body breaks", () =>
+  it.effect("is reported as an answer that was cut off if the body breaks", () =>
     Effect.gen(function* () {
       const broken = () =>
         new Response(
@@ -109,7 +109,7 @@ describe("a lost request", () => {
       })
     }))
 
-  it.effect("is an answer that a client of the user's finds no body in", () =>
+  it.effect("is reported as an answer that was cut off if a client fails to decode it", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
         through((request) =>
@@ -125,7 +125,7 @@ describe("a lost request", () => {
 })
 
 describe("an answer", () => {
-  it.effect("that is no success keeps the tag of its status where its body breaks", () =>
+  it.effect("that is no success keeps the tag of its status even if its body breaks", () =>
     Effect.gen(function* () {
       const broken = (status: number) => () =>
         new Response(
@@ -146,7 +146,7 @@ describe("an answer", () => {
       expect(apiKey).toMatchObject({ id })
     }))
 
-  it.effect("is one that a client of the user's has made an error of", () =>
+  it.effect("counts as one even if a client turned it into an error", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
         through((request) =>
@@ -170,7 +170,7 @@ describe("an answer", () => {
       _tag: "NotFound",
       message: "getApiKey: there is no such API key (HTTP 404). Check the API key id",
     }],
-  ])("of %i that is too long is not used", ([status, error]) =>
+  ])("of %i whose body is too long is not used", ([status, error]) =>
     Effect.gen(function* () {
       const long = answering(() => json({ ...answers.getApiKey, message: "no" }, { status }))
       const failed = yield* Effect.flip(
@@ -179,7 +179,7 @@ describe("an answer", () => {
       expect(failed).toMatchObject(error)
     }))
 
-  it.effect("of eight mebibytes is read, and no longer one", () =>
+  it.effect("of up to eight mebibytes is read", () =>
     Effect.gen(function* () {
       const limit = 8 * 1024 * 1024
       const start = JSON.stringify({ ...answers.getApiKey, x: "" }).slice(0, -2)
@@ -215,12 +215,12 @@ describe("an answer that says to wait", () => {
     })
   const token = Redacted.make("token")
 
-  it.effect("holds back every call with the same credentials", () =>
+  it.effect("holds back every call with the same Credentials", () =>
     Effect.gen(function* () {
       expect(yield* twice(Credentials.make({ token }))).toEqual([0, 5000])
     }))
 
-  it.effect("holds back none with credentials that have no gate", () =>
+  it.effect("holds back no call if the Credentials have no gate", () =>
     Effect.gen(function* () {
       const { gate: _, ...gateless } = Credentials.make({ token })
       expect(yield* twice(gateless)).toEqual([0, 0])
@@ -228,7 +228,7 @@ describe("an answer that says to wait", () => {
 })
 
 describe("a request", () => {
-  it.effect("follows no redirect, and else is what the user's RequestInit says", () =>
+  it.effect("follows no redirect, and otherwise keeps the user's RequestInit", () =>
     Effect.gen(function* () {
       const inits: Array<unknown> = []
       const fetch: typeof globalThis.fetch = (_url, { redirect, cache } = {}) => {
@@ -264,7 +264,7 @@ describe("a request", () => {
 })
 
 describe("an attempt", () => {
-  it.effect("that takes too long says how long it had", () =>
+  it.effect("that takes too long names its timeout", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.fork(Effect.flip(through(() => Effect.never)))
       yield* TestClock.adjust("1 minute")
@@ -274,7 +274,7 @@ describe("an attempt", () => {
       })
     }))
 
-  it.effect("of a call whose time is over says how long that had", () =>
+  it.effect("that the call's deadline ends names the deadline", () =>
     Effect.gen(function* () {
       const hasty = Effect.flip(
         calls.deleteApiKey.pipe(

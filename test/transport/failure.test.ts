@@ -26,7 +26,7 @@ const failed = (
 
 const retryAfter = { "retry-after": "7" }
 
-describe("a message says what happened and what to do", () => {
+describe("the message, which says what happened and what to do,", () => {
   const messages: ReadonlyArray<readonly [Operation, number, Record<string, string>, string]> = [
     ["getApiKey", 400, {}, "the API refused the request (HTTP 400). Correct the input"],
     [
@@ -104,18 +104,18 @@ describe("a message says what happened and what to do", () => {
       ] as const
     ),
   ]
-  it.each(messages)("%s, %i, %j", (operation, status, headers, message) => {
+  it.each(messages)("of %s after %i with headers %j", (operation, status, headers, message) => {
     const { error } = failed(operation, status, { headers })
     expect(error.message).toBe(`${operation}: ${message}`)
   })
 
-  it.each(everyOperation)("$operation, 404: no such $subject", ({ operation, subject }) => {
+  it.each(everyOperation)("of $operation after 404: no such $subject", ({ operation, subject }) => {
     expect(failed(operation, 404).error.message).toBe(
       `${operation}: there is no such ${subject} (HTTP 404). Check the ${subject} id`,
     )
   })
 
-  it("and what the API said of it", () => {
+  it("repeats what the API said", () => {
     const { error } = failed("getApiKey", 404, { body: '{"message":"no key x"}' })
     expect(error.message).toBe(
       "getApiKey: there is no such API key (HTTP 404: no key x). Check the API key id",
@@ -135,7 +135,7 @@ describe("a message says what happened and what to do", () => {
     })
   })
 
-  it("of what was not sent any more after an attempt that may have made the change", () => {
+  it("of an attempt that was not sent, after one that may have made the change", () => {
     const earlier = { ...state("createApiKey"), mayHaveApplied: true }
     const { error } = lost(earlier, "Timeout", "no success within 5s", false)
     expect(error.message).toBe(`createApiKey: no success within 5s. ${look}`)
@@ -146,7 +146,7 @@ describe("a message says what happened and what to do", () => {
     expect(error).toMatchObject({ message: `${operation}: no success within 5s. ${check}` })
   })
 
-  it.each(operationNames)("of a success of %s that is none", (operation) => {
+  it.each(operationNames)("of a success of %s with an unusable body", (operation) => {
     const advice = mutations.includes(operation) ? `. ${look}` : ""
     const { error } = mismatched(state(operation), 200, "its body is empty")
     expect(error.message).toBe(
@@ -154,7 +154,7 @@ describe("a message says what happened and what to do", () => {
     )
   })
 
-  it("of an input that is refused", () => {
+  it("of a refused input", () => {
     const { error } = refused(state("getApiKey"), { field: "id", reason: "must be a string" })
     expect(error.message).toBe("getApiKey: id must be a string")
   })
@@ -162,13 +162,13 @@ describe("a message says what happened and what to do", () => {
   it.each([
     ["", "its body should be an object and is null"],
     ["api_keys[3].id", "api_keys[3].id in its body should be an object and is null"],
-  ])("of a place %j that does not fit", (path, message) => {
+  ])("of a mistake at the path %j", (path, message) => {
     expect(describeMismatch({ path, expected: "an object", actual: "null" })).toBe(message)
   })
 })
 
 describe("a failure has", () => {
-  it("what is known of the call", () => {
+  it("what is known about the call", () => {
     for (
       const { error } of [
         failed("getApiKey", 404),
@@ -181,7 +181,7 @@ describe("a failure has", () => {
     }
   })
 
-  it("no details where it is not of the API's making", () => {
+  it("no details if they do not come from the API", () => {
     for (
       const { error } of [
         mismatched(state("getApiKey"), 200, ""),
@@ -193,7 +193,7 @@ describe("a failure has", () => {
     }
   })
 
-  it("no wait where no answer asked for one, or a redirect did", () => {
+  it("no wait if no answer asked for one, or a redirect did", () => {
     for (
       const { retryAfter: wait } of [
         lost(state("getApiKey"), "Connection", ""),
@@ -210,7 +210,7 @@ describe("a failure has", () => {
     expect(attempt.retryAfter).toEqual(Option.some(Duration.seconds(7)))
   })
 
-  // By status: whether a change that it answers may have been made.
+  // By status: whether the change may have been made.
   it.each([
     [199, true],
     [302, true],
@@ -224,14 +224,14 @@ describe("a failure has", () => {
     [499, true],
     [500, true],
     [599, true],
-  ])("after a %i the change left open: %s", (status, open) => {
+  ])("mayHaveApplied for a mutation after a %i: %s", (status, open) => {
     for (const operation of operationNames) {
       const { error } = failed(operation, status)
       expect(error.mayHaveApplied).toBe(open && mutations.includes(operation))
     }
   })
 
-  it("the change left open by an earlier attempt", () => {
+  it("mayHaveApplied if an earlier attempt may have made the change", () => {
     const earlier = { ...state("deleteApiKey"), mayHaveApplied: true }
     const answer = { status: 404, headers: {}, body: "" }
     expect(failedStatus(earlier, answer, ["token"], 0).error.mayHaveApplied).toBe(true)

@@ -6,11 +6,11 @@ import { parseJson } from "../../src/transport/json.ts"
 const nested = (depth: number, inside = "1"): string =>
   "[".repeat(depth) + inside + "]".repeat(depth)
 
-/** Spaces that make a text so long that its depth is looked at. */
+/** Enough spaces to make a text so long that its depth is checked. */
 const long = " ".repeat(70_000)
 
 describe("JSON from outside", () => {
-  it("is parsed as JSON.parse does it, whatever its length", () => {
+  it("is parsed as by JSON.parse, whatever its length", () => {
     fc.assert(fc.property(fc.jsonValue(), (value) => {
       const text = JSON.stringify(value)
       const parsed = Option.some(JSON.parse(text) as unknown)
@@ -19,7 +19,7 @@ describe("JSON from outside", () => {
     }))
   })
 
-  it.each(["", "{", "x", '{"a":1}}', "\u0000"])("that is none is none: %j", (text) => {
+  it.each(["", "{", "x", '{"a":1}}', "\u0000"])("is nothing if it is not JSON: %j", (text) => {
     expect(parseJson(text)).toEqual(Option.none())
     expect(parseJson(text + long)).toEqual(Option.none())
   })
@@ -31,7 +31,7 @@ describe("JSON from outside", () => {
       `${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}`,
       `${'{"a":'.repeat(10_001)}1${"}".repeat(10_001)}`,
     ],
-  ])("is not parsed where it has more than 10,000 levels of %s", (_, deep, deeper) => {
+  ])("is not parsed if it has more than 10,000 levels of %s", (_, deep, deeper) => {
     expect(Option.isSome(parseJson(deep + long))).toBe(true)
     expect(Option.isSome(parseJson(deeper + long))).toBe(false)
   })
@@ -40,7 +40,7 @@ describe("JSON from outside", () => {
     ["in strings", JSON.stringify("[{".repeat(40_000))],
     ["in strings with quotes", JSON.stringify(`"[\\`.repeat(40_000))],
     ["one after the other", `[${Array(20_000).fill("[{}]").join()}]`],
-  ])("has no depth %s", (_, text) => {
+  ])("is parsed, whatever brackets it has %s", (_, text) => {
     expect(Option.isSome(parseJson(text + long))).toBe(true)
   })
 })

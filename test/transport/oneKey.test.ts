@@ -6,13 +6,13 @@ import * as Emulator from "../../src/emulator/mod.ts"
 import { createApiKey, RetryPolicy, withRetryPolicy } from "../../src/mod.ts"
 import { servedEmulator } from "../servedEmulator.ts"
 
-/** A create by the account that the emulator makes keys for. */
+/** Creates a key for an account of the emulator. */
 const create = Effect.flatMap(
   Emulator.Emulator,
   ({ withoutRole: { serviceAccountId } }) => createApiKey({ name: "ci", serviceAccountId }),
 )
 
-/** What the service itself knows: how often it was asked, and which keys it made. */
+/** What the server knows: how many requests it got, and what it did to keys. */
 const inspect = Effect.gen(function* () {
   const { history, requests } = yield* Emulator.Emulator
   return { asked: (yield* requests).length, made: (yield* history).map(({ _tag }) => _tag) }
@@ -22,7 +22,7 @@ const answered = (status: number): Emulator.FaultRule => ({
   fault: { _tag: "Respond", status, acted: true },
 })
 
-/** Answers that are lost after the key was made. */
+/** Ways in which the answer is lost after the key is made. */
 const lost: ReadonlyArray<readonly [how: string, rule: Emulator.FaultRule, tag: string]> = [
   ["in a dropped connection", { fault: { _tag: "DropAfter" } }, "TransportError"],
   ["in a connection that drops within it", { fault: { _tag: "TruncateBody" } }, "TransportError"],
@@ -45,7 +45,7 @@ const refusedThrice: Emulator.FaultPlan = [
 
 describe("a create makes exactly one key in memory", () => {
   for (const [how, rule, tag] of lost) {
-    it.effect(`when its answer is lost ${how}, and its error says that it may have`, () =>
+    it.effect(`when its answer is lost ${how}, and says that it may have made one`, () =>
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(Effect.flip(create))
         yield* TestClock.adjust("1 day")
@@ -55,7 +55,7 @@ describe("a create makes exactly one key in memory", () => {
       }).pipe(Effect.provide(Emulator.layer({ faults: [rule] }))))
   }
 
-  it.effect("in the end when it is refused with 429 three times", () =>
+  it.effect("after three refusals with 429", () =>
     Effect.gen(function* () {
       const fiber = yield* Effect.fork(create)
       yield* TestClock.adjust("1 day")
@@ -66,7 +66,7 @@ describe("a create makes exactly one key in memory", () => {
 
 describe.concurrent("a create makes exactly one key over real sockets", () => {
   for (const [how, rule, tag] of lost) {
-    it.live(`when its answer is lost ${how}, and its error says that it may have`, ({ expect }) =>
+    it.live(`when its answer is lost ${how}, and says that it may have made one`, ({ expect }) =>
       Effect.gen(function* () {
         const attemptTimeout = rule.answerDelay === undefined ? "30 seconds" : "1 second"
         const error = yield* create.pipe(
@@ -78,7 +78,7 @@ describe.concurrent("a create makes exactly one key over real sockets", () => {
       }).pipe(Effect.provide(servedEmulator({ faults: [rule] }))))
   }
 
-  it.live("in the end when it is refused with 429 three times", ({ expect }) =>
+  it.live("after three refusals with 429", ({ expect }) =>
     Effect.gen(function* () {
       yield* create.pipe(withRetryPolicy(RetryPolicy.make({
         schedule: RetryPolicy.backoff({ base: "1 millis" }),

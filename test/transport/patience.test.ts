@@ -27,7 +27,7 @@ const tenASecond = throttled({ limit: 10, window: "1 second" })
 const get = getApiKey(id)
 const createOne = createApiKey({ name: "n", serviceAccountId: serviceAccountId })
 
-/** Credentials whose token is good for so long from when it is asked for, and a server that checks it. */
+/** Credentials with a token that expires after `goodForMillis`, and a server that checks it. */
 const aging = (goodForMillis: number, takesMillis = 0) => {
   let asked = 0
   const token = Effect.gen(function* () {
@@ -67,7 +67,7 @@ const aging = (goodForMillis: number, takesMillis = 0) => {
 
 const unthrottled = Layer.effect(HttpClient.HttpClient, HttpClient.HttpClient)
 
-describe("a token that grows old while its request waits", () => {
+describe("a short-lived token", () => {
   it.effect.each(
     [
       ["at the throttle", tenASecond, []],
@@ -79,7 +79,7 @@ describe("a token that grows old while its request waits", () => {
       ]],
     ] as const,
   )(
-    "is asked for when the request is about to go, %s",
+    "of a request that waits %s is asked for when the request is about to go",
     ([, client, first]) =>
       Effect.gen(function* () {
         const { layer, statuses } = aging(1000)
@@ -95,14 +95,14 @@ describe("a token that grows old while its request waits", () => {
       }),
   )
 
-  it.effect("is asked for once where the request does not wait", () =>
+  it.effect("of a request that does not wait is asked for once", () =>
     Effect.gen(function* () {
       const { asked, layer } = aging(1000)
       yield* Effect.provide(get, layer(tenASecond))
       expect(asked()).toBe(1)
     }))
 
-  it.effect("is hidden, and so is the one before it", () =>
+  it.effect("is hidden in errors, and so is the one before it", () =>
     Effect.gen(function* () {
       let asked = 0
       const token = Effect.sync(() => Redacted.make(`${"ab"[asked++ % 2]}-secret-token-in-use`))
@@ -123,7 +123,7 @@ describe("a token that grows old while its request waits", () => {
       expect(errors.at(-1)?.message).toContain("(HTTP 404: <redacted> <redacted>)")
     }))
 
-  it.effect("that no header can carry leaves the request as it was", () =>
+  it.effect("that fits into no header leaves the request with the one before it", () =>
     Effect.gen(function* () {
       let asked = 0
       const token = Effect.sync(() => Redacted.make(++asked > 11 ? "no\nheader" : "good"))
@@ -140,7 +140,7 @@ describe("a token that grows old while its request waits", () => {
 })
 
 describe("a renewal after a 401", () => {
-  it.effect("does not go to the end of the line", () =>
+  it.effect("keeps its place in the line", () =>
     Effect.gen(function* () {
       const { layer, statuses } = aging(1000)
       const order: Array<string> = []
@@ -163,17 +163,17 @@ describe("a renewal after a 401", () => {
     }))
 })
 
-describe("a call whose policy waits for less than another's", () => {
+describe("a call with a policy", () => {
   const anHour = RetryPolicy.make({ maxRetryAfter: "2 hours" })
   const refusal = { status: 429, headers: { "retry-after": "3600" } } as const
   const ways = { "a gate": unthrottled, "a throttle": tenASecond }
   const policies = {
-    "that waits a minute": RetryPolicy.make(),
+    "that waits at most a minute": RetryPolicy.make(),
     "that retries nothing": RetryPolicy.none,
   }
   for (const [where, client] of Object.entries(ways)) {
     for (const [which, policy] of Object.entries(policies)) {
-      it.effect(`does not wait at ${where} behind one that waits an hour: one ${which}`, () =>
+      it.effect(`${which} does not wait at ${where} behind a call that waits an hour`, () =>
         Effect.gen(function* () {
           const script = scripted(refusal, ok)
           const ended = yield* Effect.gen(function* () {
@@ -195,13 +195,13 @@ describe("a call whose policy waits for less than another's", () => {
   }
 })
 
-it.effect("a call does not wait in the throttle's line behind one that waits an hour for the gate", () =>
+it.effect("a call does not wait in the throttle's line behind one that waits an hour at the gate", () =>
   Effect.gen(function* () {
     const anHour = withRetryPolicy(RetryPolicy.make({ maxRetryAfter: "2 hours" }))
     const refusal = { status: 429, headers: { "retry-after": "3600" }, afterMillis: 500 }
     const script = scripted(refusal, ok)
     const one = throttled({ limit: 1, window: "1 second" })
-    // Credentials for each call apart, so that the throttle alone holds them together.
+    // Each call has Credentials of its own, so that the calls share only the throttle.
     const call = Effect.provide(get, credentials)
     const ended = yield* Effect.gen(function* () {
       yield* Effect.fork(anHour(call))
@@ -215,7 +215,7 @@ it.effect("a call does not wait in the throttle's line behind one that waits an 
     expect(ended._tag).toBe("Some")
   }))
 
-it.effect("a gate holds back those who have waited for a token for longer than they wait for a gate", () =>
+it.effect("a gate holds back a call even if its wait at the throttle has used up its patience", () =>
   Effect.gen(function* () {
     let sentWhileShut = 0
     let isShut = false
@@ -246,11 +246,11 @@ it.effect("a gate holds back those who have waited for a token for longer than t
     )
     yield* TestClock.adjust("5 minutes")
     yield* Fiber.join(fiber)
-    // Those that left with it at the same time.
+    // These left together with the refused one.
     expect(sentWhileShut).toBeLessThanOrEqual(10)
   }))
 
-describe("a wait ends", () => {
+describe("a wait", () => {
   const early = Stream.runDrain(Stream.take(listApiKeys({ prefetch: 2 }), 1))
   const pages = scripted({
     status: 200,
@@ -267,19 +267,19 @@ describe("a wait ends", () => {
   >([
     ["in an uninterruptible region", Effect.uninterruptible(early)],
     [
-      "where a resource is acquired",
+      "while a resource is acquired",
       Effect.scoped(Effect.acquireRelease(early, () => Effect.void)),
     ],
     ["in a finalizer", Effect.ensuring(Effect.void, Effect.orDie(early))],
     [
-      "in a finalizer of a fiber that was interrupted",
+      "in a finalizer of an interrupted fiber",
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(Effect.ensuring(Effect.never, Effect.orDie(early)))
         yield* Effect.yieldNow()
         yield* Fiber.interrupt(fiber)
       }),
     ],
-  ])("of a walk with pages ahead that is ended early, %s", ([, walk]) =>
+  ])("of a prefetching walk ends with the walk %s", ([, walk]) =>
     Effect.gen(function* () {
       const fiber = yield* Effect.fork(Effect.provide(walk, pages.layer))
       yield* TestClock.adjust("1 minute")
@@ -287,7 +287,7 @@ describe("a wait ends", () => {
     }))
 
   it.effect.each([["gate", unthrottled], ["throttle", tenASecond]] as const)(
-    "at a %s, in the finalizer of a fiber that was interrupted",
+    "at a %s in an interrupted fiber's finalizer ends, and the request goes out",
     ([, client]) =>
       Effect.gen(function* () {
         const script = scripted({ status: 429, headers: { "retry-after": "5" } }, ok)
@@ -301,12 +301,12 @@ describe("a wait ends", () => {
           return fiber
         }).pipe(Effect.provide(Layer.merge(Layer.provide(client, script.client), credentials)))
         expect((yield* Fiber.poll(fiber))._tag).toBe("Some")
-        // Its request went out: it was not cut off with the fiber.
+        // The third is the finalizer's.
         expect(script.sent.length).toBe(3)
       }),
   )
 
-  it.effect("of a client that sends two requests at once over the throttle, with its attempt", () =>
+  it.effect("of a client that sends two requests at once over the throttle ends with the attempt", () =>
     Effect.gen(function* () {
       const hedging = Layer.effect(
         HttpClient.HttpClient,

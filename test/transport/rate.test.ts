@@ -11,7 +11,7 @@ import { getApiKey, throttled } from "../../src/mod.ts"
 
 const tenASecond = throttled({ limit: 10, window: "1 second" })
 
-/** 300 calls from 50 fibers, six each; how long they took and how they went. */
+/** Makes 300 calls from 50 fibers, six each. Returns how long they took and how they ended. */
 const threeHundred = Effect.gen(function* () {
   const emulator = yield* Emulator.Emulator
   const id = emulator.withoutRole.apiKeyId
@@ -35,7 +35,7 @@ describe("300 calls of 50 fibers", () => {
   for (const algorithm of algorithms) {
     for (const latency of [0, 80]) {
       it.effect(
-        `throttled, keep to a ${algorithm} limit at a latency of ${latency} ms: 95 % of the rate, 1 % refused`,
+        `throttled, reach 95 % of a ${algorithm} limit at a latency of ${latency} ms, 1 % refused at most`,
         () =>
           Effect.gen(function* () {
             const { exit, refused, seconds, sent } = yield* threeHundred
@@ -54,7 +54,7 @@ describe("300 calls of 50 fibers", () => {
     }
   }
 
-  it.effect("not throttled, come home with few refusals", () =>
+  it.effect("not throttled, all succeed, a quarter refused at most", () =>
     Effect.gen(function* () {
       const { exit, refused, sent } = yield* threeHundred
       expect(Exit.isSuccess(exit)).toBe(true)

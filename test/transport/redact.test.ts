@@ -10,7 +10,7 @@ import {
 
 const part = "NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K"
 const token = `CCDB1_12345abcdefGHIJKLMnopq_${part}`
-// Made anew each time, since it keeps what it has worked out.
+// A new one each time, since a redactor caches.
 const redact = (text: string): string => redactor([token])(text)
 
 describe("redaction", () => {
@@ -21,7 +21,7 @@ describe("redaction", () => {
     [`a ${token} b`, "a <redacted> b"],
     [part, "<redacted>"],
     [`-${part}-${part}-`, "-<redacted>-<redacted>-"],
-    // Eight characters in a row give a secret away, and seven do not.
+    // Eight characters in a row of a secret are hidden, seven are not.
     [part.slice(0, 8), "<redacted>"],
     [part.slice(-8), "<redacted>"],
     [part.slice(5, 13), "<redacted>"],
@@ -34,11 +34,11 @@ describe("redaction", () => {
     ["LMnopq_Nkd", "LMnopq_Nkd"],
     [`q_${part.slice(0, 7)}`, `q_${part.slice(0, 7)}`],
     [`ends like it: ${part.slice(-5)}`, `ends like it: ${part.slice(-5)}`],
-    // Whatever has the form of a secret is taken for one.
+    // Anything of a secret's form counts as one.
     ["x CCDB1_other_secret y CCDB1_a_b z", "x <redacted> y <redacted> z"],
     ["CCDB1_a_bCCDB1_c_d_e f", "<redacted> f"],
     ["CCDB1_id_", "CCDB1_id_"],
-    // Nothing that the API says has 40 letters or digits in a row but a secret.
+    // Only a secret has 40 letters or digits in a row.
     ["x".repeat(39), "x".repeat(39)],
     ["x".repeat(40), "<redacted>"],
     ["x".repeat(41), "<redacted>"],
@@ -46,7 +46,7 @@ describe("redaction", () => {
     [`CCDB1_damaged\u00f1id_${"x".repeat(40)}`, "CCDB1_damaged\u00f1id_<redacted>"],
     [`_${"x".repeat(40)}_${"y".repeat(39)}_`, `_<redacted>_${"y".repeat(39)}_`],
     ["1234abcd-1234-1234-abcd-12345678abcd", "1234abcd-1234-1234-abcd-12345678abcd"],
-  ])("of %j is %j", (text, shown) => {
+  ])("turns %j into %j", (text, shown) => {
     expect(redact(text)).toBe(shown)
   })
 
@@ -66,24 +66,24 @@ describe("redaction", () => {
     ["underscores", "_a".repeat(2 ** 22)],
     ["letters", `_${"a".repeat(2 ** 23)}`],
     ["other secrets", `_${"CCDB1_a".repeat(2 ** 20)}`],
-  ])("knows a secret of eight MiB, full of %s", (_, rest) => {
+  ])("recognizes a secret of eight MiB, full of %s", (_, rest) => {
     expect(redact(`x CCDB1_a${rest} y`)).toBe("x <redacted> y")
     expect(secretsIn(`x CCDB1_a${rest} y`)).toHaveLength(1)
   })
 
-  it("knows a secret by the form of its beginning alone", () => {
+  it("recognizes a key id only at the beginning of a secret", () => {
     expect(redactor(["x-CCDB1_a_0123456789"])("x-CCDB1_a")).toBe("<redacted>")
     expect(redactor(["CCDB1_abcdefghi_0123456789"])("abcdefghi 0123456789")).toBe(
       "abcdefghi <redacted>",
     )
   })
 
-  it("hides nothing for want of a secret", () => {
+  it("hides nothing if there is no secret", () => {
     expect(redactor([""])("abc")).toBe("abc")
     expect(redactor([])("abc")).toBe("abc")
   })
 
-  it("hides the spellings that URLs and JSON have for a secret", () => {
+  it("hides a secret as URLs and JSON spell it", () => {
     const odd = `a/b+c=d&e"f\\g'h(i)j*k!l~m`
     const redactOdd = redactor([odd])
     const url = new URL(`https://x.example/?t=${encodeURIComponent(odd)}`)
@@ -104,7 +104,7 @@ describe("redaction", () => {
   })
 })
 
-describe("a text holds a secret", () => {
+describe("holdsSecret", () => {
   it.each([
     [true, token],
     [true, `?a=${token}&`],
@@ -113,11 +113,11 @@ describe("a text holds a secret", () => {
     [false, `CCDB1_${"a".repeat(21)}_${"b".repeat(40)}`],
     [false, "CCDB1_12345abcdefGHIJKLMnopq"],
     [false, "CCDB1_12345abcdefGHIJKLMnopq_1647980591"],
-  ])("%s: %s", (holds, text) => {
+  ])("is %s for %s", (holds, text) => {
     expect(holdsSecret(text, "another-token-than-any-of-these")).toBe(holds)
   })
 
-  it("where it is the token in use, if that is no common word", () => {
+  it("is true for the token in use, if that has 16 characters or more", () => {
     expect(holdsSecret("a 16-letter-token b", "16-letter-token ".trim() + "s")).toBe(false)
     expect(holdsSecret("x16-letter--tokenx", "16-letter--token")).toBe(true)
     expect(holdsSecret("15-letter-token", "15-letter-token")).toBe(false)
@@ -125,16 +125,16 @@ describe("a text holds a secret", () => {
 })
 
 describe("the secrets of an answer", () => {
-  it("are all that have their form, each once", () => {
+  it("are all texts of a secret's form, each once", () => {
     expect(secretsIn("CCDB1_a_b CCDB1_c_d, CCDB1_a_b")).toEqual(["CCDB1_a_b", "CCDB1_c_d"])
     expect(secretsIn("none")).toEqual([])
   })
 
-  it("are known by their first 1,024 characters", () => {
+  it("are cut to their first 1,024 characters", () => {
     expect(secretsIn(`CCDB1_a_${"b".repeat(8_000_000)}`)).toEqual([`CCDB1_a_${"b".repeat(1016)}`])
   })
 
-  it("are not looked for where there are more than a hundred", () => {
+  it("are not collected if there are more than a hundred", () => {
     const secrets = (n: number) => Array.from({ length: n }, (_, i) => `CCDB1_a_${i}`).join()
     expect(secretsIn(secrets(100))?.length).toBe(100)
     expect(secretsIn(`${secrets(100)},${secrets(100)}`)?.length).toBe(100)
@@ -142,7 +142,7 @@ describe("the secrets of an answer", () => {
   })
 })
 
-describe("text that is shown", () => {
+describe("shown text", () => {
   it.each([
     ["a\nb", "a\\u{a}b"],
     ["\u001b[31mred", "\\u{1b}[31mred"],
@@ -153,17 +153,17 @@ describe("text that is shown", () => {
     ["half of \ud83d a pair", "half of \\u{d83d} a pair"],
     ["\u{e0001}", "\\u{e0001}"],
     ["é 漢 \u{1f511} <b>", "é 漢 \u{1f511} <b>"],
-  ])("%j is escaped as %j", (text, shown) => {
+  ])("escapes %j as %j", (text, shown) => {
     expect(escapeText(text)).toBe(shown)
   })
 
-  it("has at most 500 characters, and an ellipsis where there were more", () => {
+  it("is cut after 500 characters, with an ellipsis", () => {
     expect(escapeText("x".repeat(500))).toBe("x".repeat(500))
     expect(escapeText("x".repeat(501))).toBe(`${"x".repeat(500)}…`)
     expect(escapeText("\n".repeat(500)).length).toBe(501)
   })
 
-  it("has its secrets hidden before it is cut", () => {
+  it("is redacted before it is cut", () => {
     expect(showText("x ".repeat(240) + token, redact)).toBe(`${"x ".repeat(240)}<redacted>`)
     expect(showText("x ".repeat(1985) + token, redact)).toBe(`${"x ".repeat(250)}…`)
     expect(showText(`${token} ${"y ".repeat(2500)}`, redact)).toBe(
@@ -171,16 +171,16 @@ describe("text that is shown", () => {
     )
   })
 
-  it("has no beginning of a secret where it is cut", () => {
+  it("shows no beginning of a secret at the cut", () => {
     const other = `CCDB1_${"a".repeat(22)}_${"b".repeat(40)}`
-    // Each run is shown as ten characters, so that what stands at the cut comes into view.
+    // A long run of letters is shown as ten characters, which brings the cut into view.
     for (let before = 3900; before < 4000; before++) {
       const shown = showText(`${"c".repeat(before)} ${other}`, redact)
       expect(shown.replaceAll("<redacted>", "")).not.toMatch(/[abc]{8}/)
     }
   })
 
-  it("is not looked at beyond what can be shown", () => {
+  it("is not searched beyond what can be shown", () => {
     let looked = 0
     showText("y ".repeat(4_000_000), (text) => {
       looked += text.length
@@ -190,8 +190,8 @@ describe("text that is shown", () => {
   })
 })
 
-describe("details that are shown", () => {
-  it("are what they were, where nothing is wrong with them", () => {
+describe("shown details", () => {
+  it("are unchanged if they hold nothing harmful", () => {
     const details = [
       { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "R", n: 7, ok: true },
       null,
@@ -201,14 +201,14 @@ describe("details that are shown", () => {
     expect(showDetails(details, redact)).toEqual(details)
   })
 
-  it("have no secret in a key or in a text", () => {
+  it("hold no secret in a key or in a text", () => {
     expect(showDetails([{ [token]: [`a ${part}`] }, token], redact)).toEqual([
       { "<redacted>": ["a <redacted>"] },
       "<redacted>",
     ])
   })
 
-  it("have no number that is a part of a secret", () => {
+  it("hold no number that is a part of a secret", () => {
     const hidden = redactor(["x-12345678-y"])
     expect(showDetails([12345678, { n: -912345678.5, m: 1234567 }], hidden)).toEqual([
       "<redacted>",
@@ -220,13 +220,13 @@ describe("details that are shown", () => {
     expect(showDetails([{ "\n": "\u001b" }], redact)).toEqual([{ "\\u{a}": "\\u{1b}" }])
   })
 
-  it("lose a key that would be taken for a prototype, and no other", () => {
+  it("lose the key __proto__, and no other", () => {
     const details = JSON.parse('[{"__proto__":{"x":1},"constructor":2,"y":3}]')
     const [shown] = showDetails(details, redact)
     expect(Object.keys(Object(shown))).toEqual(["constructor", "y"])
   })
 
-  it("end at a depth of eight", () => {
+  it("are cut at a depth of eight", () => {
     const nested = (depth: number, within: (value: unknown) => unknown): unknown => {
       let value: unknown = 1
       for (let at = 0; at < depth; at++) value = within(value)
@@ -238,11 +238,11 @@ describe("details that are shown", () => {
     const objects = (depth: number) => nested(depth, (a) => ({ a }))
     expect(showDetails([objects(7)], redact)).toEqual([objects(7)])
     expect(JSON.stringify(showDetails([objects(8)], redact))).toContain('"…"')
-    // Deeper than the stack of any runtime reaches.
+    // This is deeper than any runtime's stack.
     expect(JSON.stringify(showDetails([arrays(1e6)], redact))).toBe('[[[[[[[["…"]]]]]]]]')
   })
 
-  it("are at most 500 values together", () => {
+  it("are at most 500 values in all", () => {
     const count = (value: unknown): number =>
       typeof value === "object" && value !== null
         ? Object.values(value).reduce<number>((n, item) => n + 1 + count(item), 0)

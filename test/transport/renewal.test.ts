@@ -12,13 +12,13 @@ import { ok, scripted, type Step } from "./scripted.ts"
 
 const unauthorized = { status: 401 }
 
-/** A token that is another one each time that it is asked for: token-1, token-2, … */
+/** A token that changes each time it is asked for: token-1, token-2, … */
 const changingToken = () => {
   let asked = 0
   return Effect.sync(() => Redacted.make(`token-${++asked}`))
 }
 
-/** Plays a call to its end, and tells with which tokens its requests were sent. */
+/** Plays a call to its end. Returns its outcome, and the token of each request. */
 const play = (
   call: ApiCall,
   credentials: Layer.Layer<Credentials>,
@@ -41,14 +41,14 @@ const renewing = () => Credentials.layerApiKey(changingToken())
 
 describe("a token that is an Effect", () => {
   for (const operation of operationNames) {
-    it.effect(`is asked for once more when ${operation} is answered with 401, and sent again`, () =>
+    it.effect(`is asked for once more after a 401 to ${operation}, which is sent again`, () =>
       Effect.gen(function* () {
         const { outcome, tokens } = yield* play(calls[operation], renewing(), unauthorized, ok)
         expect(Either.isRight(outcome)).toBe(true)
         expect(tokens).toEqual(["token-1", "token-2"])
       }))
 
-    it.effect(`is not asked for again when ${operation} is answered with 401 a second time`, () =>
+    it.effect(`is not asked for a third time after a second 401 to ${operation}`, () =>
       Effect.gen(function* () {
         const { outcome, tokens } = yield* play(calls[operation], renewing(), unauthorized)
         expect(outcome).toMatchObject(
@@ -58,7 +58,7 @@ describe("a token that is an Effect", () => {
       }))
   }
 
-  it.effect("is renewed once in a call, however many attempts lie between two 401", () =>
+  it.effect("is renewed once in a call, however many attempts lie between two 401s", () =>
     Effect.gen(function* () {
       const { outcome, tokens } = yield* play(
         calls.getApiKey,
@@ -71,20 +71,20 @@ describe("a token that is an Effect", () => {
       expect(tokens).toEqual(["token-1", "token-2", "token-3"])
     }))
 
-  it.effect("is renewed whatever the policy, as that is no retry of a failure", () =>
+  it.effect("is renewed whatever the policy, since a renewal is no retry", () =>
     Effect.gen(function* () {
       const call = withRetryPolicy(RetryPolicy.none)(calls.createApiKey)
       const { outcome } = yield* play(call, renewing(), unauthorized, ok)
       expect(Either.isRight(outcome)).toBe(true)
     }))
 
-  it.effect("is not asked for again where the answer is another refusal", () =>
+  it.effect("is not renewed after a refusal other than 401", () =>
     Effect.gen(function* () {
       const { tokens } = yield* play(calls.getApiKey, renewing(), { status: 403 }, ok)
       expect(tokens).toEqual(["token-1"])
     }))
 
-  it.effect("is asked for anew at each attempt", () =>
+  it.effect("is asked for at each attempt", () =>
     Effect.gen(function* () {
       const limited = { status: 429 }
       const { tokens } = yield* play(calls.createApiKey, renewing(), limited, limited, ok)
@@ -109,7 +109,7 @@ describe("a token that is an Effect", () => {
       expect(tokens).toEqual(["token-1", "token-2"])
     }))
 
-  it.effect("makes one key of a create whose first token the service no longer accepts", () =>
+  it.effect("makes one key if the service no longer accepts its first value", () =>
     Effect.gen(function* () {
       const { admin, history, requests } = yield* Emulator.Emulator
       const tokens = [Redacted.make("CCDB1_0000000000000000000000_gone"), admin.secret]
@@ -123,9 +123,9 @@ describe("a token that is an Effect", () => {
     }).pipe(Effect.provide(Emulator.layer())))
 })
 
-describe("a token that is a value", () => {
+describe("a fixed token", () => {
   for (const operation of operationNames) {
-    it.effect(`is not tried again when ${operation} is answered with 401`, () =>
+    it.effect(`is not tried again after a 401 to ${operation}`, () =>
       Effect.gen(function* () {
         const fixed = Credentials.layerApiKey(Redacted.make("token"))
         const { outcome, tokens } = yield* play(calls[operation], fixed, unauthorized, ok)

@@ -13,7 +13,7 @@ import { callOnce, json } from "../recordingClient.ts"
 
 const encode = (text: string) => new TextEncoder().encode(text)
 
-/** A response of these chunks, and how many of them were taken. */
+/** A response of `chunks`. Tells how many were read, and whether the rest was cancelled. */
 const streamed = (chunks: ReadonlyArray<Uint8Array>, headers: Record<string, string> = {}) => {
   let taken = 0
   let cancelled = false
@@ -37,7 +37,7 @@ const streamed = (chunks: ReadonlyArray<Uint8Array>, headers: Record<string, str
 
 describe("a body", () => {
   it.effect.each<readonly [number]>([[3], [4], [5]])(
-    "of four bytes under a bound of %i",
+    "of four bytes is read only if the bound allows it: %i",
     ([bound]) =>
       Effect.gen(function* () {
         const { response } = streamed([encode("ab"), encode("cd")])
@@ -46,7 +46,7 @@ describe("a body", () => {
       }),
   )
 
-  it.effect("that is too long is not read to its end, and cancelled", () =>
+  it.effect("that is too long is cancelled before its end", () =>
     Effect.gen(function* () {
       const { cancelled, response, taken } = streamed(Array(100).fill(encode("0123456789")))
       expect(yield* readBody(response, 25)).toEqual(Option.none())
@@ -54,20 +54,20 @@ describe("a body", () => {
       expect(cancelled()).toBe(true)
     }))
 
-  it.effect("whose characters are cut by chunks is whole", () =>
+  it.effect("keeps characters that are split between chunks", () =>
     Effect.gen(function* () {
       const bytes = encode("a\u{1f511}b")
       const { response } = streamed([...bytes].map((byte) => Uint8Array.of(byte)))
       expect(yield* readBody(response, 100)).toEqual(Option.some("a\u{1f511}b"))
     }))
 
-  it.effect("that ends within a character ends in U+FFFD", () =>
+  it.effect("that ends in the middle of a character ends in U+FFFD", () =>
     Effect.gen(function* () {
       const { response } = streamed([encode("a\u{1f511}").subarray(0, 3)])
       expect(yield* readBody(response, 100)).toEqual(Option.some("a\ufffd"))
     }))
 
-  it.effect("that is absent is empty", () =>
+  it.effect("that is absent reads as empty", () =>
     Effect.gen(function* () {
       const response = HttpClientResponse.fromWeb(
         HttpClientRequest.get("https://x.example"),
@@ -82,12 +82,15 @@ describe("a body", () => {
     ["a length beyond the bound", { "content-length": "26" }],
     ["a negative length", { "content-length": "-1" }],
     ["an empty length", { "content-length": "" }],
-    ["a length in words", { "content-length": "ten" }],
+    ["a length that is a word", { "content-length": "ten" }],
     ["two lengths", { "content-length": "5, 5" }],
-    ["a length that is no whole number", { "content-length": "1e1" }],
-    ["a length before decompression", { "content-length": "5", "content-encoding": "gzip" }],
-    ["a length beside chunks", { "content-length": "5", "transfer-encoding": "chunked" }],
-  ])("is counted as it comes where there is %s", ([, headers]) =>
+    ["a length that is not a whole number", { "content-length": "1e1" }],
+    ["a length of compressed bytes", { "content-length": "5", "content-encoding": "gzip" }],
+    ["a length beside Transfer-Encoding", {
+      "content-length": "5",
+      "transfer-encoding": "chunked",
+    }],
+  ])("with %s is counted while it is read", ([, headers]) =>
     Effect.gen(function* () {
       const { response, taken } = streamed(long, headers)
       expect(yield* readBody(response, 25)).toEqual(Option.none())
@@ -95,7 +98,7 @@ describe("a body", () => {
     }))
 
   it.effect.each(["5", "25"])(
-    "is left to the HTTP client where its length is %s of 25",
+    "with a length of %s, where 25 are allowed, is read by the HTTP client",
     (length) =>
       Effect.gen(function* () {
         const { response } = streamed([encode("01234")], { "content-length": length })
@@ -109,7 +112,7 @@ describe("a body", () => {
       }),
   )
 
-  it("has a bound with the key by which two copies of the module know each other's", () => {
+  it("has a bound with a fixed key, so that two copies of the module share it", () => {
     expect(MaxResponseBytes.key).toBe("@effect-crdb/MaxResponseBytes")
   })
 
@@ -125,7 +128,7 @@ describe("a body", () => {
     }))
 })
 
-describe("an answer with a body that fits", () => {
+describe("an answer with the right body", () => {
   const means = (status: number, contentType: string | undefined) => {
     const state = { operation: getApiKey, attempts: 1, mayHaveApplied: false }
     const headers = contentType === undefined ? {} : { "content-type": contentType }
@@ -135,7 +138,7 @@ describe("an answer with a body that fits", () => {
   }
 
   it.each([[200, true], [299, true], [199, false], [300, false]])(
-    "and a status of %i is a success: %s",
+    "and the status %i is a success: %s",
     (status, isSuccess) => {
       expect(means(status, "application/json") === "fits").toBe(isSuccess)
     },
@@ -151,7 +154,7 @@ describe("an answer with a body that fits", () => {
     "text/json",
     "application/vnd.api+json",
     "application/vnd.x-y.z+json",
-  ])("is taken as %j", (contentType) => {
+  ])("is accepted as %j", (contentType) => {
     expect(means(200, contentType)).toBe("fits")
   })
 
@@ -165,17 +168,17 @@ describe("an answer with a body that fits", () => {
     "application/json-seq",
     "application/+json",
     "application/json, text/html",
-  ])("is not taken as %j", (contentType) => {
+  ])("is refused as %j", (contentType) => {
     expect(means(200, contentType)).toBe(
       "getApiKey: the API answered 200, but its Content-Type is not JSON",
     )
   })
 })
 
-describe("a page token that is a secret", () => {
+describe("a secret", () => {
   const secret = "CCDB1_zyxwvutsrqponmlkjihgfe_qW3rT5yU7iO9pA1sD2fG4hJ6kL8zX0cV5bN7mQ2w"
   it.effect.each<readonly [string]>([["next_page"], ["previous_page"]])(
-    "as %s is no answer of the API",
+    "as %s makes a page an UnexpectedResponse",
     ([name]) =>
       Effect.gen(function* () {
         const page = { api_keys: [], pagination: { [name]: `x${secret}` } }
@@ -187,7 +190,7 @@ describe("a page token that is a secret", () => {
       }),
   )
 
-  it.effect("is not sent, and neither is a service account that is one", () =>
+  it.effect("is refused as a page token or a service account, before anything is sent", () =>
     Effect.gen(function* () {
       for (
         const [field, call] of [
@@ -205,7 +208,7 @@ describe("a page token that is a secret", () => {
       }
     }))
 
-  it.effect("may stand in a name, which goes into no URL", () =>
+  it.effect("is accepted as a key's name, which goes into no URL", () =>
     Effect.gen(function* () {
       const call = createApiKey({ name: secret, serviceAccountId })
       const { result } = yield* callOnce(call, () => json(answers.createApiKey))
@@ -215,7 +218,7 @@ describe("a page token that is a secret", () => {
 
 describe("an error body", () => {
   it.effect.each(everyOperation)(
-    "of $operation that has what Status has",
+    "to $operation with the fields of a Status shows in the error",
     ({ call }) =>
       Effect.gen(function* () {
         const body = { code: 3, message: "m", details: [{ "@type": "t" }] }
@@ -229,9 +232,9 @@ describe("an error body", () => {
   )
 
   it.effect.each([
-    ["a code that is a text", { code: "3" }],
+    ["a code that is a string", { code: "3" }],
     ["a code that is a fraction", { code: 3.5 }],
-    ["a code beyond all integers", { code: 1e300 }],
+    ["a code beyond the safe integers", { code: 1e300 }],
     ["an empty message", { message: "" }],
     ["a message that is a number", { message: 7 }],
     ["details that are an object", { details: { a: 1 } }],
@@ -240,12 +243,12 @@ describe("an error body", () => {
       message: "m",
       details: Array.from({ length: 101 }, (_, i) => `CCDB1_a_${i}`),
     }],
-    ["too many secrets in escapes", {
+    ["too many escaped secrets", {
       code: 3,
       message: "\\",
       details: Array.from({ length: 101 }, (_, i) => `\u0001CCDB1_a_${i}`),
     }],
-  ])("with %s tells nothing of it", ([, body]) =>
+  ])("with %s is left out of the error", ([, body]) =>
     Effect.gen(function* () {
       const { result } = yield* callOnce(calls.getApiKey, () => json(body, { status: 404 }))
       expect(result).toMatchObject(Either.left({
@@ -255,7 +258,7 @@ describe("an error body", () => {
       }))
     }))
 
-  it.effect("is told however deep it is nested, in escapes too", () =>
+  it.effect("shows without its secrets, however deeply it is nested", () =>
     Effect.gen(function* () {
       const details = `${"[".repeat(9990)}"CCDB1\\u005Fabc_0123456789abcdef"${"]".repeat(9990)}`
       const body = `{"code":3,"message":"a \\u0022b\\u0022 0123456789","details":${details}}`
@@ -265,7 +268,7 @@ describe("an error body", () => {
       )
     }))
 
-  it.effect("that is one endless secret does no harm", () =>
+  it.effect("with one very long secret does no harm", () =>
     Effect.gen(function* () {
       const body = `{"message":"m","x":"CCDB1_a${"_a".repeat(1e5)}"}`
       const { result } = yield* callOnce(calls.getApiKey, () => new Response(body, { status: 400 }))
@@ -273,10 +276,10 @@ describe("an error body", () => {
     }))
 
   it.effect.each<readonly [what: string, text: string, said: string]>([
-    ["an escape makes a secret", "CCDB1_abc_\\u00301234567", "<redacted>89"],
+    ["an escape completes a secret", "CCDB1_abc_\\u00301234567", "<redacted>89"],
     ["a backslash is escaped", "\\\\u0043CDB1_abc_0123456789", "0123456789"],
-    ["an escape ends what could be one", "CCDB1_abc_\\n0123456789", "0123456789"],
-  ])("in which %s", ([, text, said]) =>
+    ["an escape ends what looks like one", "CCDB1_abc_\\n0123456789", "0123456789"],
+  ])("in which %s is redacted accordingly", ([, text, said]) =>
     Effect.gen(function* () {
       const body = `{"x":"${text}","message":"0123456789"}`
       const { result } = yield* callOnce(calls.getApiKey, () => new Response(body, { status: 400 }))
@@ -285,7 +288,7 @@ describe("an error body", () => {
       )
     }))
 
-  it.effect("hides parts of a secret that stands elsewhere in it, in escapes", () =>
+  it.effect("shows without parts of a secret that it holds elsewhere, escaped", () =>
     Effect.gen(function* () {
       const body = `{"x":"CCDB1\\u005fabc_0123456789abcdef","message":"0123456789"}`
       const { result } = yield* callOnce(

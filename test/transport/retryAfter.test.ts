@@ -59,15 +59,15 @@ describe("Retry-After", () => {
     expect(millis(value)).toBe(expected)
   })
 
-  it("counts a date from the answer's own Date, so that a wrong local clock does no harm", () => {
+  it("counts a date from the answer's Date header, so that a wrong local clock does no harm", () => {
     expect(millis("Tue, 01 Jan 2030 00:00:09 GMT", " Tue, 01 Jan 2030 00:00:05 GMT ")).toBe(4000)
   })
 
-  it("counts from the local clock where the answer's Date makes no sense", () => {
+  it("counts from the local clock if the answer's Date header cannot be read", () => {
     expect(millis("Sun, 06 Nov 1994 08:49:37 GMT", "yesterday")).toBe(30_000)
   })
 
-  it("takes a two-digit year of more than 50 years ahead for one of the past", () => {
+  it("takes a two-digit year that is more than 50 years ahead as past", () => {
     const in2026 = Date.UTC(2026, 0, 1)
     const year = (digits: string) =>
       Option.getOrUndefined(
@@ -91,7 +91,7 @@ describe("Retry-After", () => {
     }))
   })
 
-  it("never throws, and never asks for less than nothing", () => {
+  it("never throws, and never asks for a negative wait", () => {
     const values = fc.oneof(fc.string(), fc.stringMatching(/^[0-9A-Za-z:, -]*$/))
     fc.assert(
       fc.property(values, values, (retryAfter, date) => (millis(retryAfter, date) ?? 0) >= 0),

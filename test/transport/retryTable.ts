@@ -1,19 +1,19 @@
-/** What is sent again after which failure: the rows that every way of sending has to keep to. */
+/** What is sent again after which failure, in memory and over sockets alike. */
 import type { Step } from "./scripted.ts"
 
-// With full jitter fixed at its bound, the waits of the default policy are these.
+// The default policy's waits, with full jitter fixed at its upper bound.
 const backoff = [250, 500, 1000, 2000]
 
-/** A failure that every attempt meets, and what becomes of the call. Waits are in milliseconds. */
+/** A failure that every attempt meets, and how the call ends. Waits are in milliseconds. */
 export interface Row {
   readonly failure: string
   readonly step: Step
   readonly tag: string
-  /** The waits of the operations that may be repeated. */
+  /** The waits of every operation but create. */
   readonly waits: ReadonlyArray<number>
   /** The waits of a create. */
   readonly createWaits: ReadonlyArray<number>
-  /** Whether a mutation's failure leaves open what happened. */
+  /** Whether a mutation's error says that the change may have been made. */
   readonly open: boolean
 }
 
@@ -26,7 +26,7 @@ const forEver = (
   open: boolean,
 ): Row => ({ failure, step, tag, waits, createWaits, open })
 
-/** The body of the limit as the API's documentation describes it. */
+/** The body of a rate limit's answer, as the API's documentation describes it. */
 const limitBody = (message = "rate limit exceeded"): string =>
   JSON.stringify({ code: 8, message, details: [] })
 
@@ -109,7 +109,7 @@ export const rows: ReadonlyArray<Row> = [
     false,
   ),
   forEver(
-    "429 with the longest Retry-After that is waited for",
+    "429 with the longest Retry-After that the policy waits for",
     { status: 429, headers: asked("60") },
     "RateLimited",
     [60_000, 60_000, 60_000, 60_000],
@@ -168,7 +168,7 @@ export const rows: ReadonlyArray<Row> = [
     )
   ),
   forEver(
-    "the documented limit in other letters, within a sentence",
+    "the documented limit in another case, within a sentence",
     { status: 403, headers: asked("7"), body: limitBody("Rate Limit EXCEEDED for this user") },
     "RateLimited",
     sevenTimesFour,

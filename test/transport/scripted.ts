@@ -1,4 +1,4 @@
-/** A HttpClient that plays a script, and notes what it was sent and when, by the test's clock. */
+/** An HttpClient that plays a script, and notes each request with its time on the test's clock. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -26,10 +26,10 @@ export interface Sent {
 
 export const credentials = Credentials.layerApiKey(Redacted.make(secret))
 
-/** What each operation succeeds with. */
+/** An answer with which every operation succeeds. */
 export const ok: AnswerStep = { status: 200, body: JSON.stringify(anyAnswer) }
 
-/** Plays the steps in turn, the last one for ever. */
+/** Plays the steps in turn, and repeats the last one forever. */
 export const scripted = (...steps: ReadonlyArray<Step>) => {
   const sent: Array<Sent> = []
   let aborted = 0

@@ -31,7 +31,7 @@ type Wrap = (client: HttpClient.HttpClient) => HttpClient.HttpClient
 
 const create = createApiKey({ name: "n", serviceAccountId })
 
-/** A call through `FetchHttpClient` and a client around it, on a fetch that answers in turn. */
+/** A call through `FetchHttpClient` in `wrap`, over a fetch that gives the answers in turn. */
 const play = (
   call: ApiCall,
   wrap: Wrap,
@@ -54,7 +54,7 @@ const play = (
       Effect.either,
       Effect.fork,
     )
-    // Answers come through promises; what waits for the clock comes after them.
+    // The promises of the answers must settle before the clock moves.
     for (let i = 0; i < 20; i++) {
       yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
       yield* TestClock.adjust("1 second")
@@ -68,10 +68,10 @@ const status = (status: number, headers: Record<string, string> = {}) => () =>
 const transient: Wrap = HttpClient.retryTransient({ times: 3 })
 const untraced: Wrap = HttpClient.withTracerDisabledWhen(() => true)
 
-/** A client made of another one, as users wrap theirs. */
+/** A new client around another one, as users make them. */
 const around = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   HttpClient.make((request) => client.execute(request))
-/** A client that follows a redirect without the token. */
+/** A client that follows a redirect, and leaves the token out. */
 const careful = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   HttpClient.transform(
     client,
@@ -86,33 +86,33 @@ const picky: Wrap = HttpClient.withTracerDisabledWhen(({ url }) => url.endsWith(
 
 describe("a create", () => {
   it.effect.each<readonly [string, Wrap, number]>([
-    ["repeats what is transient", transient, 503],
-    ["repeats for ever", HttpClient.retryTransient({}), 503],
+    ["repeats transient failures", transient, 503],
+    ["repeats forever", HttpClient.retryTransient({}), 503],
     [
-      "repeats what its owner takes for a failure",
+      "repeats any failed status",
       (client) => HttpClient.retry(HttpClient.filterStatusOk(client), { times: 3 }),
       501,
     ],
-    ["repeats with its span turned off", (client) => untraced(transient(client)), 503],
+    ["repeats, with its spans turned off", (client) => untraced(transient(client)), 503],
     [
-      "repeats with the spans of its inside turned off",
+      "repeats around one with its spans turned off",
       (client) => transient(untraced(client)),
       503,
     ],
     [
-      "is made of one that repeats",
+      "wraps one that repeats",
       (client) => around(HttpClient.retryTransient(client, { times: 3 })),
       503,
     ],
     [
-      "is made of one that is made of one, and repeats",
+      "repeats around two other clients",
       (client) => transient(around(around(client))),
       503,
     ],
-    ["has its own say of which requests are traced", (client) => picky(transient(client)), 503],
-    ["sends two at once", HttpClient.transform((send) => Effect.race(send, send)), 500],
+    ["repeats, and decides which requests are traced", (client) => picky(transient(client)), 503],
+    ["sends two requests at once", HttpClient.transform((send) => Effect.race(send, send)), 500],
     [
-      "sends the next one before it has read the last",
+      "sends again before it has read the first answer",
       HttpClient.transform((send) => Effect.zipRight(send, send)),
       500,
     ],
@@ -126,7 +126,7 @@ describe("a create", () => {
       }),
   )
 
-  it.effect("is sent again by the policy where the client's own repeat met the limit", () =>
+  it.effect("is sent again by the policy after its client's own repeat met a 429", () =>
     Effect.gen(function* () {
       const { result, urls } = yield* play(
         withRetryPolicy(RetryPolicy.make())(create),
@@ -139,7 +139,7 @@ describe("a create", () => {
       expect(result).toMatchObject(Either.right({ apiKey: { id } }))
     }))
 
-  it.effect("whose client repeats it unseen says what stood in its way", () =>
+  it.effect("says that its client was about to repeat it, even if it cannot see the client's answer", () =>
     Effect.gen(function* () {
       const { result } = yield* play(create, (client) => untraced(transient(client)), status(503))
       expect(result).toMatchObject(Either.left({
@@ -150,7 +150,7 @@ describe("a create", () => {
       }))
     }))
 
-  it.effect("that succeeded is not sent again by a client that does not like its answer", () =>
+  it.effect("that succeeded is not sent again by a client that rejects the answer", () =>
     Effect.gen(function* () {
       const picky: Wrap = HttpClient.transformResponse((send) =>
         Effect.retry(Effect.flatMap(send, () => Effect.fail("no" as never)), { times: 3 })
@@ -174,7 +174,7 @@ describe("a client that sends requests of its own", () => {
     ["before", (client) => HttpClient.tapRequest(client, () => client.execute(audit))],
     ["after", (client) => HttpClient.tap(client, () => client.execute(audit))],
     [
-      "at the same time as",
+      "during",
       (client) =>
         HttpClient.transform(
           client,
@@ -186,7 +186,7 @@ describe("a client that sends requests of its own", () => {
         ),
     ],
     [
-      "of the same origin before",
+      "to the same origin before",
       (client) => HttpClient.tapRequest(client, () => client.execute(warmUp)),
     ],
   ]
@@ -202,7 +202,7 @@ describe("a client that sends requests of its own", () => {
 
 describe("the attempts of a call", () => {
   it.effect.each(operationNames.filter((operation) => operation !== "createApiKey"))(
-    "are all that its client sent: %s",
+    "count each request that its client sent: %s",
     (operation) =>
       Effect.gen(function* () {
         const { result, urls } = yield* play(calls[operation], transient, status(503))
@@ -211,7 +211,7 @@ describe("the attempts of a call", () => {
       }),
   )
 
-  it.effect("are all that its client sent with its spans turned off", () =>
+  it.effect("count each request that its client sent with its spans turned off", () =>
     Effect.gen(function* () {
       const { result } = yield* play(
         calls.getApiKey,
@@ -221,7 +221,7 @@ describe("the attempts of a call", () => {
       expect(result).toMatchObject(Either.left({ attempts: 4 }))
     }))
 
-  it.effect("are those of each attempt together", () =>
+  it.effect("add up over the policy's own attempts", () =>
     Effect.gen(function* () {
       const policy = RetryPolicy.make({ schedule: RetryPolicy.backoff({ attempts: 2 }) })
       const { result, urls } = yield* play(
@@ -234,25 +234,28 @@ describe("the attempts of a call", () => {
     }))
 })
 
-describe("what a client repeated by itself", () => {
+describe("a client's own repeat", () => {
   it.effect.each(
     [
       ["a 503", status(503), true],
       ["a 403", status(403), false],
       ["a lost connection", () => Promise.reject(new Error("reset")), true],
     ] as const,
-  )("may have acted: %s, and then a 404", ([, first, open]) =>
-    Effect.gen(function* () {
-      const again: Wrap = HttpClient.transform((send) =>
-        Effect.flatMap(Effect.exit(send), () => send)
-      )
-      const { result } = yield* play(calls.deleteApiKey, again, first, status(404))
-      expect(result).toMatchObject(
-        Either.left({ _tag: "NotFound", attempts: 2, mayHaveApplied: open }),
-      )
-    }))
+  )(
+    "that ends in a 404 after %s says whether the first request may have acted",
+    ([, first, open]) =>
+      Effect.gen(function* () {
+        const again: Wrap = HttpClient.transform((send) =>
+          Effect.flatMap(Effect.exit(send), () => send)
+        )
+        const { result } = yield* play(calls.deleteApiKey, again, first, status(404))
+        expect(result).toMatchObject(
+          Either.left({ _tag: "NotFound", attempts: 2, mayHaveApplied: open }),
+        )
+      }),
+  )
 
-  it.effect("with another query is a repeat, and no redirect", () =>
+  it.effect("with another query does not count as a redirect", () =>
     Effect.gen(function* () {
       let nonce = 0
       const signing: Wrap = (client) =>
@@ -278,20 +281,20 @@ describe("a redirect", () => {
   const follow: Wrap = HttpClient.followRedirects()
   const evil = status(307, { location: "https://evil.test/api/v1/api-keys" })
   it.effect.each<readonly [string, Wrap, (call: ApiCall) => ApiCall]>([
-    ["a client made of one that follows", (client) => around(follow(client)), (call) => call],
+    ["a client around one that follows", (client) => around(follow(client)), (call) => call],
     [
-      "a client that follows one made of another",
+      "a client that follows, around another one",
       (client) => follow(around(client)),
       (call) => call,
     ],
     [
-      "a client with its own say of what is traced",
+      "a client that decides which requests are traced",
       (client) => picky(follow(client)),
       (call) => call,
     ],
-    ["a client whose program is not traced", follow, Effect.withTracerEnabled(false)],
-    ["a client that leaves the token out elsewhere", (client) => careful(client), (call) => call],
-  ])("is not followed by %s, and the token stays", ([, wrap, run]) =>
+    ["a client in a program that is not traced", follow, Effect.withTracerEnabled(false)],
+    ["a client that leaves the token out", (client) => careful(client), (call) => call],
+  ])("is not followed by %s", ([, wrap, run]) =>
     Effect.gen(function* () {
       for (const { call } of everyOperation) {
         const { result, urls } = yield* play(run(call), wrap, evil)
@@ -304,13 +307,13 @@ describe("a redirect", () => {
     const [where, location] of [
       ["to another origin", "https://evil.test/api/v1/api-keys"],
       ["to another port", "https://cockroachlabs.cloud:8443/api/v1/api-keys"],
-      ["to a host that begins like it", "https://cockroachlabs.cloud.evil.test/api/v1/api-keys"],
+      ["to a host that starts alike", "https://cockroachlabs.cloud.evil.test/api/v1/api-keys"],
       ["to plain http", "http://cockroachlabs.cloud/api/v1/api-keys"],
       ["within the origin", "/elsewhere"],
     ] as const
   ) {
     for (const { call, operation } of everyOperation) {
-      it.effect(`${where} is not followed by ${operation}, and the token stays`, () =>
+      it.effect(`${where} is not followed by ${operation}`, () =>
         Effect.gen(function* () {
           const { result, urls } = yield* play(call, follow, status(307, { location }))
           expect(urls.length).toBe(1)
@@ -321,7 +324,7 @@ describe("a redirect", () => {
     }
   }
 
-  it.effect("that a fetch followed by itself is told, and nothing of its answer is used", () =>
+  it.effect("that fetch itself followed is reported, and its answer is not used", () =>
     Effect.gen(function* () {
       const followed = () =>
         Object.defineProperties(json({ ...answers.getApiKey, message: "evil words" }), {
@@ -341,7 +344,7 @@ describe("a redirect", () => {
     }))
 
   it.effect.each([200, 403, 429, 503])(
-    "that a client of another make followed is told (%i), and shuts no gate",
+    "that a client not over fetch followed is reported, and shuts no gate (%i)",
     (status) =>
       Effect.gen(function* () {
         const client = HttpClient.makeWith<never, never, never, never>(
@@ -357,7 +360,7 @@ describe("a redirect", () => {
           Effect.succeed,
         )
         const fail = create.pipe(Effect.flip, Effect.provideService(HttpClient.HttpClient, client))
-        // Under a clock that stands still: a second call would wait for a gate.
+        // The clock stands still, so a shut gate would hold the second call forever.
         const [error] = yield* Effect.all([fail, fail]).pipe(Effect.provide(anyone))
         expect(error).toMatchObject({
           _tag: "UnexpectedResponse",
@@ -371,8 +374,8 @@ describe("a redirect", () => {
   )
 })
 
-describe("a client that sends to another place from the first", () => {
-  it.effect("is refused, and nothing is sent", () =>
+describe("a client that changes the URL", () => {
+  it.effect("to another origin is refused before anything is sent", () =>
     Effect.gen(function* () {
       const wrap: Wrap = HttpClient.mapRequest(HttpClientRequest.setUrl("https://proxy.test/x"))
       const { result, urls } = yield* play(create, wrap, () => json(answers.createApiKey))
@@ -387,7 +390,7 @@ describe("a client that sends to another place from the first", () => {
       )
     }))
 
-  it.effect("within the origin is let through", () =>
+  it.effect("within the origin is allowed", () =>
     Effect.gen(function* () {
       const wrap: Wrap = HttpClient.mapRequest(HttpClientRequest.setUrlParam("trace", "1"))
       const { result, urls } = yield* play(calls.getApiKey, wrap, () => json(answers.getApiKey))
@@ -396,8 +399,8 @@ describe("a client that sends to another place from the first", () => {
     }))
 })
 
-describe("what the program set", () => {
-  it.effect("decides still whether a client is traced", () =>
+describe("the program's own currentTracerDisabledWhen", () => {
+  it.effect("still decides whether a client is traced", () =>
     Effect.gen(function* () {
       const asked: Array<string> = []
       yield* play(
@@ -419,7 +422,7 @@ describe("a body", () => {
     call = calls.getApiKey,
   ) => Effect.map(play(call, wrap, response), ({ result }) => result)
 
-  it.effect("is read from the platform's own Response, not through a Stream", () =>
+  it.effect("is read from the platform's Response, not through a Stream", () =>
     Effect.gen(function* () {
       let streams = 0
       const counting: Wrap = HttpClient.transformResponse(
@@ -438,7 +441,7 @@ describe("a body", () => {
       expect(streams).toBe(0)
     }))
 
-  it.effect("that a client of the program's has read already is still there", () =>
+  it.effect("can be read after a client has read its text", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
       const logging: Wrap = HttpClient.transformResponse(
@@ -454,21 +457,21 @@ describe("a body", () => {
 
   it.effect.each<readonly [string, Wrap]>([
     [
-      "as bytes",
+      "has read its bytes",
       HttpClient.transformResponse(Effect.tap((response) => response.arrayBuffer)),
     ],
     [
-      "and that is made of another",
+      "around another one has read its text",
       (client) =>
         around(HttpClient.transformResponse(client, Effect.tap((response) => response.text))),
     ],
-  ])("that a client has read already, %s, is still there", ([, wrap]) =>
+  ])("can be read after a client %s", ([, wrap]) =>
     Effect.gen(function* () {
       const result = yield* readBy(() => json(answers.createApiKey), wrap, create)
       expect(Either.isRight(result)).toBe(true)
     }))
 
-  it.effect("that a client holds locked is no defect", () =>
+  it.effect("that a client has locked ends the call with a TransportError", () =>
     Effect.gen(function* () {
       const held = () => {
         const response = json(answers.createApiKey)
@@ -480,7 +483,7 @@ describe("a body", () => {
       )
     }))
 
-  it.effect("that a client made anew is the one that counts", () =>
+  it.effect("of a client's new response replaces the original", () =>
     Effect.gen(function* () {
       const replaced: Wrap = HttpClient.transformResponse(Effect.map((response) =>
         HttpClientResponse.fromWeb(response.request, json({ ...answers.getApiKey, name: "new" }))
@@ -490,7 +493,7 @@ describe("a body", () => {
       expect(result).toMatchObject(Either.right({ name: "new" }))
     }))
 
-  it.effect("that stands in for another is the one that counts", () =>
+  it.effect("of a client's changed stream replaces the original", () =>
     Effect.gen(function* () {
       const text = new TextEncoder().encode(JSON.stringify({ ...answers.getApiKey, name: "new" }))
       const replaced: Wrap = HttpClient.transformResponse(
@@ -532,12 +535,12 @@ describe("a body", () => {
         for (const limit of [bytes.length - 1, 20]) {
           expect(yield* limited(limit)).toMatchObject(Either.left({ _tag: "UnexpectedResponse" }))
         }
-        // Nothing is left to be read of one piece.
+        // One piece is read whole, so nothing is left to cancel.
         expect(cancelled).toBe(how === "many pieces")
       }))
   }
 
-  it.effect("of another client whose length is too small is not used", () =>
+  it.effect("from a client not over fetch is not used if it is longer than it claims and too long", () =>
     Effect.gen(function* () {
       const body = JSON.stringify({ ...answers.getApiKey, x: "€".repeat(100) })
       const client = HttpClient.make((request) =>
@@ -546,7 +549,7 @@ describe("a body", () => {
           status: 200,
           headers: { "content-length": "20", "content-type": "application/json" },
           text: Effect.succeed(body),
-          // All that the module reads of it.
+          // The module reads no other member.
         } as unknown as HttpClientResponse.HttpClientResponse)
       )
       const limited = (limit: number) =>
@@ -574,7 +577,7 @@ describe("a body", () => {
       expect(long).not.toMatchObject(Either.left({ message: expect.stringContaining("said") }))
     }))
 
-  it.effect("that breaks says so", () =>
+  it.effect("that breaks off ends the call with the connection's error code", () =>
     Effect.gen(function* () {
       const broken = () =>
         new Response(
@@ -594,7 +597,7 @@ describe("a body", () => {
       )
     }))
 
-  it.effect("that is being read is aborted where the call is interrupted", () =>
+  it.effect("is aborted if the call is interrupted while it is read", () =>
     Effect.gen(function* () {
       let signal: AbortSignal | undefined
       const fetch: typeof globalThis.fetch = (_url, init) => {

@@ -13,7 +13,7 @@ import { shielded } from "../../src/transport/shield.ts"
 import { tracerOver } from "../../src/transport/tracerOver.ts"
 
 const token = "NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K"
-// Made anew each time, since it keeps what it has worked out.
+// A new redactor each time, since a redactor caches.
 const redact = (text: string): string => redactor([token])(text)
 
 const unwatched = {
@@ -21,7 +21,7 @@ const unwatched = {
   tracerDisabledWhen: identity<Predicate.Predicate<HttpClientRequest.HttpClientRequest>>,
 }
 
-/** What a tracer is told of one span. */
+/** What a tracer learns of one span. */
 interface Told {
   readonly name: string
   readonly attributes: Record<string, unknown>
@@ -109,7 +109,7 @@ describe("a span under the shield", () => {
       expect(contexts).toBeGreaterThan(0)
     }))
 
-  it.effect("has the id that its tracer makes when it is first asked for", () =>
+  it.effect("has the id that its tracer makes on first use", () =>
     Effect.gen(function* () {
       let ids = 0
       const own = yield* Effect.tracer
@@ -134,7 +134,7 @@ describe("a span under the shield", () => {
       expect(spans.map(({ spanId }) => spanId)).toEqual([seen])
     }))
 
-  it.effect("has attributes of which no text can be made", () =>
+  it.effect("accepts attributes that cannot be made into text", () =>
     Effect.gen(function* () {
       let deep: unknown = token
       for (let at = 0; at < 1e5; at++) deep = [deep]
@@ -152,7 +152,7 @@ describe("a span under the shield", () => {
       })
     }))
 
-  it.effect("is otherwise the tracer's own", () =>
+  it.effect("otherwise is the tracer's own", () =>
     Effect.gen(function* () {
       const { exit } = yield* runWithTracer(
         Effect.withSpan(Effect.orDie(Effect.currentSpan), "span", { kind: "client" }),
@@ -161,14 +161,14 @@ describe("a span under the shield", () => {
       expect(span).toMatchObject({ kept: "by the tracer of client", spanId: "1", traceId: "2" })
     }))
 
-  it.effect("ends without what came of it", () =>
+  it.effect("ends without the result", () =>
     Effect.gen(function* () {
       const succeeded = yield* runWithTracer(Effect.withSpan(Effect.succeed(token), "span"))
       expect(succeeded.told?.exit).toEqual(Exit.void)
       expect(succeeded.exit).toEqual(Exit.succeed(token))
     }))
 
-  it.effect("ends with a failure as redacted text, while the failure itself stays as it is", () =>
+  it.effect("ends with its failure as redacted text, and leaves the failure itself as it is", () =>
     Effect.gen(function* () {
       const error = Object.assign(new Error(`no ${token}`), { request: token })
       const failed = yield* runWithTracer(Effect.withSpan(Effect.fail(error), "span"))
@@ -182,7 +182,7 @@ describe("a span under the shield", () => {
       expect(kept?.request).toBe(token)
     }))
 
-  it.effect("is looked at by nobody but its own client where no tracer was set", () =>
+  it.effect("leaves the tracer alone if the program set none", () =>
     Effect.gen(function* () {
       const outer = yield* Effect.tracer
       expect(yield* shielded(Effect.tracer, redact, unwatched)).toBe(outer)
@@ -194,14 +194,14 @@ const defectOf = (thrown: unknown) =>
     const cause = Exit.causeOption(exit)
     const defects = cause._tag === "Some" ? [...Cause.defects(cause.value)] : []
     expect(defects.length).toBe(1)
-    // Whatever it was, it has become an error.
+    // The shield makes an Error of whatever was thrown; the next line checks it.
     const defect = defects[0] as Error
     expect(defect).toBeInstanceOf(Error)
     return defect
   })
 
 describe("a defect under the shield", () => {
-  it.effect("is an error that says the same, without the secret and without what it held", () =>
+  it.effect("keeps its name, message and stack, without the secret and without other properties", () =>
     Effect.gen(function* () {
       const thrown = Object.assign(new TypeError(`bad ${token}`), { request: token })
       const defect = yield* defectOf(thrown)
@@ -224,7 +224,7 @@ describe("a defect under the shield", () => {
       expect(messages).toEqual([9, 8, 7, 6, 5].map((n) => `${n} <redacted>`))
     }))
 
-  it.effect("that is a text is redacted", () =>
+  it.effect("that is a string is redacted", () =>
     Effect.gen(function* () {
       const defect = yield* defectOf(`no ${token}`)
       expect([defect.name, defect.message]).toEqual(["Error", "no <redacted>"])
@@ -232,7 +232,7 @@ describe("a defect under the shield", () => {
     }))
 
   it.effect.each([[{ token }, "object"], [7, "number"], [undefined, "undefined"]])(
-    "that is %j tells its kind alone",
+    "that is %j tells only its type",
     ([thrown, kind]) =>
       Effect.map(
         defectOf(thrown),
@@ -240,7 +240,7 @@ describe("a defect under the shield", () => {
       ),
   )
 
-  it.effect("that cannot be read tells nothing", () =>
+  it.effect("that cannot be read tells only its type", () =>
     Effect.gen(function* () {
       const unreadable = Object.defineProperty(new Error(), "message", {
         get: () => {
@@ -250,13 +250,13 @@ describe("a defect under the shield", () => {
       expect((yield* defectOf(unreadable)).message).toBe("the HttpClient threw object")
     }))
 
-  it.effect("without a stack has one line of it", () =>
+  it.effect("without a stack gets a stack of one line", () =>
     Effect.gen(function* () {
       const bare = Object.assign(new Error("m"), { stack: undefined })
       expect((yield* defectOf(bare)).stack).toBe("Error: m")
     }))
 
-  it.effect("of several at once is one of several still, and an interruption stays one", () =>
+  it.effect("keeps its place in the cause, beside failures and interruptions", () =>
     Effect.gen(function* () {
       const fiberId = yield* Effect.fiberId
       const bothWith = (defect: unknown) =>
@@ -276,7 +276,7 @@ describe("a defect under the shield", () => {
     }))
 })
 
-it.effect("a fiber of the client's that fails is not logged", () =>
+it.effect("the shield lets no failed fiber of the client be logged", () =>
   Effect.gen(function* () {
     const logged: Array<unknown> = []
     yield* Effect.all([Effect.never, Effect.fail(token)], { concurrency: 2 }).pipe(

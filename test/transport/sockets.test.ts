@@ -12,8 +12,8 @@ import { beneathRows, expectedOf } from "./clientsBeneath.ts"
 import { type Row, rows } from "./retryTable.ts"
 import type { Step } from "./scripted.ts"
 
-// A thousandth of the default policy's times. The timeout alone is longer than that, so that a
-// machine that is busy does not mistake an answer for none.
+// A thousandth of the default policy's times. Only the timeout is longer, so that a busy machine
+// does not take a slow answer for none.
 const policy = (step: Step) =>
   RetryPolicy.make({
     schedule: RetryPolicy.backoff({ base: "1 millis", cap: "10 millis" }),
@@ -21,7 +21,7 @@ const policy = (step: Step) =>
     maxRetryAfter: "60 millis",
   })
 
-/** What the emulator has to do for a step of the table, at a thousandth of its times. */
+/** The emulator's rule for a step of the table, at a thousandth of its times. */
 const ruleOf = (step: Step): Emulator.FaultRule => {
   if (step === "Connection") return { fault: { _tag: "DropBefore" } }
   if (step === "Hang") return { delay: "1 hour" }
@@ -39,7 +39,7 @@ const ruleOf = (step: Step): Emulator.FaultRule => {
   }
 }
 
-/** Connections that break where only a socket can: the table's row of a lost one holds for them. */
+/** Connections that break as only a socket can. They end like the table's lost connection. */
 const broken: ReadonlyArray<readonly [failure: string, rule: Emulator.FaultRule]> = [
   ["a connection lost after the server acted", { fault: { _tag: "DropAfter" } }],
   ["a connection lost within the answer", { fault: { _tag: "TruncateBody" } }],
@@ -51,7 +51,7 @@ const socketRows: ReadonlyArray<Row & { readonly rule: Emulator.FaultRule }> = [
   ...broken.flatMap(([failure, rule]) => lostConnection.map((row) => ({ ...row, failure, rule }))),
 ]
 
-/** The calls, to the key of the account without a role. */
+/** The calls, for the key of the account without a role. */
 const callsHere = Effect.map(
   Emulator.Emulator,
   ({ withoutRole: { apiKeyId, serviceAccountId } }) => callsOn({ id: apiKeyId, serviceAccountId }),
@@ -71,7 +71,7 @@ const untilSeen = (isSeen: (requests: ReadonlyArray<Emulator.SeenRequest>) => bo
 describe.concurrent("over real sockets", () => {
   for (const operation of operationNames) {
     for (const { createWaits, failure, open, rule, step, tag, waits } of socketRows) {
-      // A 404 needs no body to be understood: what was deleted at first is not there the next time.
+      // The first delete acts, so the second meets a 404, which is clear without a body.
       const isGone = operation === "deleteApiKey" && failure.endsWith("within the answer")
       const times = isGone ? 2 : (operation === "createApiKey" ? createWaits : waits).length + 1
       it.live(`${operation} after ${failure}: the server sees ${times} in all`, ({ expect }) =>
@@ -99,7 +99,7 @@ describe.concurrent("over real sockets", () => {
         Effect.gen(function* () {
           const calls = yield* callsHere
           const { baseUrl } = yield* Credentials
-          // The row that speaks of this server.
+          // The same row, for this server's base URL.
           const { breaks, fault, wrap } = beneathRows(baseUrl).find(({ client, failure }) =>
             client === row.client && failure === row.failure
           ) ?? row
@@ -137,7 +137,7 @@ describe.concurrent("over real sockets", () => {
         })),
       ))
 
-    it.live(`${operation} is not sent again once it is interrupted, and its request is aborted`, ({ expect }) =>
+    it.live(`${operation} is not sent again after an interruption, which aborts its request`, ({ expect }) =>
       Effect.gen(function* () {
         const calls = yield* callsHere
         const fiber = yield* Effect.fork(calls[operation])
@@ -149,8 +149,8 @@ describe.concurrent("over real sockets", () => {
   }
 })
 
-// How close to the limit it comes, and how rarely it is refused, is measured by test/bench/limits.ts:
-// over sockets both hang on how busy the machine is.
+// test/bench/limits.ts measures the rate and the refusals. Over sockets both depend on how busy the
+// machine is.
 describe("over real sockets", () => {
   const served = servedEmulator({ rateLimit: { limit: 200 } })
   const ways = {
@@ -158,7 +158,7 @@ describe("over real sockets", () => {
     "not throttled": served,
   }
   for (const [how, services] of Object.entries(ways)) {
-    it.live(`300 calls of 50 fibers, ${how}, all succeed at a server's limit of 200 a second`, () =>
+    it.live(`300 calls of 50 fibers, ${how}, all succeed at a limit of 200 a second`, () =>
       Effect.gen(function* () {
         const { refused, requests, withoutRole } = yield* Emulator.Emulator
         const six = Effect.replicateEffect(getApiKey(withoutRole.apiKeyId), 6)
@@ -174,7 +174,7 @@ describe("over real sockets", () => {
 describe.concurrent("over real sockets, past the limit", () => {
   for (const status of [400, 403, 429, 500, 503]) {
     for (const operation of operationNames) {
-      it.live(`${operation} under ${status} is RateLimited, and made when the limit allows it`, ({ expect }) =>
+      it.live(`${operation} under ${status} is RateLimited, and succeeds when the limit allows it`, ({ expect }) =>
         Effect.gen(function* () {
           const calls = yield* callsHere
           const emulator = yield* Emulator.Emulator

@@ -25,7 +25,7 @@ import { credentials, ok, scripted } from "./scripted.ts"
 const tenASecond = throttled({ limit: 10, window: "1 second" })
 
 describe("throttled", () => {
-  it.effect("never sends more than the limit in any stretch of one window", () =>
+  it.effect("never sends more than the limit in any one window", () =>
     Effect.gen(function* () {
       const script = scripted({ ...ok, afterMillis: 30 })
       const fiber = yield* Effect.replicateEffect(getApiKey(id), 60, { concurrency: 60 }).pipe(
@@ -42,7 +42,7 @@ describe("throttled", () => {
       expect(Math.max(...counts)).toBe(10)
     }))
 
-  it.effect("serves first who came first", () =>
+  it.effect("serves calls in the order in which they came", () =>
     Effect.gen(function* () {
       const served: Array<number> = []
       const script = scripted(ok)
@@ -60,7 +60,7 @@ describe("throttled", () => {
       expect(served).toEqual(served.toSorted((a, b) => a - b))
     }))
 
-  it.effect("lets a waiting call be interrupted, which sends nothing and takes no token", () =>
+  it.effect("lets a waiting call be interrupted, which then sends nothing and takes no token", () =>
     Effect.gen(function* () {
       const script = scripted(ok)
       yield* Effect.gen(function* () {
@@ -83,7 +83,7 @@ describe("throttled", () => {
       )
     }))
 
-  it.effect("does not count the wait into the timeout of the attempt", () =>
+  it.effect("does not count its wait into the attempt's timeout", () =>
     Effect.gen(function* () {
       const script = scripted({ ...ok, afterMillis: 900 })
       const fiber = yield* Effect.replicateEffect(getApiKey(id), 5, { concurrency: 5 }).pipe(
@@ -100,7 +100,7 @@ describe("throttled", () => {
       expect(script.sent.length).toBe(5)
     }))
 
-  it.effect("counts the time after the wait into the timeout of the attempt", () =>
+  it.effect("counts the time after its wait into the attempt's timeout", () =>
     Effect.gen(function* () {
       const script = scripted(ok, "Hang")
       const fiber = yield* getApiKey(id).pipe(
@@ -118,7 +118,7 @@ describe("throttled", () => {
       expect(Duration.toMillis(took)).toBe(20_000 + 3000)
     }))
 
-  it.effect("says of a create that waited until its deadline that nothing was sent", () =>
+  it.effect("says that nothing was sent if a create waited until its deadline", () =>
     Effect.gen(function* () {
       const script = scripted(ok)
       const create = createApiKey({ name: "n", serviceAccountId: serviceAccountId })
@@ -161,9 +161,9 @@ describe("throttled", () => {
     ["a word", "soon"],
     ["absent", undefined],
     ["less than a millisecond", "10 micros"],
-  ])("refuses a window that is %s, by its name", ([, window]) =>
+  ])("refuses a window that is %s, and names the option", ([, window]) =>
     Effect.gen(function* () {
-      // From JavaScript, anything can come.
+      // A JavaScript program can pass anything.
       const options = { limit: 1, window } as ThrottleOptions
       const exit = yield* Effect.exit(
         Effect.provide(
@@ -177,7 +177,7 @@ describe("throttled", () => {
     }))
 
   it.effect.each([429, 403, 503])(
-    "is cautious after a %i that says to wait",
+    "tells its bucket of a refusal after a %i that says to wait",
     (status) =>
       Effect.gen(function* () {
         const told: Array<readonly [boolean, boolean]> = []
@@ -199,7 +199,7 @@ describe("throttled", () => {
       }),
   )
 
-  /** When the requests of as many calls at once are sent, one in each window. */
+  /** Makes a call for each answer at once, at one a window. Returns when each was sent. */
   const sentOneByOne = (
     window: Duration.DurationInput,
     ...answersAfter: ReadonlyArray<number>
@@ -220,38 +220,47 @@ describe("throttled", () => {
     })
 
   it.effect.each<readonly [string, Duration.DurationInput, ReadonlyArray<number>, object]>([
-    ["a window and three hundredths after it was sent, where all answers take as long", 1000, [
+    ["1.03 windows after it was sent, if all answers take equally long", 1000, [
       300,
       300,
       300,
     ], [0, 1030, 2060]],
-    ["later by what its answer took beyond the fastest", 1000, [100, 150, 100], [0, 1030, 2110]],
-    // Beyond that, pacing at the sender is what keeps the limit, not the answers.
-    ["a tenth of a window later at most", 1000, [100, 500, 100], [0, 1030, 2130]],
-    ["a window and three hundredths after it was sent, where its answer is the fastest", 1000, [
+    ["later if its answer took longer than the fastest", 1000, [100, 150, 100], [0, 1030, 2110]],
+    // Beyond that, pacing at the sender keeps the limit.
+    ["1.1 windows after it was sent at the latest", 1000, [100, 500, 100], [0, 1030, 2130]],
+    ["1.03 windows after it was sent, if its answer is the fastest", 1000, [
       500,
       100,
       0,
     ], [0, 1030, 2060]],
-    ["a window after its answer, where answers take less", 1000, [20, 10, 0], [0, 1020, 2030]],
-    ["without an answer, where none is known", 1000, [1500, 0], [0, 1100]],
-    ["without an answer that takes as long as others", 1000, [2000, 2000, 2000, 2000, 0], [
+    ["a window after its answer, if answers take less than 0.03 windows", 1000, [20, 10, 0], [
       0,
-      1100,
-      2130,
-      3160,
-      4190,
+      1020,
+      2030,
     ]],
-    ["no sooner than whole milliseconds can tell", Duration.micros(1500n), [0, 0], [0, 2]],
+    ["without its answer, if there was none yet", 1000, [1500, 0], [0, 1100]],
+    [
+      "without its answer, if answers take longer than a window",
+      1000,
+      [2000, 2000, 2000, 2000, 0],
+      [
+        0,
+        1100,
+        2130,
+        3160,
+        4190,
+      ],
+    ],
+    ["after whole milliseconds, rounded up", Duration.micros(1500n), [0, 0], [0, 2]],
   ])(
-    "lets a request's token come back %s",
+    "gives a request's token back %s",
     ([, window, answersAfter, sentAt]) =>
       Effect.gen(function* () {
         expect(yield* sentOneByOne(window, ...answersAfter)).toEqual(sentAt)
       }),
   )
 
-  it.effect("lets the token of a request that is interrupted come back too", () =>
+  it.effect("gives the token of an interrupted request back too", () =>
     Effect.gen(function* () {
       const script = scripted("Hang", ok)
       yield* Effect.gen(function* () {
@@ -268,7 +277,7 @@ describe("throttled", () => {
       expect(script.sent.map(({ at }) => at)).toEqual([0, 1100])
     }))
 
-  it.effect("does not hold a request back for as long as those before it hang", () =>
+  it.effect("does not wait for earlier requests that hang", () =>
     Effect.gen(function* () {
       const hung = Array.from({ length: 10 }, () => "Hang" as const)
       const script = scripted(...hung, ok)
@@ -286,7 +295,7 @@ describe("throttled", () => {
 
   type Client = Layer.Layer<HttpClient.HttpClient>
 
-  /** When three requests are sent, of which the first is refused and the others take 5 seconds. */
+  /** When three requests are sent, if the first is refused and the others take 5 seconds. */
   const sentAfterRefusal = (client: (script: Client) => Client) =>
     Effect.gen(function* () {
       const script = scripted({ status: 429 }, { ...ok, afterMillis: 5000 })
@@ -308,7 +317,7 @@ describe("throttled", () => {
   it.effect.each<readonly [string, (client: Client) => Client]>([
     ["", (client) => client],
     [
-      " that a client turns into an error",
+      ", even if a client turns it into an error",
       (client) =>
         Layer.effect(
           HttpClient.HttpClient,
@@ -317,14 +326,14 @@ describe("throttled", () => {
     ],
   ])("waits for answers after a refusal%s", ([, client]) =>
     Effect.gen(function* () {
-      // The answer came 5 s after the second was sent: the third one follows within a twenty-fifth.
+      // The answer came 5 s after the second request. The third follows it within 0.04 windows.
       const [first, second = NaN, third = NaN] = yield* sentAfterRefusal(client)
       expect([first, second]).toEqual([0, 1000])
       expect(third - second).toBeGreaterThanOrEqual(5000)
       expect(third - second).toBeLessThanOrEqual(5040)
     }))
 
-  it.effect("takes no request without an answer for a fast one", () =>
+  it.effect("does not count a lost request as a fast answer", () =>
     Effect.gen(function* () {
       const script = scripted({ ...ok, afterMillis: 300 }, "Connection", {
         ...ok,
@@ -344,7 +353,7 @@ describe("throttled", () => {
     }))
 
   it.effect.each([20, 22, 25, 28, 31, 34])(
-    "loses no token where a call that yields every %d steps is interrupted",
+    "loses no token if a call that yields every %d steps is interrupted",
     (steps) =>
       Effect.gen(function* () {
         const script = scripted(ok)
@@ -366,7 +375,7 @@ describe("throttled", () => {
 })
 
 describe("the gate", () => {
-  it.effect("hears a client that turns statuses into errors", () =>
+  it.effect("shuts even if a client turns statuses into errors", () =>
     Effect.gen(function* () {
       const script = scripted({ status: 429, headers: { "retry-after": "5" } }, ok)
       const filtering = Layer.effect(
@@ -388,10 +397,10 @@ describe("the gate", () => {
       expect(script.sent.map(({ at }) => at)).toEqual([0, 5000, 5000])
     }))
 
-  it.effect("makes every fiber behind a throttled client wait when one answer says so", () =>
+  it.effect("of a throttled client holds every fiber back after one answer that says to wait", () =>
     Effect.gen(function* () {
       const script = scripted({ status: 429, headers: { "retry-after": "5" } }, ok)
-      // Credentials for each call apart, so that the client alone can hold them together.
+      // Each call has Credentials of its own, so that the calls share only the client.
       const call = Effect.provide(getApiKey(id), credentials)
       yield* Effect.gen(function* () {
         yield* Effect.fork(call)
@@ -402,7 +411,7 @@ describe("the gate", () => {
       expect(script.sent.map(({ at }) => at)).toEqual([0, 5000, 5000, 5000, 5000, 5000, 5000])
     }))
 
-  it.effect("stays open for a wait longer than any call would wait", () =>
+  it.effect("stays open if an answer asks for a longer wait than the policy allows", () =>
     Effect.gen(function* () {
       const script = scripted({ status: 429, headers: { "retry-after": "3600" } }, ok)
       const get = Effect.provide(

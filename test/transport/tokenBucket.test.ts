@@ -18,10 +18,10 @@ import {
   withRefusal,
 } from "../../src/transport/tokenBucket.ts"
 
-/** What a request takes to the server, there, and back, in milliseconds. */
+/** The milliseconds that a request takes on the way to the server, there, and on the way back. */
 type Ways = readonly [there: number, work: number, back: number]
 
-/** Sends so many requests from 50 fibers to a server that lets ten arrive in any second. */
+/** Sends `requests` from 50 fibers to a server that admits ten in any second. */
 const outcome = (requests: number, waysOf: (index: number) => Effect.Effect<Ways>) =>
   Effect.gen(function* () {
     const rateLimit = makeRateLimit()
@@ -56,7 +56,7 @@ const outcome = (requests: number, waysOf: (index: number) => Effect.Effect<Ways
       }
       yield* Effect.sleep(back)
       yield* answered(true, true)
-      // As `Retry-After: 1` asks for.
+      // The answer says `Retry-After: 1`.
       openAt = (yield* Clock.currentTimeMillis) + 1000
       yield* Effect.zipRight(Effect.sleep(1000), call)
     })
@@ -64,7 +64,7 @@ const outcome = (requests: number, waysOf: (index: number) => Effect.Effect<Ways
     const fiber = yield* Effect.fork(Effect.replicateEffect(call, requests, { concurrency: 50 }))
     yield* TestClock.adjust("10 minutes")
     yield* Fiber.join(fiber)
-    // The first one may arrive long before those that are sent with it.
+    // The first request may arrive long before those that are sent with it.
     const seconds = ((admittedAt.at(-1) ?? 0) - (admittedAt[1] ?? 0)) / 1000
     return {
       // The first ten may go out at once.
@@ -83,16 +83,16 @@ const allAt = (place: 0 | 1 | 2, millis: number): Ways => [
   place === 2 ? millis : 0,
 ]
 
-describe("a server that lets ten requests arrive in any second is sent nine or more, and refuses a hundredth at most", () => {
+describe("a server that admits ten requests in any second gets nine or more, and refuses 1 % at most", () => {
   const tables: ReadonlyArray<readonly [string, (index: number) => Effect.Effect<number>]> = [
     ["0 ms", () => Effect.succeed(0)],
     ["400 ms", () => Effect.succeed(400)],
     ["2 s", () => Effect.succeed(2000)],
-    ["5 ms once, and then 400 ms", (index) => Effect.succeed(index === 0 ? 5 : 400)],
+    ["5 ms once and then 400 ms", (index) => Effect.succeed(index === 0 ? 5 : 400)],
     ["up to 100 ms", () => to(0, 101)],
   ]
   for (const [place, index] of Object.entries(places)) {
-    it.effect.each(tables)(`where %s pass ${place}`, ([, millis]) =>
+    it.effect.each(tables)(`if %s pass ${place}`, ([, millis]) =>
       Effect.gen(function* () {
         const { rate, refused } = yield* outcome(
           150,
@@ -117,10 +117,10 @@ describe("a server that lets ten requests arrive in any second is sent nine or m
       Effect.map(Effect.zip(to(0, 101), work), ([there, work]) => [there, work, 0]),
     ],
     [
-      "up to 100 ms pass on the way there and as much on the way back",
+      "up to 100 ms pass on the way there, and up to 100 ms on the way back",
       Effect.map(Effect.zip(to(0, 101), to(0, 101)), ([there, back]) => [there, 0, back]),
     ],
-  ])("where %s", ([, ways]) =>
+  ])("if %s", ([, ways]) =>
     Effect.gen(function* () {
       const { rate, refused } = yield* outcome(150, () => ways)
       expect(rate).toBeGreaterThanOrEqual(9)
@@ -161,8 +161,8 @@ describe("a cautious bucket", () => {
     readonly isAnswered: boolean
   }
 
-  // What its answers take beyond the fastest is all that it can know of the ways there. So one request
-  // that is as fast as any comes first.
+  // The bucket measures how much longer an answer takes than the fastest one. So a request that is
+  // as fast as any comes first.
   const requests = fc.record({
     there: fc.nat(200),
     rest: fc.nat(200),
@@ -179,7 +179,7 @@ describe("a cautious bucket", () => {
     })),
   ])
 
-  it("lets no stretch of one window hold more than the limit at the server, however the ways there differ", () => {
+  it("lets no more than the limit arrive in any one window, however long each request travels", () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 5 }), requests, (limit, requests) => {
       const times = arrivals(limit, requests)
       for (const [index, at] of times.entries()) {
@@ -191,11 +191,11 @@ describe("a cautious bucket", () => {
 
   const token: Token = { takenAt: 0, ended: undefined }
 
-  it("waits for an answer for ten windows", () => {
+  it("waits ten windows for an answer", () => {
     expect(comesBackAt(token, cautious, 500, window)).toBe(1000)
   })
 
-  it("waits no longer than that for an answer that took longer", () => {
+  it("waits no longer than that, even if the answer took longer", () => {
     const ended = { took: 5000, lag: 4000 }
     expect(comesBackAt({ takenAt: 0, ended }, cautious, 500, window)).toBe(1000)
   })
@@ -208,11 +208,11 @@ describe("a cautious bucket", () => {
     expect(comesBackAt(token, cautious, 2000, window)).toBe(110)
   })
 
-  it("stays cautious for as long again where another refusal comes meanwhile", () => {
+  it("starts its twenty windows again after a refusal within them", () => {
     expect(end([0, 1999])).toBe(1999 + 2000)
   })
 
-  it("is cautious for twice as long where one comes soon after, up to sixty windows", () => {
+  it("is cautious for forty windows, then sixty, if a refusal comes soon after it has ended", () => {
     expect(end([0, 2000])).toBe(2000 + 4000)
     expect(end([0, 7999])).toBe(7999 + 4000)
     expect(end([0, 2000, 6000])).toBe(6000 + 6000)
@@ -228,13 +228,13 @@ describe("the fastest answer", () => {
   const lagAfter = (...answers: ReadonlyArray<readonly [at: number, took: number]>) =>
     lagOf(answers.reduce((memory, [at, took]) => withAnswer(memory, took, at, 100), nothing), 50)
 
-  it("is remembered for an epoch of ten windows, and for the next", () => {
+  it("counts in its epoch of ten windows, and in the next", () => {
     expect(lagAfter([0, 5], [999, 40])).toBe(45)
     expect(lagAfter([0, 5], [1000, 40])).toBe(45)
     expect(lagAfter([0, 5], [1000, 40], [1999, 40])).toBe(45)
   })
 
-  it("is forgotten then", () => {
+  it("is forgotten after that", () => {
     expect(lagAfter([0, 5], [1000, 40], [2000, 40])).toBe(10)
     expect(lagAfter([0, 5], [2000, 40])).toBe(10)
   })

@@ -13,13 +13,13 @@ import { id } from "../everyOperation.ts"
 import { credentials, ok, scripted } from "./scripted.ts"
 
 describe("the wait for a token", () => {
-  /** After how many seconds a token is had behind a gate that is shut until 25, until 50 and until 75. */
+  /** Seconds until a call gets its token, at a gate shut until second 25, then 50, then 75. */
   const shutThrice = (maxRetryAfter: Duration.DurationInput) =>
     Effect.gen(function* () {
       const gate = makeGate(Infinity)
       const shut = gate.shut(Duration.seconds(25))
       let asked = 0
-      // Whoever has waited for the gate finds no token, and the gate is shut before there is one.
+      // Twice, a call that has passed the gate finds no token, and the gate is shut again.
       const store = ThrottleStore.of({
         take: () =>
           Effect.map(
@@ -46,20 +46,20 @@ describe("the wait for a token", () => {
       return Duration.toSeconds(took)
     })
 
-  it.effect("at a gate that is shut again and again lasts as long as the policy allows in all", () =>
+  it.effect("at a gate that is shut again and again adds up to what the policy allows", () =>
     Effect.gen(function* () {
-      // At 51, when it looks for a token again, it has waited for the gate for 49, and would for 24.
+      // At second 51 it has waited 49 seconds at the gate, and would wait 24 more.
       expect(yield* shutThrice("73 seconds")).toBe(75)
       expect(yield* shutThrice("72 seconds")).toBe(51)
     }))
 
-  it.effect("that is interrupted while a slow store takes a token gives that back", () =>
+  it.effect("gives back the token if it is interrupted while a slow store takes one", () =>
     Effect.gen(function* () {
       let out = 0
       const store = ThrottleStore.of({
         take: () =>
           Effect.sync(() => out++).pipe(
-            // As a server does, which has taken it before its answer comes.
+            // A store on a server has taken the token before its answer arrives.
             Effect.zipRight(Effect.sleep("1 second")),
             Effect.as({ _tag: "Taken", answered: () => Effect.sync(() => out--) }),
           ),

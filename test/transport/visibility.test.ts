@@ -29,13 +29,13 @@ import { credentials, ok, scripted, type Step } from "./scripted.ts"
 interface RecordedSpan {
   readonly name: string
   readonly kind: Tracer.SpanKind
-  /** The name of the span that it is within. */
+  /** The name of its parent. */
   readonly within: string | undefined
   readonly attributes: Record<string, unknown>
   readonly events: Array<readonly [name: string, attributes: unknown]>
 }
 
-/** A tracer that keeps every span, in the order in which they began. */
+/** A tracer that keeps every span, in the order in which they started. */
 const recordingTracer = () => {
   const spans: Array<RecordedSpan> = []
   const nameOf = (span: Tracer.AnySpan) =>
@@ -72,7 +72,7 @@ const recordingTracer = () => {
   return { tracer, spans }
 }
 
-/** Plays a call to its end, with each wait at its longest, and keeps all that it shows. */
+/** Plays a call to its end, with the longest possible waits. Returns its spans and logs. */
 const watch = (call: ApiCall, ...steps: ReadonlyArray<Step>) =>
   Effect.gen(function* () {
     const { spans, tracer } = recordingTracer()
@@ -94,7 +94,7 @@ const watch = (call: ApiCall, ...steps: ReadonlyArray<Step>) =>
     return { spans, logs }
   })
 
-/** What a metric holds, for each set of tags that one of its measurements had. */
+/** The state of a metric, for each set of tags. */
 const metric = (name: string) =>
   Effect.map(
     Metric.snapshot,
@@ -107,7 +107,7 @@ const metric = (name: string) =>
       })),
   )
 
-/** Credentials for a server that no other test sends anything to. */
+/** Credentials for a server that no other test uses. */
 const serverOfItsOwn = (baseUrl: string) =>
   Credentials.layerApiKey(Redacted.make(secret), { baseUrl })
 
@@ -117,7 +117,7 @@ const outside = Tracer.externalSpan({ spanId: "0", traceId: "0" })
 
 describe("a span", () => {
   for (const operation of operationNames) {
-    it.effect(`of ${operation} has the client's own span of the request within it`, () =>
+    it.effect(`of ${operation} is the parent of the client's own span`, () =>
       Effect.gen(function* () {
         const { spans } = yield* watch(calls[operation], ok)
         const [outer, inner] = spans
@@ -134,7 +134,7 @@ describe("a span", () => {
     ["in another span", (layer) => Layer.withSpan(layer, "building")],
     ["in the span of a program", (layer) => layer.pipe(Layer.withParentSpan(outside))],
   ])(
-    "of a token is within the call that asks for it, where its layer was built %s",
+    "of a token is within the call that asks for it, even if its layer was built %s",
     ([, built]) =>
       Effect.gen(function* () {
         const { spans, tracer } = recordingTracer()
@@ -155,7 +155,7 @@ describe("a span", () => {
       }),
   )
 
-  it.effect("is redacted where a client writes its request on the span that it finds", () =>
+  it.effect("is redacted if a client writes its request onto the current span", () =>
     Effect.gen(function* () {
       const { spans, tracer } = recordingTracer()
       const annotating = HttpClient.makeWith<never, never, never, never>(
@@ -192,7 +192,7 @@ describe("a span", () => {
       })
     }))
 
-  it.effect("of a call that was sent again has a span for each attempt, and says how many", () =>
+  it.effect("of a retried call has a child for each attempt, and says how many there were", () =>
     Effect.gen(function* () {
       const { spans: [outer, ...attempts] } = yield* watch(calls.createApiKey, limited, limited, ok)
       expect(attempts.map(({ attributes }) => attributes["http.response.status_code"]))
@@ -204,7 +204,7 @@ describe("a span", () => {
       expect(outer?.attributes).not.toHaveProperty("error.type")
     }))
 
-  it.effect("of a call that failed says with which error", () =>
+  it.effect("of a failed call names the error", () =>
     Effect.gen(function* () {
       const { spans: [span] } = yield* watch(calls.getApiKey, { status: 404 })
       expect(span?.attributes).toMatchObject({
@@ -213,7 +213,7 @@ describe("a span", () => {
       })
     }))
 
-  it.effect("of a call whose last attempt had no answer tells no status of an earlier one", () =>
+  it.effect("has no status if the last attempt had no answer", () =>
     Effect.gen(function* () {
       const { spans: [span] } = yield* watch(calls.getApiKey, { status: 503 }, "Hang")
       expect(span?.attributes).toMatchObject({
@@ -223,7 +223,7 @@ describe("a span", () => {
       expect(span?.attributes).not.toHaveProperty("http.response.status_code")
     }))
 
-  it.effect("of a call that its deadline cut off tells no status of an earlier attempt", () =>
+  it.effect("has no status if the deadline cut off the last attempt", () =>
     Effect.gen(function* () {
       const hasty = withRetryPolicy(RetryPolicy.make({ deadline: "5 seconds" }))
       const { spans: [span] } = yield* watch(hasty(calls.getApiKey), { status: 503 }, "Hang")
@@ -231,7 +231,7 @@ describe("a span", () => {
       expect(span?.attributes).not.toHaveProperty("http.response.status_code")
     }))
 
-  it.effect("has within it what a schedule and a token's Effect do", () =>
+  it.effect("is the parent of spans in a schedule and in a token's Effect", () =>
     Effect.gen(function* () {
       const spanned = (name: string) => Effect.withSpan(Effect.void, name)
       const call = calls.getApiKey.pipe(
@@ -245,7 +245,7 @@ describe("a span", () => {
         ),
       )
       const { spans } = yield* watch(call, { status: 503 }, ok)
-      // Effect 3 puts its own name before the client's.
+      // Effect 3 puts "http.client" before the method.
       const nameOf = (name: string) => name.replace("http.client ", "")
       expect(spans.map(({ name, within }) => [nameOf(name), within])).toEqual([
         ["ApiKeys.getApiKey", undefined],
@@ -257,7 +257,7 @@ describe("a span", () => {
       ])
     }))
 
-  it.effect("of a call that was refused before sending has no server and no attempt", () =>
+  it.effect("of a call that is refused before sending has no server and no attempt", () =>
     Effect.gen(function* () {
       const empty = callsOn({ id: "", serviceAccountId: "" })
       const { spans } = yield* watch(empty.getApiKey, ok)
@@ -280,18 +280,18 @@ describe("a retry", () => {
   it.effect("is an event of the operation's span, with its reason and its wait", () =>
     Effect.gen(function* () {
       const { spans: [outer, ...attempts] } = yield* watch(calls.createApiKey, limited, ok)
-      // Effect itself makes an event of each log, too.
+      // Effect also adds each log as an event.
       expect(outer?.events.filter(([name]) => name === "retry")).toEqual([["retry", details]])
       expect(attempts.flatMap(({ events }) => events)).toEqual([])
     }))
 
-  it.effect("is logged for debugging, with its reason and its wait", () =>
+  it.effect("is logged at level Debug, with its reason and its wait", () =>
     Effect.gen(function* () {
       const { logs } = yield* watch(calls.createApiKey, limited, ok)
       expect(logs).toEqual([["DEBUG", ["createApiKey is sent again"], details]])
     }))
 
-  it.effect("after a lost connection has no status, and waits for as long as the backoff", () =>
+  it.effect("after a lost connection has no status, and waits as long as the backoff", () =>
     Effect.gen(function* () {
       const { logs } = yield* watch(calls.getApiKey, "Connection", "Connection", ok)
       expect(logs.map(([, , details]) => details)).toStrictEqual([
@@ -300,7 +300,7 @@ describe("a retry", () => {
       ])
     }))
 
-  it.effect("that does not come is neither an event nor a log", () =>
+  it.effect("that is not made adds no event and no log", () =>
     Effect.gen(function* () {
       const { logs, spans } = yield* watch(calls.createApiKey, { status: 503 })
       expect([logs, spans.flatMap(({ events }) => events)]).toEqual([[], []])
@@ -351,7 +351,7 @@ describe("the metric", () => {
       expect(measured.length).toBe(expected.length)
     }))
 
-  it.effect("http.client.request.duration measures no request that is interrupted", () =>
+  it.effect("http.client.request.duration leaves out interrupted requests", () =>
     Effect.gen(function* () {
       const { client, sent } = scripted("Hang")
       const here = Layer.merge(client, serverOfItsOwn("http://127.0.0.1:8082"))
@@ -364,7 +364,7 @@ describe("the metric", () => {
       expect(measured).toEqual([])
     }))
 
-  it.effect("crdb.api_keys.retries counts what is sent again, by operation and reason", () =>
+  it.effect("crdb.api_keys.retries counts retries, by operation and reason", () =>
     Effect.gen(function* () {
       const countOf = (operation: string, reason: string) =>
         Effect.map(
@@ -382,7 +382,7 @@ describe("the metric", () => {
       expect(yield* countOf("updateApiKey", "RateLimited")).toMatchObject([{ count: 1 }])
     }))
 
-  it.effect("crdb.api_keys.throttle.wait measures how long requests were held back", () =>
+  it.effect("crdb.api_keys.throttle.wait measures how long the throttle held requests back", () =>
     Effect.gen(function* () {
       const oneASecond = Layer.provide(
         throttled({ limit: 1, window: "1 second" }),
@@ -396,7 +396,7 @@ describe("the metric", () => {
       ])
     }))
 
-  it.effect("of each kind says what it measures, and times go into the buckets of OpenTelemetry", () =>
+  it.effect("of each kind has a description, and those of times have OpenTelemetry's buckets", () =>
     Effect.gen(function* () {
       const throttledCall = Effect.provide(
         calls.getApiKey,
@@ -417,7 +417,7 @@ describe("the metric", () => {
         expect(kinds.get(name)?.description).toEqual(Option.some(description))
       }
       for (const name of ["http.client.request.duration", "crdb.api_keys.throttle.wait"]) {
-        // The last bucket takes whatever is longer.
+        // The last bucket is for all longer times.
         expect(kinds.get(name)?.keyType).toMatchObject({
           boundaries: { values: [...seconds, Infinity] },
         })
@@ -426,13 +426,13 @@ describe("the metric", () => {
     }))
 })
 
-describe("a URL names its server", () => {
+describe("a URL's server attributes", () => {
   it.each([
     ["https://api.example/path", "api.example", 443],
     ["http://localhost", "localhost", 80],
     ["https://api.example:8443", "api.example", 8443],
     ["http://127.0.0.1:8080", "127.0.0.1", 8080],
-  ])("%s: %s, %i", (url, address, port) => {
+  ])("of %s are %s and %i", (url, address, port) => {
     expect(serverAttributes(new URL(url))).toEqual({
       "server.address": address,
       "server.port": port,

@@ -11,7 +11,7 @@ const finite = { zero: true, infinite: false }
 const problem = (input: unknown, allowed = any) =>
   Option.getOrUndefined(durationProblem(input, allowed))
 
-describe("a duration that a user gives", () => {
+describe("a user's duration", () => {
   const none: ReadonlyArray<unknown> = [
     -1,
     -0.5,
@@ -46,7 +46,7 @@ describe("a duration that a user gives", () => {
     new Date(),
     () => 1,
   ]
-  it.each(none.map((input) => [input]))("is refused where it is %s", (input) => {
+  it.each(none.map((input) => [input]))("is refused: %s", (input) => {
     expect(problem(input)).toBe('must be a duration of zero or more, like "5 minutes"')
   })
 
@@ -65,26 +65,26 @@ describe("a duration that a user gives", () => {
     Duration.infinity,
     Duration.days(1),
   ]
-  it.each(all.map((input) => [input]))("is taken where it is %s", (input) => {
+  it.each(all.map((input) => [input]))("is accepted: %s", (input) => {
     expect(problem(input)).toBeUndefined()
   })
 
   it.each([[0], [0n], ["0 seconds"], [[0, 0]], [Duration.zero]])(
-    "is refused where it is %s and zero makes no sense",
+    "is refused if it must be above zero: %s",
     (input) => {
       expect(problem(input, aboveZero)).toBe('must be a duration above zero, like "5 minutes"')
     },
   )
 
   it.each([[Infinity], [[Infinity, 0]], [Duration.infinity]])(
-    "is refused where it is %s and what has no end makes no sense",
+    "is refused if it must be finite: %s",
     (input) => {
       expect(problem(input, finite))
         .toBe('must be a finite duration of zero or more, like "5 minutes"')
     },
   )
 
-  it("is refused where it is negative, however it is written", () => {
+  it("is refused if it is negative, however it is written", () => {
     const units = fc.constantFrom("nanos", "micros", "millis", "seconds", "hours", "days", "weeks")
     fc.assert(fc.property(fc.integer({ min: 1, max: 1e9 }), units, (value, unit) => {
       expect(problem(`-${value} ${unit}`)).toBeDefined()

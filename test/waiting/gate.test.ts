@@ -12,7 +12,7 @@ import { type Gate, makeGate, rateAfter } from "../../src/waiting/gate.ts"
 
 const enter = (gate: Gate, hadTurn = false) => gate.enter(entering(hadTurn))
 
-/** Lets so many come to a gate at once, and tells, as they are let in, when that was. */
+/** Sends `count` calls to a gate at once. Returns the times at which they get in, as they do. */
 const come = (gate: Gate, count: number, policy = RetryPolicy.make()) =>
   Effect.gen(function* () {
     const times: Array<number> = []
@@ -26,13 +26,13 @@ const come = (gate: Gate, count: number, policy = RetryPolicy.make()) =>
   })
 
 describe("a gate", () => {
-  it.effect("that was never shut lets all in at once", () =>
+  it.effect("that was never shut lets all calls in at once", () =>
     Effect.gen(function* () {
       const times = yield* come(makeGate(10), 3)
       expect(times).toEqual([0, 0, 0])
     }))
 
-  it.effect("that is shut lets nobody in before its time, and then one by one", () =>
+  it.effect("that is shut lets calls in one by one once its wait is over", () =>
     Effect.gen(function* () {
       const gate = makeGate(10)
       yield* gate.shut(Duration.seconds(5))
@@ -43,7 +43,7 @@ describe("a gate", () => {
       expect(times).toEqual([5000, 5100, 5200])
     }))
 
-  it.effect("that is shut keeps a finalizer's call although it is interrupted there", () =>
+  it.effect("that is shut keeps an interrupted fiber's finalizer waiting", () =>
     Effect.gen(function* () {
       const gate = makeGate(10)
       yield* gate.shut(Duration.seconds(5))
@@ -57,7 +57,7 @@ describe("a gate", () => {
       expect(isIn).toBe(true)
     }))
 
-  it.effect("lets in whoever comes later apart from those who waited", () =>
+  it.effect("lets a later call in at a distance from those that waited", () =>
     Effect.gen(function* () {
       const gate = makeGate(10)
       yield* gate.shut(Duration.seconds(5))
@@ -68,7 +68,7 @@ describe("a gate", () => {
       expect(times).toEqual([5200])
     }))
 
-  it.effect("lets all in at once again when nobody waits any more", () =>
+  it.effect("lets all calls in at once again when none waits any more", () =>
     Effect.gen(function* () {
       const gate = makeGate(10)
       yield* gate.shut(Duration.seconds(5))
@@ -90,7 +90,7 @@ describe("a gate", () => {
       expect(times).toEqual([7000])
     }))
 
-  it.effect("holds back nobody who would not wait so long", () =>
+  it.effect("does not hold back a call whose policy does not wait that long", () =>
     Effect.gen(function* () {
       const gate = makeGate(10)
       const impatient = RetryPolicy.make({ maxRetryAfter: "2 seconds" })
@@ -102,7 +102,7 @@ describe("a gate", () => {
       expect(times).toEqual([2001])
     }))
 
-  it.effect("lets go whoever waits when it is shut for longer than that one waits, and no other", () =>
+  it.effect("releases a waiting call if it is shut for longer than that call waits, and no other", () =>
     Effect.gen(function* () {
       const gate = makeGate(10)
       yield* gate.shut(Duration.seconds(5))
@@ -119,7 +119,7 @@ describe("a gate", () => {
       expect(patient.length).toBe(2)
     }))
 
-  it.effect("lets go whoever would wait for too long where nothing can be interrupted", () =>
+  it.effect("releases a call that would wait too long in an uninterruptible region too", () =>
     Effect.gen(function* () {
       const gate = makeGate(10)
       yield* gate.shut(Duration.seconds(5))
@@ -129,7 +129,7 @@ describe("a gate", () => {
       expect(times).toEqual([0, 0])
     }))
 
-  it.effect("lets in first who had its turn already", () =>
+  it.effect("lets a call that has had its turn in next", () =>
     Effect.gen(function* () {
       const gate = makeGate(10)
       yield* gate.shut(Duration.seconds(1))
@@ -145,11 +145,11 @@ describe("a gate", () => {
       expect(order).toEqual(["first", "returned", "second"])
     }))
 
-  it.effect("opens again for more than come meanwhile, at the rate that there was", () =>
+  it.effect("opens at a rate at which the queue empties while more calls come", () =>
     Effect.gen(function* () {
       const gate = makeGate(10)
       let waiting = 0
-      // 50 a second, for 22 seconds, of which one answer shuts the gate for a second.
+      // 50 calls a second for 22 seconds. Midway an answer shuts the gate for a second.
       const arrive = Effect.suspend(() => {
         waiting++
         return Effect.zipRight(enter(gate), Effect.sync(() => waiting--))
@@ -176,7 +176,7 @@ describe("a gate", () => {
     [50, 10, 4000, 100],
     [200, 200, 4000, 200],
     [Infinity, Infinity, 0, Infinity],
-  ])("at %i a second at first, with a limit of %i, lets in after %i ms %d a second", (
+  ])("that opens at %i a second under a limit of %i lets in, %i ms later, %d a second", (
     atFirst,
     limit,
     millis,
@@ -185,7 +185,7 @@ describe("a gate", () => {
     expect(rateAfter(atFirst, limit, millis)).toBe(rate)
   })
 
-  it("opens for the next after one who was interrupted before it got in", async () => {
+  it("lets the next call in after one that was interrupted before it got in", async () => {
     const gate = makeGate(Infinity)
     await Effect.runPromise(gate.shut(Duration.millis(1)))
     await new Promise((resolve) => setTimeout(resolve, 5))
@@ -194,18 +194,18 @@ describe("a gate", () => {
   })
 })
 
-describe("an answer shuts a gate", () => {
+describe("an answer", () => {
   it.effect.each<readonly [what: string, status: number, retryAfter: string | undefined, number]>([
-    ["of 429 for as long as it says", 429, "7", 7000],
-    ["of 400 for as long as it says", 400, "7", 7000],
-    ["for as long as any call would wait", 503, "60", 60_000],
-    ["for no longer than that", 503, "61", 0],
-    ["for a millisecond", 503, "0.001", 1],
-    ["not at all where it says nothing", 429, undefined, 0],
-    ["not at all where it makes no sense", 429, "soon", 0],
-    ["not at all where it says no wait", 429, "0", 0],
-    ["not at all where it is a redirect", 399, "7", 0],
-    ["not at all where it is a success", 200, "7", 0],
+    ["of 429 shuts the gate for as long as it says", 429, "7", 7000],
+    ["of 400 shuts the gate for as long as it says", 400, "7", 7000],
+    ["shuts the gate for as long as any call would wait", 503, "60", 60_000],
+    ["that asks for longer shuts no gate", 503, "61", 0],
+    ["shuts the gate for a millisecond", 503, "0.001", 1],
+    ["without Retry-After shuts no gate", 429, undefined, 0],
+    ["with a malformed Retry-After shuts no gate", 429, "soon", 0],
+    ["with a Retry-After of zero shuts no gate", 429, "0", 0],
+    ["that is a redirect shuts no gate", 399, "7", 0],
+    ["that is a success shuts no gate", 200, "7", 0],
   ])("%s", ([, status, retryAfter, millis]) =>
     Effect.gen(function* () {
       const waits: Array<number> = []

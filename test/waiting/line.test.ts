@@ -6,7 +6,7 @@ import * as TestClock from "effect/TestClock"
 import { makeLine } from "../../src/waiting/line.ts"
 
 describe("a line", () => {
-  it("is free again after one who is interrupted in the tick in which it enters", async () => {
+  it("is free again after a fiber that is interrupted in the tick in which it enters", async () => {
     const { turn } = makeLine()
     const fiber = Effect.runFork(turn(Effect.never))
     await Effect.runPromise(Fiber.interrupt(fiber))
@@ -14,7 +14,7 @@ describe("a line", () => {
   })
 
   it.each([1, 2, 5])(
-    "of %i at once is free again, whenever those in it are interrupted",
+    "for %i at once is free again whenever the fibers in it are interrupted",
     async (atOnce) => {
       for (let ticks = 0; ticks < 12; ticks++) {
         const { turn, waiting } = makeLine(atOnce)
@@ -28,7 +28,7 @@ describe("a line", () => {
     },
   )
 
-  it.effect("lets so many have their turn at the same time, and no more", () =>
+  it.effect("never lets in more than its number at the same time", () =>
     Effect.gen(function* () {
       const { turn } = makeLine(3)
       let inside = 0

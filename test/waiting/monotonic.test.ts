@@ -8,7 +8,7 @@ import { Credentials, getApiKey, RetryPolicy, throttled, withRetryPolicy } from 
 import { id } from "../everyOperation.ts"
 import { credentials, ok, scripted } from "../transport/scripted.ts"
 
-/** The test's clock, but its wall clock is set back by an hour when a second has passed. */
+/** The test's clock. After one second its wall clock is set back by an hour. */
 const setBack = Effect.clockWith((clock) => {
   const millis = () => {
     const now = clock.unsafeCurrentTimeMillis()
@@ -24,7 +24,7 @@ const setBack = Effect.clockWith((clock) => {
   })
 })
 
-/** The milliseconds after which a call ends, which is begun two seconds before. */
+/** Runs `before`, then `call`. Returns the milliseconds until both have ended. */
 const endsAfter = <A, E>(before: Effect.Effect<unknown, E>, call: Effect.Effect<A, E>) =>
   Effect.gen(function* () {
     const clock = yield* setBack
@@ -37,7 +37,7 @@ const endsAfter = <A, E>(before: Effect.Effect<unknown, E>, call: Effect.Effect<
       Effect.fork,
     )
     yield* TestClock.adjust("10 minutes")
-    // One that has not ended by now never would.
+    // A call that has not ended by now never will.
     yield* Fiber.interrupt(fiber)
     return endedAt
   })

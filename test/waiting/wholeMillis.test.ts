@@ -22,7 +22,7 @@ import { inVirtualTime } from "../lifecycle/virtualTime.ts"
 import { id, secret } from "../everyOperation.ts"
 import { ok, scripted, type Step } from "../transport/scripted.ts"
 
-/** What a program slept, in milliseconds; nobody looks at how it ends. */
+/** The durations of a program's sleeps, in milliseconds, however the program ends. */
 const sleepsOf = (program: Effect.Effect<unknown, unknown>) =>
   Effect.gen(function* () {
     const sleeps: Array<number> = []
@@ -69,12 +69,12 @@ const manyThrough = (layer: Layer.Layer<HttpClient>) =>
   )
 
 const programs: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
-  "a schedule of the user's": under({ schedule: fractional }, get, unavailable, unavailable, ok),
+  "a user's schedule": under({ schedule: fractional }, get, unavailable, unavailable, ok),
   "the default schedule": under({}, get, unavailable, unavailable, unavailable, ok),
   "an attempt's timeout": under({ attemptTimeout: "1.5 millis" }, get, "Hang", ok),
   "a deadline": under({ deadline: "20.7 millis", attemptTimeout: 30 }, get, "Hang"),
   "a Retry-After": under({}, get, limited, ok),
-  "a gate that opens, three times a second": Effect.all(
+  "a gate that lets in three a second": Effect.all(
     Array.from({ length: 5 }, () => get),
     { concurrency: 5 },
   ).pipe(
@@ -84,13 +84,13 @@ const programs: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
   "a throttle": manyThrough(
     Layer.provide(throttled({ limit: 2, window: "10.3 millis" }), scripted(ok).client),
   ),
-  "a throttle's store of the user's": manyThrough(
+  "a throttle with a user's store": manyThrough(
     throttledByStore({ limit: 2, window: "10.3 millis" }).pipe(
       Layer.provide(ofTheUsers),
       Layer.provide(scripted(ok).client),
     ),
   ),
-  "a create that is lost": under(
+  "a lost create": under(
     { schedule: fractional },
     createApiKeyOnce({ name: "reports", serviceAccountId: "x" }),
     "Connection",
@@ -99,7 +99,7 @@ const programs: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
   ),
 }
 
-describe("no sleep is of fractions of a millisecond", () => {
+describe("every sleep is a whole number of milliseconds", () => {
   for (const [what, program] of Object.entries(programs)) {
     it.live(`in ${what}`, () =>
       Effect.gen(function* () {

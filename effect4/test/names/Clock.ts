@@ -5,7 +5,7 @@ import * as Effect from "effect4/Effect"
 
 export const ClockTypeId: unique symbol = Symbol("Clock")
 
-/** What tests read of a clock, and what they make one of. */
+/** The part of Effect 3's clock that tests read, and make clocks from. */
 export interface Made {
   readonly unsafeCurrentTimeMillis: () => number
   readonly unsafeCurrentTimeNanos: () => bigint
@@ -16,7 +16,7 @@ export interface Made {
 
 export const fromEffect4 = (clock: Clock4.Clock): Made => ({
   unsafeCurrentTimeMillis: () => clock.currentTimeMillisUnsafe(),
-  // Effect 3 knows no other time that nobody sets back.
+  // In Effect 3 the nanoseconds are the only monotonic time.
   unsafeCurrentTimeNanos: () => clock.monotonicTimeNanosUnsafe(),
   currentTimeMillis: clock.currentTimeMillis,
   currentTimeNanos: clock.monotonicTimeNanos,
@@ -36,6 +36,6 @@ export const toEffect4 = (clock: Made): Clock4.Clock => {
   }
 }
 
-// Nothing is provided in its place where it is asked for.
+// Outside a program `clockWith` gives the live clock.
 export const make = (): Made =>
   Effect.runSync(Clock4.clockWith((clock) => Effect.succeed(fromEffect4(clock))))

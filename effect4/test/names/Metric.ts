@@ -13,7 +13,7 @@ export const snapshot = Effect.map(
         tags: Object.entries(attributes).map(([key, value]) => ({ key, value })),
         keyType: {
           ...("buckets" in state && {
-            // What is longer than the last of them is counted all the same.
+            // Effect 3 lists the last bucket too, which is for all longer times.
             boundaries: { values: [...state.buckets.map(([boundary]) => boundary), Infinity] },
           }),
           ...("incremental" in state && { incremental: state.incremental }),

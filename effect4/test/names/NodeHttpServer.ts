@@ -1,4 +1,5 @@
-// In the place of the server of `@effect/platform-node`, which needs its Effect beside it.
+// Replaces the server of `@effect/platform-node`, whose version for Effect 4 cannot be installed
+// here.
 import * as Effect from "effect4/Effect"
 import * as FetchHttpClient from "effect4/http/FetchHttpClient"
 import type * as HttpClient from "effect4/http/HttpClient"
@@ -48,7 +49,7 @@ export const make = (
     })
   })
 
-/** Shows an app the request as the server of Node's does: its source is Node's, its target as sent. */
+/** Gives an app the request as `@effect/platform-node` does: with Node's own request and target. */
 const asOfNode = <E, R>(
   app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
   source: http.IncomingMessage,
@@ -76,7 +77,7 @@ const pass = async (
   const { body, headers: said, status } = await answer(asked)
   response.writeHead(status, [...said].flat())
   if (body === null) return void response.end()
-  // Of another declaration, the same at run time.
+  // Node and the DOM declare the same class twice.
   Readable.fromWeb(body as unknown as ReadableStream)
     .on("error", () => response.destroy())
     .pipe(response)

@@ -2,7 +2,7 @@ export * from "../../names/Random.ts"
 import * as Effect from "effect4/Effect"
 import * as Random from "effect4/Random"
 
-// Each seed's numbers begin anew.
+// Each call starts the seed's sequence again.
 export const make = (seed: unknown): typeof Random.Random.Service =>
   Effect.runSync(Random.withSeed(Random.Random, String(seed)))
 

@@ -1,4 +1,4 @@
-// Effect 3's lets everything come to rest before each step: also what only reads a body.
+// Effect 3's TestClock lets all work settle before each step, even the reading of a body.
 import * as Clock from "effect4/Clock"
 import * as Context from "effect4/Context"
 import * as Duration from "effect4/Duration"
@@ -32,7 +32,7 @@ export const layer: Layer.Layer<never> = Layer.effectContext(
       },
     }
     const settled = Effect.promise(async () => {
-      // Enough for a body to be read, while no fiber has anything to do.
+      // A body is read within a few rounds of the event loop, in which no fiber runs.
       for (let idle = 0; idle < 4; idle++) {
         const before = scheduled
         await new Promise((resolve) => setImmediate(resolve))
@@ -61,7 +61,7 @@ export const layer: Layer.Layer<never> = Layer.effectContext(
   }),
 )
 
-// Each test runs with the layer.
+// Every test runs with the layer.
 const steps = Steps as unknown as Effect.Effect<Steps["Service"]>
 
 export const setTime = (timestamp: number): Effect.Effect<void> =>

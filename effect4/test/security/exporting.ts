@@ -1,4 +1,4 @@
-// Here Effect has an exporter of its own.
+// Effect 4 has its own exporter.
 import * as Effect from "effect4/Effect"
 import * as HttpBody from "effect4/http/HttpBody"
 import * as HttpClient from "effect4/http/HttpClient"

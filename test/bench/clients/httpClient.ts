@@ -10,7 +10,7 @@ const Page = Schema.Struct({
   pagination: Schema.Struct({ next_page: Schema.optional(Schema.String) }),
 })
 
-/** Effect's own share of a walk: the keys are parsed, and neither checked nor decoded. */
+/** Effect's own share of a walk: it parses the keys, and neither checks nor decodes them. */
 export const walk = ({ baseUrl, pageSize, token }: Setting): Promise<number> =>
   Effect.gen(function* () {
     let count = 0

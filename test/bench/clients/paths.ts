@@ -1,4 +1,4 @@
-/** What openapi-typescript 7 makes of the API's description, as far as the list needs it. */
+/** The part for the list of what openapi-typescript 7 makes from the API's description. */
 export interface paths {
   "/api/v1/api-keys": {
     parameters: { query?: never; header?: never; path?: never; cookie?: never }

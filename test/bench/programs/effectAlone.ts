@@ -1,4 +1,4 @@
-/** Gets and decodes one key with Effect alone: what a bundle holds before the module comes in. */
+/** Gets and decodes one key with Effect and without the module, as a baseline for bundles. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"

@@ -13,7 +13,7 @@ const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) 
 
 type Options = Record<string, unknown>
 
-// What programs without types, and flags and settings that are not looked at, come with.
+// Values from programs without types, and from unchecked flags and settings.
 const refused: ReadonlyArray<readonly [field: string, says: string, values: Array<unknown>]> = [
   ["grace", "must be a finite duration of zero or more", [
     -1,
@@ -44,10 +44,10 @@ const refused: ReadonlyArray<readonly [field: string, says: string, values: Arra
 
 const concurrencies = [0, -1, 1.5, NaN, Infinity, "4"]
 
-/** The same for one key and for many: what it fails with, and what was done before. */
+/** Rotates one key and a fleet. Fails if the store is touched. */
 const outcomes = (organization: Organization, options: Options, ofFleet: Options = {}) =>
   Effect.gen(function* () {
-    // A test of what is not typed is not typed either.
+    // The values have the wrong types on purpose.
     const how = { grace: 0, ...options } as Pick<RotateApiKeyOptions, "grace">
     const store = {
       read: Effect.dieMessage("the store was read"),
@@ -106,7 +106,7 @@ describe("rotateApiKeys refuses for each key", () => {
 })
 
 describe("rotateApiKeys", () => {
-  test("ignores a first key, which is for one store alone", () =>
+  test("ignores `first`, which is for one store only", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const first = {

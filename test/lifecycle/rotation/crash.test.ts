@@ -10,7 +10,7 @@ import { inVirtualTime, type VirtualTime } from "../virtualTime.ts"
 const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) =>
   it.live(name, () => inVirtualTime(body()))
 
-/** Stops for good at the nth thing that is done, before or after it, and does nothing thereafter. */
+/** Stops before or after the nth action, and does nothing after that. */
 const stopAt = (nth: number, when: "before" | "after", only?: string): Around => {
   let count = 0
   return (what, effect) =>
@@ -23,7 +23,7 @@ const stopAt = (nth: number, when: "before" | "after", only?: string): Around =>
     })
 }
 
-/** The same, but what comes after, the cleaning up of an interrupted program, goes through. */
+/** The same, but lets an interrupted program clean up after that. */
 const pauseAt = (nth: number, when: "before" | "after"): Around => {
   let count = 0
   return (_, effect) =>
@@ -39,12 +39,11 @@ const cases = (["before", "after"] as const).flatMap((when) =>
   lags.map((listLag) => [when, listLag] as const)
 )
 
-// 3 reads and a create, a proof, a write and a read; after a wait a read and a list, two more reads,
-// and so on: 16 in all.
+// Requests and accesses to the store.
 const things = 16
 
 describe("a rotation that runs undisturbed", () => {
-  test("does as many things as the tests below break off at", () =>
+  test("does as many actions as the tests below break off at", () =>
     Effect.gen(function* () {
       let count = 0
       const counting: Around = (_, effect) => Effect.suspend(() => (count += 1, effect))
@@ -58,13 +57,13 @@ describe("a rotation that runs undisturbed", () => {
 
 for (const [when, listLag] of cases) {
   for (let nth = 1; nth <= things; nth += 1) {
-    describe(`a rotation broken off ${when} the ${nth}. thing that it does, lists ${listLag} behind`, () => {
+    describe(`a rotation broken off ${when} action ${nth}, lists ${listLag} behind`, () => {
       for (const later of ["at once", "after the lease"] as const) {
-        test(`by a kill comes to its end when it is run again ${later}`, () =>
+        test(`by a kill succeeds when it is run again ${later}`, () =>
           Effect.gen(function* () {
             const organization = yield* makeOrganization({ listLag })
             const around = stopAt(nth, when)
-            // Never interrupted: a killed process does not clean up.
+            // It is not interrupted, since a killed process does not clean up.
             yield* Effect.forkDaemon(
               rotateApiKey({ store: organization.store(around), grace: 0 }).pipe(
                 Effect.provide(organization.access(around)),
@@ -78,7 +77,7 @@ for (const [when, listLag] of cases) {
           }))
       }
 
-      test("by an interruption comes to its end when it is run again", () =>
+      test("by an interruption succeeds when it is run again", () =>
         Effect.gen(function* () {
           const organization = yield* makeOrganization({ listLag })
           const around = pauseAt(nth, when)
@@ -109,7 +108,7 @@ describe("a fleet of three keys that share their lists", () => {
 
   for (const [when, listLag] of cases) {
     for (const later of ["at once", "after the lease"] as const) {
-      test(`comes to its end when it is run again ${later}, killed ${when} anything that it does, lists ${listLag} behind`, () =>
+      test(`killed ${when} any action succeeds when it is run again ${later}, lists ${listLag} behind`, () =>
         Effect.gen(function* () {
           for (let nth = yield* count; nth >= 1; nth -= 1) {
             const fleet = yield* makeSmallFleet({ listLag })
@@ -122,7 +121,7 @@ describe("a fleet of three keys that share their lists", () => {
         }))
     }
 
-    test(`comes to its end when it is run again, interrupted ${when} anything that it does, lists ${listLag} behind`, () =>
+    test(`interrupted ${when} any action succeeds when it is run again, lists ${listLag} behind`, () =>
       Effect.gen(function* () {
         for (let nth = yield* count; nth >= 1; nth -= 1) {
           const fleet = yield* makeSmallFleet({ listLag })
@@ -138,10 +137,10 @@ describe("a fleet of three keys that share their lists", () => {
 })
 
 const faults: ReadonlyArray<readonly [string, Emulator.Fault]> = [
-  ["is lost after it was carried out", { _tag: "DropAfter" }],
-  ["is lost before it was carried out", { _tag: "DropBefore" }],
+  ["is lost after the server acted", { _tag: "DropAfter" }],
+  ["is lost before the server acts", { _tag: "DropBefore" }],
   ["is cut off", { _tag: "TruncateBody" }],
-  ["is a 500 although it was carried out", { _tag: "Respond", status: 500, acted: true }],
+  ["is a 500 after the server acted", { _tag: "Respond", status: 500, acted: true }],
 ]
 
 describe("a rotation", () => {
@@ -151,7 +150,7 @@ describe("a rotation", () => {
     )
   ) {
     for (let call = 1; call <= 6; call += 1) {
-      test(`comes to its end where the answer to its ${call}. request ${what}, lists ${listLag} behind`, () =>
+      test(`succeeds if the answer to request ${call} ${what}, lists ${listLag} behind`, () =>
         Effect.gen(function* () {
           const organization = yield* makeOrganization({
             faults: [{ calls: call, fault }],
@@ -165,7 +164,7 @@ describe("a rotation", () => {
     }
 
     for (const operation of ["createApiKey", "deleteApiKey", "updateApiKey"] as const) {
-      test(`comes to its end in a second run where every answer to ${operation} ${what}, lists ${listLag} behind`, () =>
+      test(`succeeds in a second run if every answer to ${operation} ${what}, lists ${listLag} behind`, () =>
         Effect.gen(function* () {
           const organization = yield* makeOrganization({
             faults: [{ operation, fault }],

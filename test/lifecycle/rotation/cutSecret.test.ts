@@ -19,7 +19,7 @@ const rotate = ({ access, secret, store }: Organization, lost: number) =>
   )
 
 describe("a stored secret that has lost its end", () => {
-  it.live("is replaced by a whole one, since its id alone is used", () =>
+  it.live("is replaced by a whole one, since only its id is used", () =>
     inVirtualTime(Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { apiKey, deleted } = yield* rotate(organization, 7)
@@ -28,7 +28,7 @@ describe("a stored secret that has lost its end", () => {
       expect(yield* organization.heldId).toEqual(Option.some(apiKey.id))
     })))
 
-  it.live("is refused where its key is one that a rotation has not finished", () =>
+  it.live("is refused if its key's rotation is not finished", () =>
     inVirtualTime(Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const name = "billing [rotates CCDB1_0000000000000000000000 1a2b3c4d]"
@@ -37,7 +37,7 @@ describe("a stored secret that has lost its end", () => {
       expect(error.reason).toBe("SecretRefused")
     })))
 
-  it.live("is unreadable where nothing is left behind the id", () =>
+  it.live("is unreadable if nothing follows the id", () =>
     inVirtualTime(Effect.gen(function* () {
       const error = yield* Effect.flip(rotate(yield* makeOrganization(), 41))
       expect(error.reason).toBe("UnreadableSecret")

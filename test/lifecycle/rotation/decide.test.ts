@@ -20,8 +20,8 @@ import {
 
 const beginning = 10_000 * minute
 
-// What the store holds; the other keys: `old` if it is there, `new` (age in minutes), then the ages
-// of the marked ones that are in no store; what the caller says; and every step to the end.
+// The columns: the key in the store, the keys with their ages in minutes (`~old` is marked and in
+// no store), the caller's options, and every step to the end.
 type Row = readonly [holds: string, keys: string, says: string, steps: string]
 
 const first = { name: "billing", serviceAccountId: account }
@@ -536,7 +536,7 @@ const run = (row: Row): string => {
     }
   }
   const all = steps.join(", ")
-  // One wait for another run is many: only its whole length matters here.
+  // A wait for another run has many steps. Only its whole length matters here.
   return all.replace(/(?:Wait OtherRun [\d.]+, Look, )+/g, (waits) => {
     const lengths = [...waits.matchAll(/Run ([\d.]+)/g)].map(([, length]) => Number(length))
     return `Wait OtherRun ${lengths.reduce((sum, length) => sum + length, 0)}, Look, `
@@ -544,12 +544,12 @@ const run = (row: Row): string => {
 }
 
 describe("a rotation", () => {
-  it.each(rows)("where the store holds %s and the keys are %j, told %j", (...row) => {
+  it.each(rows)("whose store holds %s, with the keys %j and the options %j", (...row) => {
     expect(run(row)).toBe(row[3])
   })
 })
 
-describe("a rotation whose store holds another key than the one it is given", () => {
+describe("a rotation whose store does not hold the given key", () => {
   const key = (id: string, serviceAccountId = account): ApiKey => ({
     id: ApiKeyId(id),
     name: "billing",
@@ -569,11 +569,11 @@ describe("a rotation whose store holds another key than the one it is given", ()
       start("m").run,
     )
 
-  it("takes the held key for the successor if the given key is gone", () => {
+  it("takes the held key as the successor if the given key is gone", () => {
     expect(step(key("old"))).toEqual({ _tag: "Done", apiKey: key("held"), leftBehind: [] })
   })
 
-  it("fails if the two keys are of different service accounts", () => {
+  it("fails if the two keys belong to different service accounts", () => {
     expect(step(key("old", ServiceAccountId("other"))))
       .toEqual({ _tag: "Fail", obstacle: "StoreHoldsAnother" })
   })
@@ -584,7 +584,7 @@ interface History {
   readonly steps: number
 }
 
-/** Runs everything in the order that `choices` gives, looking at the world after every step. */
+/** Runs the runners in the order that `choices` gives, and checks the world after every step. */
 const interleave = (
   world: World,
   runners: ReadonlyArray<Runner>,
@@ -608,7 +608,7 @@ const interleave = (
       )
       continue
     }
-    // No operation takes long enough to outlive a lease.
+    // No operation takes as long as a lease.
     world.now += choices() % 4000
     const runner = ready[choices() % ready.length]
     if (choices() % 8 === 0) arrive(world)
@@ -651,7 +651,7 @@ const drawn = (numbers: ReadonlyArray<number>): () => number => {
 
 const choices = fc.array(fc.nat(1_000_000), { minLength: 50, maxLength: 400 })
 const grace = fc.constantFrom(0, 0, 2000, 30 * minute)
-/** By how much lists are behind. */
+/** By how much lists lag. */
 const lag = fc.constantFrom(0, 2000, listLag(plan))
 
 const others = (world: World) =>
@@ -684,7 +684,7 @@ describe("any number of rotations at the same time", () => {
     )
   })
 
-  it("of a live key end so whatever options each of them has", () => {
+  it("of a live key end so, whatever their options", () => {
     const told = fc.array(fc.constantFrom("", "first", "apiKey"), { minLength: 2, maxLength: 5 })
     fc.assert(
       fc.property(choices, told, grace, lag, (numbers, told, grace, lag) => {
@@ -709,7 +709,7 @@ describe("any number of rotations at the same time", () => {
     )
   })
 
-  it("that begin with an empty store, or a key that is gone, end so too if all have the same options", () => {
+  it("of an empty store or a dead key end so if all have the same options", () => {
     const told = fc.constantFrom("first", "apiKey", "first and apiKey")
     fc.assert(
       fc.property(
@@ -747,7 +747,7 @@ describe("any number of rotations at the same time", () => {
     )
   })
 
-  it("whose creates get lost and arrive late delete each of those keys, or name it", () => {
+  it("with creates that are lost and arrive late delete each such key, or name it", () => {
     fc.assert(
       fc.property(
         choices,
@@ -775,7 +775,7 @@ describe("any number of rotations at the same time", () => {
     )
   })
 
-  it("of which some are killed never leave the store with a dead key, and a later run cleans up", () => {
+  it("some of them killed, never leave a dead key in the store, and a later run cleans up", () => {
     const kills = fc.array(fc.tuple(fc.nat(60), fc.nat(4)), { minLength: 1, maxLength: 4 })
     fc.assert(
       fc.property(
@@ -796,8 +796,8 @@ describe("any number of rotations at the same time", () => {
           const after = interleave(world, [last], drawn(numbers))
           expect(after.violations).toEqual([])
           expect(last.ended).toBe("Done")
-          // A run that decided to make a successor before the others had gone through everything, sent
-          // its create after that, and was killed then, leaves a marked key that no store leads to.
+          // A run may decide to make a successor, send its create only after the others have ended,
+          // and be killed then. It leaves a marked key that no later run can find.
           const strays = runners.flatMap(({ ended, madeLate }) =>
             ended === "Killed" ? madeLate : []
           )

@@ -4,7 +4,7 @@ import * as Either from "effect/Either"
 import { type Fleet, type FleetOptions, rotateFleet } from "./fleet.ts"
 import { inVirtualTime } from "../virtualTime.ts"
 
-/** Every rotation has come to its end, each store holds a live key, and there are no others. */
+/** Every rotation has succeeded, and the live keys are those in the stores. */
 const expectGood = (fleet: Fleet, { fleets = 1, keys }: FleetOptions) => {
   expect(fleet.outcomes.filter(({ result }) => Either.isLeft(result))).toEqual([])
   expect(fleet.outcomes.length).toBe(keys * fleets)
@@ -27,7 +27,7 @@ describe("rotateApiKeys", () => {
       })
     })))
 
-  // Pages of 10 make of 500 keys as many pages as 25,000 make of pages of 500.
+  // 500 keys in pages of 10 have as many pages as 25,000 keys in pages of 500.
   const smallPages = { maxPageSize: 10 }
   const ofOneAccount: ReadonlyArray<Omit<FleetOptions, "accounts">> = [
     { keys: 100, grace: 0 },
@@ -54,7 +54,7 @@ describe("rotateApiKeys", () => {
       })),
   )
 
-  it.live("sends one request for each key that stays as it is", () =>
+  it.live("sends one request for each key that it keeps", () =>
     inVirtualTime(Effect.gen(function* () {
       const fleet = yield* rotateFleet({
         keys: 500,
@@ -70,7 +70,7 @@ describe("rotateApiKeys", () => {
   for (const grace of [0, "1 minute"] as const) {
     for (const seed of ["one", "two", "three"]) {
       it.live(
-        `ends in the one good state where two fleets rotate the same keys, and one answer in fifty is faulty: grace ${grace}, seed ${seed}`,
+        `ends in the one good state if two fleets rotate the same keys, one answer in fifty faulty: grace ${grace}, seed ${seed}`,
         () =>
           inVirtualTime(Effect.gen(function* () {
             const options = {

@@ -1,5 +1,5 @@
 /**
- * Many keys of some service accounts, each with a store of its own, behind the API's rate limit.
+ * Many keys of some service accounts behind the API's rate limit, each with its own store.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
@@ -29,11 +29,11 @@ export interface FleetOptions {
   readonly olderThan?: Duration.DurationInput
   /** 8 by default. */
   readonly concurrency?: number
-  /** By default two answers in a hundred go wrong. */
+  /** By default one answer in fifty is faulty. */
   readonly faults?: Emulator.FaultPlan
-  /** Sends as fast as it can, to an emulator without a limit. */
+  /** Whether it sends without a throttle to an emulator without a limit. */
   readonly isUnlimited?: boolean
-  /** How many fleets rotate the keys at the same time; one by default. */
+  /** How many fleets rotate the keys at the same time. One by default. */
   readonly fleets?: number
   readonly emulator?: Emulator.EmulatorOptions
   readonly onProgress?: (progress: RotationProgress) => void
@@ -42,7 +42,7 @@ export interface FleetOptions {
 export interface Fleet {
   readonly outcomes: ReadonlyArray<RotationOutcome>
   readonly progress: ReadonlyArray<RotationProgress>
-  /** The keys that are left, and the ids that the stores hold. */
+  /** The remaining keys, and the ids of those that the stores hold. */
   readonly keys: ReadonlyArray<ApiKey>
   readonly held: ReadonlyArray<string>
   readonly requests: number
@@ -57,7 +57,7 @@ const twoInAHundred: Emulator.FaultPlan = [
   { chance: 0.005, fault: { _tag: "Respond", status: 429, retryAfter: { seconds: 1 } } },
 ]
 
-/** Rotates them all, to be run under a clock that need not be the real one. */
+/** Rotates them all, under any clock. */
 export const rotateFleet = (options: FleetOptions): Effect.Effect<Fleet> =>
   Effect.gen(function* () {
     const { fleets = 1, isUnlimited = false } = options

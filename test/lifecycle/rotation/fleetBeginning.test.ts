@@ -8,7 +8,7 @@ import { account, minute } from "./world.ts"
 
 const began = 10_000 * minute
 
-/** A key by the API's clock, in milliseconds after the beginning by the local one. */
+/** A key that was made, by the API's clock, `millis` after the fleet began by the local clock. */
 const key = (id: string, after: number): ApiKey => ({
   id: ApiKeyId(id),
   name: "billing",
@@ -21,8 +21,8 @@ const beginning = Effect.zipRight(
   makeFleetBeginning("10 minutes"),
 )
 
-describe("when a fleet began, a key", () => {
-  it.effect("was there if made up to a quarter of the lease later, before the fleet makes one", () =>
+describe("for a fleet a key", () => {
+  it.effect("existed at its beginning if made up to a quarter of the lease later, until the fleet makes one", () =>
     Effect.gen(function* () {
       const { takesUp } = yield* beginning
       expect(yield* takesUp(key("a", 2.5 * minute))).toBe(true)
@@ -30,12 +30,12 @@ describe("when a fleet began, a key", () => {
     }))
 
   for (const ahead of [-2 * minute, -1, 0, 7, 2 * minute]) {
-    it.effect(`was there if made up to ${ahead} ms later, once the API's clock is known to be so far ahead`, () =>
+    it.effect(`existed at its beginning if made up to ${ahead} ms later, once it knows that the API's clock is that far ahead`, () =>
       Effect.gen(function* () {
         const { noteMade, takesUp } = yield* beginning
         yield* TestClock.setTime(began + 5 * minute)
         yield* noteMade(key("first", 5 * minute + ahead), began + 5 * minute)
-        // The clock is set forward meanwhile.
+        // Somebody sets the local clock forward meanwhile.
         yield* TestClock.setTime(began + 16 * minute)
         yield* noteMade(key("second", 6 * minute + ahead), began + 15 * minute)
         expect(yield* takesUp(key("a", ahead))).toBe(true)
@@ -43,7 +43,7 @@ describe("when a fleet began, a key", () => {
       }))
   }
 
-  it.effect("was not there if made 5 seconds later, however long the first create waited", () =>
+  it.effect("is new if made more than 5 seconds later, however long the first create waited", () =>
     Effect.gen(function* () {
       const { noteMade, takesUp } = yield* beginning
       yield* TestClock.setTime(began + 2 * minute)
@@ -52,7 +52,7 @@ describe("when a fleet began, a key", () => {
       expect(yield* takesUp(key("a", 5001))).toBe(false)
     }))
 
-  it.effect("was not there if the fleet made it, whatever the API's clock says", () =>
+  it.effect("is new if the fleet made it, whatever the API's clock says", () =>
     Effect.gen(function* () {
       const { noteMade, takesUp } = yield* beginning
       const own = key("own", -2 * minute)
@@ -60,7 +60,7 @@ describe("when a fleet began, a key", () => {
       expect(yield* takesUp(own)).toBe(false)
     }))
 
-  it.effect("was not there if it replaces one that the fleet has taken up", () =>
+  it.effect("is new if it replaces one that the fleet has taken up", () =>
     Effect.gen(function* () {
       const { takesUp } = yield* beginning
       const successor = (of: string) => ({
@@ -73,7 +73,7 @@ describe("when a fleet began, a key", () => {
       expect(yield* takesUp(successor("other"))).toBe(true)
     }))
 
-  it.effect("was there if made a quarter of the lease earlier, whatever the API's clock says", () =>
+  it.effect("existed at its beginning if made a quarter of the lease earlier, whatever the API's clock says", () =>
     Effect.gen(function* () {
       const { noteMade, takesUp } = yield* beginning
       yield* noteMade(key("from 1970", -began), began)

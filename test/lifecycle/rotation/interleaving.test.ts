@@ -9,20 +9,21 @@ import { type Around, makeOrganization } from "../organization.ts"
 import { makeSmallFleet } from "./smallFleet.ts"
 import { drawing, inVirtualTime, VirtualTime } from "../virtualTime.ts"
 
-// INTERLEAVINGS=1000 takes minutes; rotation.test.ts goes through thousands of orders in a second.
+// INTERLEAVINGS=1000 takes minutes. decide.test.ts tries thousands of orders of pure decisions in a
+// second.
 const seeds = Number(process.env["INTERLEAVINGS"] ?? 100)
 
 interface Race {
   readonly count: number
   /** Whether one answer in twenty is lost. */
   readonly faulty?: boolean
-  /** Whether it is the key that all of them call with, as Credentials that never change say. */
+  /** Whether all of them call with the key that they rotate, by Credentials that never change. */
   readonly own?: boolean
-  /** By how much lists are behind. */
+  /** By how much lists lag. */
   readonly listLag?: "2 seconds"
 }
 
-/** Several rotations of one key at once; whose request or store access is next, the seed decides. */
+/** Several rotations of one key at once. The seed decides whose request or store access is next. */
 const race = ({ count, faulty = false, listLag, own = false }: Race, seed: number) =>
   Effect.gen(function* () {
     const { turn } = yield* VirtualTime
@@ -93,33 +94,32 @@ const raceFleets = (faults: Emulator.FaultPlan, listLag?: "2 seconds") =>
     { discard: true },
   )
 
-// As long as any test for each hundred orders; this only ends one that hangs.
+// The timeout only ends a test that hangs.
 const options = { timeout: 120_000 * Math.ceil(seeds / 100) }
 
 describe(`two fleets of the same keys at the same time, in ${seeds} orders`, options, () => {
-  it.live("end with one live key for each store, in it, and no orphan", () => raceFleets([]))
+  it.live("end with one live key in each store, and no orphan", () => raceFleets([]))
 
-  it.live("end so also where one answer in twenty is lost", () =>
+  it.live("end so also if one answer in twenty is lost", () =>
     raceFleets([{ chance: 0.05, fault: { _tag: "DropAfter" } }]))
 
-  it.live("end so also where lists are behind, and one answer in twenty is lost", () =>
+  it.live("end so also if lists lag and one answer in twenty is lost", () =>
     raceFleets([{ chance: 0.05, fault: { _tag: "DropAfter" } }], "2 seconds"))
 })
 
 describe(`rotations of one key at the same time, in ${seeds} orders`, options, () => {
   for (const count of [2, 5]) {
-    it.live(`end with one live key, in the store, and no orphan: ${count} of them`, () =>
+    it.live(`${count} of them end with one live key, in the store, and no orphan`, () =>
       raceAll({ count }))
   }
 
-  it.live("end so also where one answer in twenty is lost", () =>
-    raceAll({ count: 2, faulty: true }))
+  it.live("end so also if one answer in twenty is lost", () => raceAll({ count: 2, faulty: true }))
 
-  it.live("end so also where lists are behind", () => raceAll({ count: 5, listLag: "2 seconds" }))
+  it.live("end so also if lists lag", () => raceAll({ count: 5, listLag: "2 seconds" }))
 
-  it.live("end so also where lists are behind, and one answer in twenty is lost", () =>
+  it.live("end so also if lists lag and one answer in twenty is lost", () =>
     raceAll({ count: 2, faulty: true, listLag: "2 seconds" }))
 
-  it.live("end so also where it is the key that all call with, by Credentials that never change", () =>
+  it.live("end so also if all call with that key, by Credentials that never change", () =>
     raceAll({ count: 3, own: true }))
 })

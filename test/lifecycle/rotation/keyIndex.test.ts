@@ -34,13 +34,13 @@ const keys = fc.uniqueArray(
 const doubtful = fc.array(
   fc.record({
     id: fc.option(ids.map((id) => ApiKeyId(id))).map(Option.fromNullable),
-    // All that a rotation ever asks for has a mark.
+    // A rotation asks only for marked keys.
     name: fc.oneof(firsts, successors),
   }),
   { maxLength: 2 },
 )
 
-/** Of several keys to be deleted any may be the first, and left behind they are in no order. */
+/** Makes decisions comparable: the keys of a deletion and those left behind are in no order. */
 const comparable = (step: Step): unknown =>
   step._tag === "Done"
     ? { ...step, leftBehind: step.leftBehind.map(({ id }) => id).toSorted() }
@@ -49,7 +49,7 @@ const comparable = (step: Step): unknown =>
     : step
 
 describe("the keys that a rotation decides by", () => {
-  it("lead to the same decision as all keys of the list", () => {
+  it("lead to the same decision as all keys in the list", () => {
     fc.assert(
       fc.property(
         keys,
@@ -82,7 +82,7 @@ describe("the keys that a rotation decides by", () => {
     )
   })
 
-  it("are its own, however many others there are", () => {
+  it("are only its own, however many others there are", () => {
     const others = Array.from(
       { length: 1000 },
       (_, n) => key(`new${n}`, `service ${n} [rotates old${n} 00000001]`),
@@ -94,7 +94,7 @@ describe("the keys that a rotation decides by", () => {
     expect(about?.map(({ id }) => id)).toEqual(["new0", "old0"])
   })
 
-  it("hold only a hundred of a thousand strays of its name, so that many rotations can wait", () => {
+  it("include only a hundred of a thousand strays of its name, so that many rotations can wait", () => {
     const held = key("held", "billing")
     const strays = Array.from(
       { length: 1000 },

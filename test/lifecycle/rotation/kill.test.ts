@@ -38,7 +38,7 @@ interface Child {
   readonly baseUrl: string
 }
 
-/** Runs the process until it says that it has stopped, kills it, and says how it ended. */
+/** Runs the process until it says that it has stopped, and kills it. Returns how it ended. */
 const runAndKill = (child: Child): Effect.Effect<string> =>
   Effect.async((resume) => {
     const spawned = spawn(
@@ -94,7 +94,7 @@ const killAndGoOn = (nth: number, when: string) =>
 describe.concurrent("a process that rotates a key", () => {
   for (const when of ["before", "after"]) {
     it.each(points)(
-      `is killed ${when} the %i. thing that it does, and another goes on where it was`,
+      `can be killed ${when} action %i, and another goes on from there`,
       (nth) => Effect.runPromise(killAndGoOn(nth, when)),
     )
   }

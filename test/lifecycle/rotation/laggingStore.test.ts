@@ -11,13 +11,13 @@ import { drawing, inVirtualTime } from "../virtualTime.ts"
 
 type Held = Option.Option<Redacted.Redacted<string>>
 
-/** What a secret manager holds, and what it has held since when. */
+/** What a secret manager has held since when. */
 const makeHistory = ({ secret }: Organization) =>
   Effect.map(Ref.get(secret), (held): Array<readonly [since: number, Held]> => [[0, held]])
 
 /**
- * A run's store whose reads are behind by as much as `lag` says, in milliseconds. With check-and-set
- * no write takes effect where another one has come since what the run has read.
+ * A run's store whose reads lag by `lag` milliseconds. With check-and-set a write has no effect if
+ * another write came since the run's last read.
  */
 const makeLagging = (
   { store }: Organization,
@@ -41,7 +41,7 @@ const makeLagging = (
   }
 }
 
-/** Two runs, the second of which begins up to 20 seconds later, and what they leave. */
+/** Makes two runs. The second one starts up to 20 seconds later. Returns what they leave. */
 const race = (grace: number, checksAndSets: boolean, seed: number) => {
   const draw = drawing(seed)
   return inVirtualTime(
@@ -71,8 +71,8 @@ const race = (grace: number, checksAndSets: boolean, seed: number) => {
 
 const seeds = Array.from({ length: 15 }, (_, seed) => seed)
 
-describe("a store whose reads are behind its writes", () => {
-  it.live("by a minute, as a cache's, fails a rotation after 16 seconds of reading", () =>
+describe("a store whose reads lag behind its writes", () => {
+  it.live("by a minute, like a cache's, fails a rotation after 16 seconds of reading", () =>
     inVirtualTime(Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const history = yield* makeHistory(organization)
@@ -86,7 +86,7 @@ describe("a store whose reads are behind its writes", () => {
       expect(yield* organization.keys).toHaveLength(2)
     })))
 
-  it.live("by up to 10 seconds comes to hold a dead key where two run at once without a grace", () =>
+  it.live("by up to 10 seconds may hold a dead key after two runs at once without a grace", () =>
     Effect.gen(function* () {
       let outages = 0
       for (let seed = 0; outages === 0; seed += 1) {
@@ -96,7 +96,7 @@ describe("a store whose reads are behind its writes", () => {
     }))
 
   for (const [what, grace] of [["no", 0], ["a", 300_000]] as const) {
-    it.live(`by as much ends in the one good state with check-and-set and ${what} grace`, () =>
+    it.live(`by up to 10 seconds ends in the one good state with check-and-set and ${what} grace`, () =>
       Effect.gen(function* () {
         const outcomes = yield* Effect.forEach(seeds, (seed) => race(grace, true, seed))
         expect(outcomes).toEqual(seeds.map(() => ({ failed: [], others: 0, outages: 0 })))

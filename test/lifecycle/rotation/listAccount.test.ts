@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Emulator from "../../../src/emulator/mod.ts"
 import { makeListAccount } from "../../../src/lifecycle/rotation/listAccount.ts"
 
-/** What lists of one account ask for and are answered with, one after the other. */
+/** The requests and the answers of an account's lists, in order. */
 const list = (
   { concurrency = 1, times = 1, ...options }: Emulator.EmulatorOptions & {
     readonly times?: number
@@ -36,13 +36,13 @@ describe("a list of an account's keys", () => {
       expect(requests).toEqual([["500", 200], ["500", 200], ["500", 200]])
     }))
 
-  it.effect("takes what the API gives, where its pages are smaller", () =>
+  it.effect("accepts smaller pages", () =>
     Effect.gen(function* () {
       const { listed } = yield* list({ maxPageSize: 110 })
       expect(listed).toEqual([{ keys: 1100, pages: 10 }])
     }))
 
-  it.effect("leaves the size to an API that refuses it, and does not ask again", () =>
+  it.effect("asks for no size once the API has refused it", () =>
     Effect.gen(function* () {
       const { listed, requests } = yield* list({
         times: 2,
@@ -54,7 +54,7 @@ describe("a list of an account's keys", () => {
       expect(requests).toEqual([["500", 400], ...Array(6).fill([undefined, 200])])
     }))
 
-  it.effect("leaves it also where several lists are refused at the same time", () =>
+  it.effect("asks for no size after several lists are refused at the same time", () =>
     Effect.gen(function* () {
       const { listed } = yield* list({
         times: 3,
@@ -66,7 +66,7 @@ describe("a list of an account's keys", () => {
       expect(listed).toEqual(Array(3).fill({ keys: 1100, pages: 3 }))
     }))
 
-  it.effect("fails with what the API refuses otherwise", () =>
+  it.effect("fails with any other refusal", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(list({
         faults: [{ operation: "listApiKeys", fault: { _tag: "Respond", status: 400 } }],

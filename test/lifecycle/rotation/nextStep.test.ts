@@ -66,7 +66,7 @@ const fail = (obstacle: Extract<Step, { _tag: "Fail" }>["obstacle"]): Step => ({
   obstacle,
 })
 
-/** The store holds the successor, its secret is proven, the predecessor gone. */
+/** The store holds the successor, its secret is proven, and the predecessor is gone. */
 const successor = key("new", "billing [rotates old 00000001]")
 const firstborn = key("new", "billing [first 00000001]")
 const withSuccessor = (others: ReadonlyArray<ApiKey>, run: Partial<Run> = {}) =>
@@ -91,22 +91,22 @@ describe("after a create without an answer, a run", () => {
   })
 })
 
-describe("while its own key is not in the store a run", () => {
+describe("while its own key is not in the store, a run", () => {
   it.each([[0, 250], [3, 2000], [5, 8000]])(
-    "reads again if the store has lost what it held: the %i. time after %i ms",
+    "reads again if the store has lost its key: after %i reads in %i ms",
     (rereads, after) => {
       const step = decide({}, { ...made("unwritten"), ...proven("own"), rereads })
       expect(step).toEqual({ _tag: "Reread", after })
     },
   )
-  it("reads again if the store does not show what was written", () => {
+  it("reads again if the store does not show the write", () => {
     expect(decide({ held: "old", keys: [key("old")] }, { ...made("written"), ...proven("own") }))
       .toEqual({ _tag: "Reread", after: 250 })
   })
   it("gives up after six times", () => {
     expect(decide({}, { ...made("written"), rereads: 6 })).toEqual(fail("NotStored"))
   })
-  it("leaves its own key, once the store has shown it, to those who may have read it, for the grace", () => {
+  it("keeps its own key for the grace once the store has shown it, since others may have read it", () => {
     const other = key("new", "billing [rotates old 00000002]", 0)
     const grace = 30 * minute
     const see = (sentAt: number, wanted = grace) =>
@@ -148,7 +148,7 @@ describe("while its own key is not in the store a run", () => {
   })
 })
 
-describe("the key to be replaced", () => {
+describe("the key to replace", () => {
   const target = (apiKey: ApiKey, olderThan?: number) =>
     decide({}, {}, { target: Option.some(apiKey), olderThan })
 
@@ -156,25 +156,25 @@ describe("the key to be replaced", () => {
     ["is too young", key("old", "billing", 60 * minute - 1)],
     ["is lent", key("old", "billing [expires 2027-01-01T00:00:00Z 00000001]")],
     ["is not finished", key("old", "billing [once 00000001]")],
-  ])("stays as it is where it %s", (_, apiKey) => {
+  ])("is kept if it %s", (_, apiKey) => {
     const done = { _tag: "Done", apiKey, leftBehind: [] }
     expect(target(apiKey, 60 * minute)).toEqual(done)
     expect(decide({ held: "old", keys: [apiKey] }, {}, { olderThan: 60 * minute })).toEqual(done)
   })
-  it("stays as it is, lent, whatever its age", () => {
+  it("is kept if it is lent, whatever its age", () => {
     const lent = key("old", "billing [expires 2027-01-01T00:00:00Z 00000001]")
     expect(target(lent)).toEqual({ _tag: "Done", apiKey: lent, leftBehind: [] })
     expect(decide({ held: "old", keys: [lent] }))
       .toEqual({ _tag: "Done", apiKey: lent, leftBehind: [] })
   })
-  it("is due from the very moment that it is old enough", () => {
+  it("is due at the very moment at which it is old enough", () => {
     const apiKey = key("old", "billing", 60 * minute)
     expect(target(apiKey, 60 * minute)).toEqual(make("billing", "old"))
     expect(decide({ held: "old", keys: [apiKey] }, {}, { olderThan: 60 * minute }))
       .toEqual(make("billing", "old"))
   })
   it.each(["billing [rotates older 00000001]", "billing [first 00000001]"])(
-    "stays as it is where it is another rotation's successor: %j",
+    "is kept if it is another rotation's successor: %j",
     (name) => {
       const apiKey = key("old", name)
       expect(target(apiKey)).toEqual({ _tag: "Done", apiKey, leftBehind: [] })
@@ -184,21 +184,21 @@ describe("the key to be replaced", () => {
     ["is too young", key("old", "billing", 60 * minute - 1)],
     ["is another rotation's successor", key("old", "billing [first 00000001]")],
     ["is lent", key("old", "billing [expires 2027-01-01T00:00:00Z 00000001]")],
-  ])("does not hide that the store holds a dead key, although it %s", (_, apiKey) => {
+  ])("does not hide that the store holds a dead key, even if it %s", (_, apiKey) => {
     const wanted = { target: Option.some(apiKey), olderThan: 60 * minute }
     expect(decide({ held: "gone" }, {}, wanted)).toEqual(fail("HeldKeyGone"))
   })
   it("gets a successor of the same name", () => {
     expect(target(key("old", " [first]"))).toEqual(make(" [first]", "old"))
   })
-  it("is looked for in a whole list before the store is said to hold another", () => {
+  it("is looked for in a whole list before the rotation fails with StoreHoldsAnother", () => {
     const seen = { held: "held", keys: [key("held"), key("old")] }
     const wanted = { target: Option.some(key("old")) }
     expect(decide({ ...seen, listed: false }, {}, wanted)).toEqual({ _tag: "Look" })
     expect(decide(seen, {}, wanted)).toEqual(fail("StoreHoldsAnother"))
   })
   it.each(["old [rotates gone 00000001]", "old [expires 2027-01-01T00:00:00Z 00000001]"])(
-    "stays as it is if the store does not hold it and it is marked: %s",
+    "is kept if it is marked and not in the store: %s",
     (name) => {
       const wanted = { target: Option.some(key("old", name)) }
       const keys = [key("held"), key("old", name)]
@@ -227,23 +227,23 @@ describe("the grace", () => {
   it("counts from the successor's making", () => {
     expect(withGrace(young("new", 5), {})).toEqual(wait(young("new", 5), 15))
   })
-  it("counts from the run's own create where that is later, by the clock that it waits by", () => {
+  it("counts from the run's own create by the local clock, if that is later", () => {
     expect(withGrace(young("own", 5), made("written", { sentAt: now - 3 * minute })))
       .toEqual(wait(young("own", 5), 17))
     expect(withGrace(young("own", 5), made("written", { sentAt: now - 7 * minute })))
       .toEqual(wait(young("own", 5), 15))
   })
-  it("does not count from the create of a key that another run has pushed out", () => {
+  it("does not count from a create whose key another run has pushed out", () => {
     expect(withGrace(young("new", 5), made("deleted", { sentAt: now - minute })))
       .toEqual(wait(young("new", 5), 15))
   })
-  it("is over at its very end, after another look", () => {
+  it("is over at its very end, after one more look", () => {
     expect(withGrace(young("new", 20), {}, false)).toEqual({ _tag: "Look" })
     expect(withGrace(young("new", 20), {})).toEqual(remove("old"))
   })
 })
 
-describe("the mark comes off", () => {
+describe("the mark is removed from", () => {
   it.each<readonly [string, ApiKey]>([
     ["an unmarked key of its name", key("x", "billing", 0)],
     ["a key marked for another", key("x", "billing [rotates another 00000002]", 0)],
@@ -272,16 +272,16 @@ describe("what a list may not show yet", () => {
   })
   const young = (millis: number) => key("new", "billing [rotates old 00000001]", millis)
 
-  it.each([0, 4999])("is waited for, where the store has shown the key for %i ms", (millis) => {
+  it.each([0, 4999])("is waited for if the store has shown the key for %i ms", (millis) => {
     const expected = wait(young(0), now - millis + 5000)
     expect(seen(now - millis, young(0))).toEqual(expected)
     expect(seen(now - millis, young(0), false)).toEqual(expected)
   })
-  it("is shown by a list that begins 5 seconds after the store has shown the key", () => {
+  it("is in a list that starts 5 seconds after the store has shown the key", () => {
     expect(seen(now - 5000, young(5000), false)).toEqual({ _tag: "Look" })
     expect(seen(now - 5000, young(5000))).toEqual(unmark("new"))
   })
-  it("is over for a key two leases old", () => {
+  it("does not matter for a key two leases old", () => {
     const almost = young(2 * plan.lease - 1)
     expect(seen(now, almost)).toEqual(wait(almost, now + 1))
     expect(seen(now, young(2 * plan.lease))).toEqual(unmark("new"))
@@ -305,19 +305,19 @@ describe("a run that comes back later instead of sleeping", () => {
   })
   const prove: Step = { _tag: "Prove", id: ApiKeyId("new"), after: 0 }
 
-  it("asks for no more than the two keys before the grace is over", () => {
+  it("gets only the two keys before the grace is over", () => {
     expect(see([successor(5), key("old")])).toEqual(wait(successor(5), "Grace", 10))
   })
   it("deletes the predecessor at the end of the grace, once the secret is proven", () => {
     expect(see([successor(15), key("old")])).toEqual(prove)
     expect(see([successor(15), key("old")], proven("new"))).toEqual(remove("old"))
   })
-  it("lists when the key is two leases old, since it cannot know since when the store holds it", () => {
+  it("lists when the key is two leases old, since it cannot know when the store got it", () => {
     expect(see([successor(15)])).toEqual(wait(successor(15), "OtherRun", 5))
     expect(see([successor(20)])).toEqual(prove)
     expect(see([successor(20)], proven("new"))).toEqual({ _tag: "Look" })
   })
-  it("waits for no grace where the predecessor is gone", () => {
+  it("waits for no grace if the predecessor is gone", () => {
     expect(see([successor(5)])).toEqual(wait(successor(5), "OtherRun", 15))
   })
   it("has nothing to do before another run's key is as old as the lease", () => {
@@ -340,7 +340,7 @@ describe("another run's key", () => {
     [[5, 180], 5],
     [[598], 2],
     [[5, 598], 2],
-  ])("is looked at again, where the ages in seconds are %j, after %i", (ages, seconds) => {
+  ])("of these ages in seconds is looked at again: %j, after %i", (ages, seconds) => {
     expect(withSuccessor(ages.map((age, n) => other(`x${n}`, age))))
       .toEqual({
         _tag: "Wait",
@@ -349,12 +349,12 @@ describe("another run's key", () => {
         apiKey: successor,
       })
   })
-  it("is deleted from the very moment that the lease is over", () => {
+  it("is deleted at the very moment at which the lease is over", () => {
     expect(withSuccessor([other("x", 600)])).toEqual(remove("x"))
   })
 })
 
-describe("what is told as left behind", () => {
+describe("leftBehind", () => {
   it.each<readonly [string, boolean]>([
     ["billing [first 00000002]", true],
     ["billing [rotates gone 00000002]", true],
@@ -362,7 +362,7 @@ describe("what is told as left behind", () => {
     ["billing [once 00000002]", false],
     ["ledger [first 00000002]", false],
     ["billing", false],
-  ])("of an overdue %j: %s", (name, isTold) => {
+  ])("names an overdue %j: %s", (name, isTold) => {
     const other = key("x", name)
     const step = decide(
       { held: "held", keys: [key("held"), key("live"), other] },

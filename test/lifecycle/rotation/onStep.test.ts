@@ -24,7 +24,7 @@ const rotate = (
     Effect.provide(organization.access()),
   )
 
-/** What is logged as a warning while an effect runs. */
+/** The warnings that an effect logs. */
 const warningsOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const warnings: Array<string> = []
@@ -44,7 +44,7 @@ const expectGood = (organization: Organization) =>
   })
 
 describe("a rotation tells", () => {
-  test("each step before it is done", () =>
+  test("each step before it does it", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const told: Array<readonly [RotationStep, number]> = []
@@ -91,7 +91,7 @@ describe("a rotation tells", () => {
       })
     }))
 
-  test("that it reads again what the store does not show yet", () =>
+  test("that it reads again if the store does not show the write yet", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const store = organization.store()
@@ -99,7 +99,7 @@ describe("a rotation tells", () => {
       yield* rotateApiKey({
         store: {
           ...store,
-          // Shows it a second after it is written.
+          // The store shows a write a second later.
           write: (secret) =>
             Effect.asVoid(Effect.forkDaemon(Effect.delay(store.write(secret), "1 second"))),
         },
@@ -110,7 +110,7 @@ describe("a rotation tells", () => {
       yield* expectGood(organization)
     }))
 
-  test("nothing when there is nothing to be done", () =>
+  test("nothing if there is nothing to do", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       yield* Ref.set(organization.secret, Option.none())
@@ -119,7 +119,7 @@ describe("a rotation tells", () => {
       expect(told).toEqual([])
     }))
 
-  test("no secret and no token that stands in a key's name", () =>
+  test("a key's name without secrets and tokens", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { admin, addApiKey } = organization.emulator
@@ -136,7 +136,7 @@ describe("a rotation tells", () => {
         .toEqual(Array(2).fill("billing <redacted> <redacted>"))
     }))
 
-  test("in a fleet, for which key each step is", () =>
+  test("the key of each step in a fleet", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { apiKey: other, secret } = yield* organization.emulator.addApiKey({ name: "ledger" })
@@ -161,7 +161,7 @@ describe("a rotation tells", () => {
     }))
 })
 
-describe("where onStep", () => {
+describe("if onStep", () => {
   const breaking: ReadonlyArray<readonly [string, (step: RotationStep) => Effect.Effect<void>]> = [
     ["dies", () => Effect.die("broken")],
     ["throws", () => {
@@ -185,7 +185,7 @@ describe("where onStep", () => {
       }))
   }
 
-  test("takes its time, the step is decided on anew: what another run has written stays", () =>
+  test("takes a while, the rotation decides again, and keeps what another run has written", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const other = rotateApiKey({ store: organization.store(), grace: "1 hour" }).pipe(

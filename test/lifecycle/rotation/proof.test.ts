@@ -17,7 +17,7 @@ import { inVirtualTime, type VirtualTime } from "../virtualTime.ts"
 const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) =>
   it.live(name, () => inVirtualTime(body()))
 
-/** Lists show nothing but what there was at the beginning. */
+/** Lists show only the keys of the beginning. */
 const blind = makeOrganization({ listLag: "30 days" })
 
 const rotate = (organization: Organization, options: Partial<RotateApiKeyOptions> = {}) =>
@@ -25,7 +25,7 @@ const rotate = (organization: Organization, options: Partial<RotateApiKeyOptions
     Effect.provide(organization.access()),
   )
 
-/** Makes a key of the same account, and writes its secret to the store. */
+/** Makes a key for the same account, and writes its secret to the store. */
 const hold = (organization: Organization, name: string, minutesOld = 30) =>
   Effect.gen(function* () {
     const { emulator, old: { serviceAccountId } } = organization
@@ -43,7 +43,7 @@ const shown = (keys: ReadonlyArray<ApiKey>) => keys.map(({ id, name }) => ({ id,
 
 describe("a key that no list shows", () => {
   for (const minutesOld of [3, 30]) {
-    test(`is deleted where it is the predecessor of one that is ${minutesOld} minutes old`, () =>
+    test(`is deleted if it is the predecessor of a key that is ${minutesOld} minutes old`, () =>
       Effect.gen(function* () {
         const organization = yield* blind
         const { old } = organization
@@ -58,7 +58,7 @@ describe("a key that no list shows", () => {
       }))
   }
 
-  test("lives as long as the grace if it is the predecessor", () =>
+  test("is kept for the grace if it is the predecessor", () =>
     Effect.gen(function* () {
       const organization = yield* blind
       const { old } = organization
@@ -68,7 +68,7 @@ describe("a key that no list shows", () => {
       expect((yield* Clock.currentTimeMillis) - before).toBe(10 * 60_000)
     }))
 
-  test("does not count as replaced if it is the one that the caller names", () =>
+  test("does not count as replaced if the caller names it", () =>
     Effect.gen(function* () {
       const organization = yield* blind
       const { old } = organization
@@ -84,7 +84,7 @@ describe("a key that no list shows", () => {
     }))
 })
 
-test("a key that lists go on to show is deleted once", () =>
+test("a deleted key that lists still show is deleted once", () =>
   Effect.gen(function* () {
     const organization = yield* makeOrganization({ listLag: "7 minutes" })
     const { emulator, old } = organization
@@ -95,7 +95,7 @@ test("a key that lists go on to show is deleted once", () =>
       serviceAccountId,
     })
     yield* Effect.sleep("8 minutes")
-    // It lists again and again until the other run's key is as old as the lease.
+    // It lists repeatedly until the other run's key is as old as the lease.
     const { deleted } = yield* rotate(organization)
     expect(deleted).toEqual([id, other.apiKey.id])
     const deletions = (yield* emulator.requests).filter(({ method }) => method === "DELETE")
@@ -106,14 +106,14 @@ test("a key that lists go on to show is deleted once", () =>
 describe("a mark that no rotation makes", () => {
   const strange: ReadonlyArray<readonly [string, (own: string) => string]> = [
     ["names the key itself", (own) => own],
-    ["names a segment that is no id", () => ".."],
+    ["names the parent segment", () => ".."],
     ["names the present segment", () => "."],
-    ["names what looks like a secret", (own) => `${own}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`],
-    ["names an id that is none", () => "%2F"],
-    ["is longer than a server takes", () => "a".repeat(20_000)],
+    ["names something like a secret", (own) => `${own}_NkdXLI9d81Mnx3djs45iwPfgtnaRv0XCh0Z9047K`],
+    ["names an invalid id", () => "%2F"],
+    ["is longer than a server accepts", () => "a".repeat(20_000)],
   ]
   for (const [what, nameOf] of strange) {
-    test(`and that ${what} is taken off, and nothing is deleted`, () =>
+    test(`and that ${what} is removed, and nothing is deleted`, () =>
       Effect.gen(function* () {
         const organization = yield* makeOrganization()
         const { emulator, old } = organization
@@ -127,13 +127,13 @@ describe("a mark that no rotation makes", () => {
         ])
         const requests = yield* emulator.requests
         expect(requests.filter(({ method }) => method === "DELETE")).toEqual([])
-        // A server may answer a request for such an id as it likes.
+        // A server may answer anything to such an id.
         const asked = requests.map(({ path }) => path.replace(/^\/api\/v1\/api-keys\/?/, ""))
         expect(new Set(asked)).toEqual(new Set(["", key.id]))
       }))
   }
 
-  test("and that names a key of another account is taken off, and that key stays", () =>
+  test("and that names a key of another account is removed, and that key is kept", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { emulator, old } = organization
@@ -153,7 +153,7 @@ describe("a mark that no rotation makes", () => {
     }))
 })
 
-describe("a store whose key the caller names, although it is deleted by now,", () => {
+describe("a store with a deleted key that the caller names", () => {
   for (
     const [what, name, olderThan] of [
       ["too young to be replaced", "billing", "90 days"],
@@ -185,15 +185,15 @@ describe("a store whose key the caller names, although it is deleted by now,", (
 
 describe("a store that hangs", () => {
   const hangs = [
-    ["where it can be interrupted", Effect.never],
-    ["where it cannot", Effect.uninterruptible(Effect.never)],
+    ["interruptibly", Effect.never],
+    ["uninterruptibly", Effect.uninterruptible(Effect.never)],
     [
-      "while it acquires",
+      "in an acquisition",
       Effect.acquireUseRelease(Effect.never, () => Effect.never, () => Effect.void),
     ],
   ] as const
   for (const [how, hang] of hangs) {
-    test(`as it is read, ${how}, fails the rotation after a quarter of the lease`, () =>
+    test(`in a read, ${how}, fails the rotation after a quarter of the lease`, () =>
       Effect.gen(function* () {
         const organization = yield* makeOrganization()
         const store = { ...organization.store(), read: hang }
@@ -203,7 +203,7 @@ describe("a store that hangs", () => {
         expect((yield* Clock.currentTimeMillis) - before).toBe(150_000)
       }))
 
-    test(`as it is written, ${how}, fails the rotation, which tells the key`, () =>
+    test(`in a write, ${how}, fails the rotation, which names the key`, () =>
       Effect.gen(function* () {
         const organization = yield* makeOrganization()
         const store = { ...organization.store(), write: () => hang }

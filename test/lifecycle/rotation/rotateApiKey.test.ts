@@ -57,7 +57,7 @@ describe("rotateApiKey", () => {
       ])
     }))
 
-  test("needs five if it is given that key", () =>
+  test("sends five requests if it is given that key", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { old } = organization
@@ -68,7 +68,7 @@ describe("rotateApiKey", () => {
       expect((yield* methods(organization)).length).toBe(5)
     }))
 
-  test("lets the predecessor work until the grace is over, counted from the successor's making", () =>
+  test("keeps the predecessor until the grace is over, counted from the successor's making", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const options = { store: organization.store(), grace: "1 hour" } as const
@@ -91,7 +91,7 @@ describe("rotateApiKey", () => {
       yield* expectGood(organization)
     }))
 
-  test("waits out a grace that is longer than any timer runs", () =>
+  test("waits out a grace that is longer than any timer", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const before = yield* Clock.currentTimeMillis
@@ -115,7 +115,7 @@ describe("rotateApiKey", () => {
       yield* expectGood(organization)
     }))
 
-  test("cleans up after a broken run although the key is not old enough", () =>
+  test("cleans up after a broken run even if the key is not old enough", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { emulator, old } = organization
@@ -217,12 +217,12 @@ describe("rotateApiKey", () => {
       )
       expect(failed.reason).toBe("SecretRefused")
       expect(failed.leftBehind).toEqual([])
-      // The store has not been touched, and the key whose secret does not work is gone.
+      // The store is untouched, and the key whose secret does not work is gone.
       yield* expectGood(organization)
       expect(yield* organization.keys).toEqual([organization.old])
     }))
 
-  test("waits for a new key to become known to the API", () =>
+  test("waits until the API knows a new key", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({
         faults: [{
@@ -239,7 +239,7 @@ describe("rotateApiKey", () => {
     }))
 
   for (const [reason, given] of [["NothingHeld", ""], ["UnreadableSecret", "hunter2"]] as const) {
-    test(`fails with ${reason} where the store holds ${JSON.stringify(given)}`, () =>
+    test(`fails with ${reason} if the store holds ${JSON.stringify(given)}`, () =>
       Effect.gen(function* () {
         const organization = yield* makeOrganization()
         yield* Ref.set(
@@ -256,7 +256,7 @@ describe("rotateApiKey", () => {
       }))
   }
 
-  test("fails with HeldKeyGone where the key in the store is deleted", () =>
+  test("fails with HeldKeyGone if the key in the store is deleted", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       yield* Ref.set(
@@ -271,7 +271,7 @@ describe("rotateApiKey", () => {
       expect(failed.message).not.toContain("NkdXLI9d81Mnx3")
     }))
 
-  test("fails with StoreHoldsAnother where the store is not that of the given key", () =>
+  test("fails with StoreHoldsAnother if the store is not the given key's", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { apiKey } = yield* organization.emulator.addApiKey({ name: "another" })
@@ -284,7 +284,7 @@ describe("rotateApiKey", () => {
       expect(yield* organization.keys).toEqual(before)
     }))
 
-  test("follows another run that comes to its end between two pages of a list", () =>
+  test("follows another run that ends between two pages of a list", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({ maxPageSize: 1 })
       const { old } = organization
@@ -296,7 +296,7 @@ describe("rotateApiKey", () => {
       let requests = 0
       const around: Around = (what, effect) =>
         what !== "GET" || ++requests !== 5 ? effect : Effect.zipRight(
-          // By now the page with the predecessor on it has come.
+          // The page with the predecessor has arrived before.
           Effect.provide(
             Effect.orDie(rotateApiKey({ ...options, grace: 0 })),
             organization.access(),
@@ -310,7 +310,7 @@ describe("rotateApiKey", () => {
       yield* expectGood(organization)
     }))
 
-  /** Lets the first create get lost, and its key come about just before the nth request. */
+  /** Loses the first create. Its key appears just before the nth request. */
   const lateBefore = (organization: Organization, nth: number): Around => {
     const { emulator, old } = organization
     let count = 0
@@ -377,7 +377,7 @@ describe("rotateApiKey", () => {
       expect(failed.leftBehind[1]?.name).toContain(`[rotates ${organization.old.id} `)
     }))
 
-  test("looks for a lost key among the keys made since, not among all", () =>
+  test("looks for a lost key only among the keys made since", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({
         maxPageSize: 1,
@@ -396,7 +396,7 @@ describe("rotateApiKey", () => {
       const descending = (yield* emulator.requests).filter(({ query }) =>
         query["pagination.sort_order"] === "DESC"
       )
-      // Twice: after the create that was lost, and after the one that was not.
+      // It looks twice: after the lost create, and after the other one.
       expect(descending.length).toBeLessThan(10)
     }))
 
@@ -409,7 +409,7 @@ describe("rotateApiKey", () => {
       ),
   })
 
-  test("fails with the store's error, and tells which key may be left behind", () =>
+  test("fails with the store's error, and names the key that may be left behind", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const failed = yield* rotateApiKey({ store: failing(organization, false), grace: 0 }).pipe(
@@ -424,7 +424,7 @@ describe("rotateApiKey", () => {
       expect(failed.message).toContain(made?.id ?? "?")
     }))
 
-  test("cleans up after itself although every write fails, run after run", () =>
+  test("cleans up after itself if every write fails, run after run", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       for (let run = 0; run < 4; run += 1) {
@@ -437,7 +437,7 @@ describe("rotateApiKey", () => {
       expect((yield* organization.keys).length).toBe(2)
     }))
 
-  test("goes on where a write was carried out although it failed", () =>
+  test("goes on after a write that failed and still took effect", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { did } = yield* rotateApiKey({ store: failing(organization, true), grace: 0 }).pipe(
@@ -447,7 +447,7 @@ describe("rotateApiKey", () => {
       yield* expectGood(organization)
     }))
 
-  test("deletes nothing if the store does not show what was written", () =>
+  test("deletes nothing if the store does not show the write", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const store: SecretStore = { ...organization.store(), write: () => Effect.void }
@@ -460,7 +460,7 @@ describe("rotateApiKey", () => {
       expect((yield* organization.keys).length).toBe(2)
     }))
 
-  test("does not delete the predecessor if the store mangles what is written", () =>
+  test("keeps the predecessor if the store changes the secret", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const store: SecretStore = {
@@ -476,7 +476,7 @@ describe("rotateApiKey", () => {
       expect((yield* organization.keys)[0]).toEqual(organization.old)
     }))
 
-  test("gives up a write that takes a quarter of the lease", () =>
+  test("gives up on a write that takes a quarter of the lease", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const before = yield* Clock.currentTimeMillis
@@ -513,7 +513,7 @@ describe("rotation of the key that the program calls with", () => {
     return organization
   })
 
-  test("goes on with the new secret although Credentials always hold the old one", () =>
+  test("goes on with the new secret even if the Credentials keep the old one", () =>
     Effect.gen(function* () {
       const organization = yield* adminStore
       const { admin } = organization.emulator
@@ -525,7 +525,7 @@ describe("rotation of the key that the program calls with", () => {
       expect(yield* Ref.get(organization.outages)).toEqual([])
     }))
 
-  test("is followed by every other call of a program with credentialsFromStore", () =>
+  test("reaches every other call of a program with credentialsFromStore", () =>
     Effect.gen(function* () {
       const organization = yield* adminStore
       const store = organization.store()
@@ -548,7 +548,7 @@ describe("rotation of the key that the program calls with", () => {
         .toEqual([])
     }))
 
-  test("is possible where a JWT could not be rotated: its calls go on with the JWT", () =>
+  test("goes on with the JWT if the program calls with one", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({
         jwts: [{ token: "a.b.c_d", users: [{ username: "ops@example.com", role: "ORG_ADMIN" }] }],
@@ -576,7 +576,7 @@ describe("credentialsFromStore", () => {
       expect(error._tag).toBe("SecretStoreEmpty")
     }))
 
-  test("goes on with what it read last while the store cannot be read", () =>
+  test("keeps the secret that it read last while the store cannot be read", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { admin } = organization.emulator

@@ -41,7 +41,7 @@ const fleetOf = (count: number) =>
   })
 
 describe("rotateApiKeys", () => {
-  test("goes on where one fails, and says which", () =>
+  test("goes on after a failure, and says which key failed", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(5)
       const store = yield* stores(keys, ({ name }) => name === "k2")
@@ -65,10 +65,10 @@ describe("rotateApiKeys", () => {
   for (
     const [where, run] of [
       ["anywhere", (early: Effect.Effect<void>) => early],
-      ["where nothing can be interrupted", Effect.uninterruptible],
+      ["in an uninterruptible region", Effect.uninterruptible],
       ["in a finalizer", (early: Effect.Effect<void>) => Effect.ensuring(Effect.void, early)],
       [
-        "where a resource is acquired",
+        "while a resource is acquired",
         (early: Effect.Effect<void>) =>
           Effect.scoped(Effect.acquireRelease(early, () => Effect.void)),
       ],
@@ -91,7 +91,7 @@ describe("rotateApiKeys", () => {
       }))
   }
 
-  /** How many of twelve keys are worked on at the same time. */
+  /** How many of twelve keys it rotates at the same time. */
   const mostAtATime = (concurrency: number | undefined) =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(12)
@@ -112,13 +112,13 @@ describe("rotateApiKeys", () => {
     })
 
   for (const [concurrency, most] of [[3, 3], [undefined, 4], [1, 1]] as const) {
-    test(`works on ${most} at a time where its concurrency is ${concurrency}`, () =>
+    test(`rotates ${most} keys at a time with concurrency ${concurrency}`, () =>
       Effect.gen(function* () {
         expect(yield* mostAtATime(concurrency)).toEqual({ most, outcomes: 12 })
       }))
   }
 
-  test("lets keys wait out their grace together, and reports how many do", () =>
+  test("lets keys wait out their grace together, and reports how many wait", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(12)
       const seen: Array<RotationProgress> = []
@@ -139,7 +139,7 @@ describe("rotateApiKeys", () => {
       expect(seen.at(-1)).toEqual({ started: 12, waiting: 0, succeeded: 12, failed: 0 })
     }))
 
-  test("reports each key's beginning and its end, success or failure, one report after the other", () =>
+  test("reports each key's start and its end, success or failure, one report at a time", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(2)
       const seen: Array<RotationProgress> = []
@@ -170,7 +170,7 @@ describe("rotateApiKeys", () => {
       ])
     }))
 
-  test("reports the beginning and the end of each wait", () =>
+  test("reports the start and the end of each wait", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(1)
       const seen: Array<number> = []
@@ -186,7 +186,7 @@ describe("rotateApiKeys", () => {
       expect(seen).toEqual([0, 1, 0, 0])
     }))
 
-  /** The outcomes of a hundred keys, three at a time, and how many of them have been taken. */
+  /** The outcomes of a hundred keys, three at a time, and how many keys it has taken. */
   const taking = <E>(
     options: { readonly store: (apiKey: ApiKey) => SecretStore<E>; readonly grace: number },
   ) =>
@@ -202,7 +202,7 @@ describe("rotateApiKeys", () => {
       return { keys, outcomes, taken }
     })
 
-  test("takes a key from its source only when there is room to work on it", () =>
+  test("takes a key from its source only when it can rotate it", () =>
     Effect.gen(function* () {
       const stuck: SecretStore = { read: Effect.never, write: () => Effect.never }
       const { outcomes, taken } = yield* taking({ store: () => stuck, grace: 0 })
@@ -211,7 +211,7 @@ describe("rotateApiKeys", () => {
       expect(yield* Ref.get(taken)).toBe(3)
     }))
 
-  test("takes no more keys while the outcomes of others are not read", () =>
+  test("takes no more keys while nobody reads the outcomes", () =>
     Effect.gen(function* () {
       const broken: SecretStore<"broken"> = {
         read: Effect.fail("broken"),
@@ -223,7 +223,7 @@ describe("rotateApiKeys", () => {
       expect(yield* Ref.get(taken)).toBeLessThan(25)
     }))
 
-  test("finishes the keys that it has taken although nobody reads their outcomes", () =>
+  test("finishes the keys that it has taken even if nobody reads their outcomes", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(30)
       yield* Stream.fromIterable(keys).pipe(
@@ -237,7 +237,7 @@ describe("rotateApiKeys", () => {
       expect((yield* organization.keys).filter(({ id }) => old.includes(id))).toEqual([])
     }))
 
-  test("does not let keys that come back from their grace wait for a slow source", () =>
+  test("finishes keys after their grace without waiting for a slow source", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(3)
       const done = yield* Stream.concat(Stream.fromIterable(keys), Stream.never).pipe(
@@ -249,7 +249,7 @@ describe("rotateApiKeys", () => {
       expect(done).toBe(3)
     }))
 
-  test("goes on with the new secret when the program's own key is among them", () =>
+  test("goes on with the new secret if the program's own key is among them", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(6)
       const { admin } = organization.emulator
@@ -266,7 +266,7 @@ describe("rotateApiKeys", () => {
         .toBe(false)
     }))
 
-  test("goes on with the old secret if the store of the program's own key mangles the new one", () =>
+  test("goes on with the old secret if the store of the program's own key changes the new one", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(2)
       const { admin } = organization.emulator
@@ -295,7 +295,7 @@ describe("rotateApiKeys", () => {
       ).toEqual(["SecretRefused", "did", "did"])
     }))
 
-  test("yields an outcome as soon as it is known, before that of an earlier key", () =>
+  test("yields an outcome as soon as it is known, even before an earlier key's", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(2)
       const storeOf = yield* stores(keys)
@@ -313,7 +313,7 @@ describe("rotateApiKeys", () => {
       expect([...outcomes].map(({ apiKey }) => apiKey.name)).toEqual(["k1", "k0"])
     }))
 
-  test("fails where its source does", () =>
+  test("fails if its source fails", () =>
     Effect.gen(function* () {
       const { keys, organization } = yield* fleetOf(1)
       const failure = yield* Stream.concat(Stream.fromIterable(keys), Stream.fail("no more")).pipe(

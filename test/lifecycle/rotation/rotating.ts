@@ -1,6 +1,6 @@
 /**
- * A process that rotates the key in a file, and stops for good before or after the nth thing that
- * it does, so that it can be killed there.
+ * A process that rotates the key in a file, and stops before or after its nth action, so that a
+ * test can kill it there.
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -32,7 +32,7 @@ const client = Layer.effect(
   HttpClient.HttpClient,
   Effect.map(
     HttpClient.HttpClient,
-    // The whole of an answer has come before the process stops.
+    // The process stops only once it has the whole answer.
     (client) => HttpClient.make((request) => around(client.execute(request))),
   ),
 ).pipe(Layer.provide(FetchHttpClient.layer))

@@ -20,12 +20,12 @@ const rotating = <E>(organization: Organization, store: SecretStore<E>) =>
 const forbidden: Emulator.Fault = { _tag: "Respond", status: 403 }
 const absent: Emulator.Fault = { _tag: "Respond", status: 404 }
 
-/** The keys besides the one that was rotated. */
+/** The keys besides the rotated one. */
 const made = ({ keys, old }: Organization) =>
   Effect.map(keys, (keys) => keys.filter(({ id }) => id !== old.id))
 
 describe("a rotation fails", () => {
-  test("with the store's error where it cannot be read", () =>
+  test("with the store's error if it cannot be read", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const store = { ...organization.store(), read: Effect.fail("sealed") }
@@ -55,7 +55,7 @@ describe("a rotation fails", () => {
       )
     }))
 
-  test("with the input that is refused, before the store is read", () =>
+  test("with a refused input, before it reads the store", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const store = { ...organization.store(), read: Effect.die("read") }
@@ -72,7 +72,7 @@ describe("a rotation fails", () => {
       })
     }))
 
-  test("with no cause if the write took too long, and names the key that may be written", () =>
+  test("without a cause if the write took too long, and names the key that may be written", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const store = { ...organization.store(), write: () => Effect.never }
@@ -107,7 +107,7 @@ describe("a rotation fails", () => {
       expect((yield* organization.keys).map(({ id }) => Option.some(id))).toEqual([held])
     }))
 
-  test("with the store's error where the first secret cannot be written", () =>
+  test("with the store's error if the first secret cannot be written", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { serviceAccountId } = organization.old
@@ -126,7 +126,7 @@ describe("a rotation fails", () => {
 })
 
 describe("a rotation goes on", () => {
-  test("where the list of the service account's keys does not show the new one yet", () =>
+  test("if the list of the service account's keys does not show the new one yet", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { emulator, old } = organization
@@ -155,7 +155,7 @@ describe("a rotation goes on", () => {
       expect(requests[3]?.query["service_account_id"]).toBe(old.serviceAccountId)
     }))
 
-  test("where the new key is not to be found at first", () =>
+  test("if the new key cannot be found at first", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization({
         faults: [{ operation: "getApiKey", calls: [2, 3], fault: absent }],
@@ -175,7 +175,7 @@ describe("a rotation goes on", () => {
       expect({ deleted, did }).toEqual({ deleted: [], did: "made" })
     }))
 
-  test("after a grace by what it sees then, not by what it saw before", () =>
+  test("after a grace with what it finds then, not with what it found before", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { emulator, old } = organization
@@ -199,7 +199,7 @@ describe("a rotation goes on", () => {
       expect(did).toBe("made")
     }))
 
-  test("with the new secret alone where a JWT makes it: nobody else's name goes with it", () =>
+  test("with only the new secret if a JWT made it, without the JWT's user name", () =>
     Effect.gen(function* () {
       const token = "a.b.c_d"
       const username = "ops@example.com"
@@ -221,7 +221,7 @@ describe("a rotation goes on", () => {
 })
 
 describe("a rotation tells", () => {
-  test("an old first key of the same name, which may be another store's, and leaves it", () =>
+  test("of an old first key with the same name, and keeps it, since it may be another store's", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { emulator, old } = organization
@@ -235,7 +235,7 @@ describe("a rotation tells", () => {
       expect(leftBehind).toEqual([{ id: Option.some(orphan.id), name: orphan.name }])
     }))
 
-  test("that it has resumed what a run before it had made and written", () =>
+  test("that it has resumed if an earlier run had made and written the key", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
       const { emulator, old } = organization
@@ -258,19 +258,19 @@ describe("a rotation of the key that it calls with", () => {
   )
 
   const turns = [
-    // It makes another key, as it was asked to, once it calls with the other run's.
+    // This run goes on with the other run's key, and makes another one, as asked.
     [1, "made", 1],
     [2, "made", 1],
-    // The other run sees its key at work, and takes it for broken off when the lease is over.
+    // The other run sees this run's key, and takes it as broken off when the lease is over.
     [3, "resumed", 1],
-    // The other run finds its key in the store, and finishes what it has begun.
+    // The other run finds this run's key in the store, and finishes the rotation.
     [4, "made", 0],
     [5, "made", 0],
-    // The other run cannot call any more: the key that it calls with is deleted.
+    // The other run cannot call any more, since the key that it calls with is deleted.
     [6, "made", 1],
   ] as const
   for (const [nth, did, deleted] of turns) {
-    test(`goes on with what the store holds where another run is done before request ${nth}`, () =>
+    test(`goes on with the store's key if another run ends before request ${nth}`, () =>
       Effect.gen(function* () {
         const organization = yield* adminOrganization
         const rotation = { store: organization.store(), grace: 0 }
@@ -292,7 +292,7 @@ describe("a rotation of the key that it calls with", () => {
       }))
   }
 
-  test("calls with the old secret where the store mangles what is written", () =>
+  test("calls with the old secret if the store changes the new one", () =>
     Effect.gen(function* () {
       const organization = yield* adminOrganization
       const { read, write } = organization.store()

@@ -21,7 +21,7 @@ const failure = mismatched(
   "broken",
 ).error
 
-/** Lists that take a second, of so many pages, and when each began. */
+/** Lists of `pages` pages that each take a second, and the accounts of those that have started. */
 const makeLists = (
   { fails = false, pages = 1, turn = makeLine(100).turn }: {
     readonly fails?: boolean
@@ -40,7 +40,7 @@ const makeLists = (
   return { begun, lists }
 }
 
-// Nothing is sent: what lists are made of here needs neither.
+// These lists send nothing, so they need neither service.
 const context = Effect.map(
   Emulator.make(),
   ({ admin }) =>
@@ -49,7 +49,7 @@ const context = Effect.map(
     ),
 )
 
-/** Asks for a list so many times at once, each as a rotation that has not come to its end. */
+/** Asks for a list `times` times at once, each for a rotation that has not ended. */
 const ask = (lists: SharedLists, times = 1, account = "a") =>
   Effect.flatMap(context, (context) =>
     Effect.fork(Effect.provide(
@@ -64,7 +64,7 @@ const isDone = (fiber: Fiber.RuntimeFiber<unknown, unknown>) =>
   Effect.map(Fiber.poll(fiber), Option.isSome)
 
 describe("a shared list", () => {
-  it.effect("begins at once for a rotation that is alone", () =>
+  it.effect("starts at once for a single rotation", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists()
       const one = yield* ask(lists)
@@ -74,7 +74,7 @@ describe("a shared list", () => {
       expect(yield* isDone(one)).toBe(true)
     }))
 
-  it.effect("serves nobody who asks after it began: the next one serves all of them", () =>
+  it.effect("serves only rotations that asked before it started, and the next list serves the others", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists()
       yield* ask(lists)
@@ -88,7 +88,7 @@ describe("a shared list", () => {
       expect(begun.length).toBe(2)
     }))
 
-  it.effect("is of one service account", () =>
+  it.effect("belongs to one service account", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists()
       yield* ask(lists, 1, "a")
@@ -97,7 +97,7 @@ describe("a shared list", () => {
       expect(begun).toEqual(["a", "b"])
     }))
 
-  it.effect("begins when as many wait as the one before had pages", () =>
+  it.effect("starts when as many rotations wait as the list before had pages", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists({ pages: 20 })
       yield* ask(lists)
@@ -110,7 +110,7 @@ describe("a shared list", () => {
       expect(begun.length).toBe(2)
     }))
 
-  it.effect("counts those too who came while the one before was under way", () =>
+  it.effect("counts rotations that came during the list before too", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists({ pages: 20 })
       yield* ask(lists)
@@ -123,7 +123,7 @@ describe("a shared list", () => {
       expect(begun.length).toBe(2)
     }))
 
-  it.effect("begins after a minute, though fewer wait", () =>
+  it.effect("starts after a minute even if fewer wait", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists({ pages: 20 })
       yield* ask(lists)
@@ -135,7 +135,7 @@ describe("a shared list", () => {
       expect(begun.length).toBe(2)
     }))
 
-  it.effect("begins at once when nobody else can come", () =>
+  it.effect("starts at once if no other rotation can come", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists({ pages: 20 })
       yield* ask(lists)
@@ -150,7 +150,7 @@ describe("a shared list", () => {
       expect(begun.length).toBe(2)
     }))
 
-  it.effect("waits for nobody once no rotation begins any more", () =>
+  it.effect("waits for no one once no rotation starts any more", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists({ pages: 20 })
       yield* ask(lists)
@@ -163,7 +163,7 @@ describe("a shared list", () => {
       expect(begun.length).toBe(2)
     }))
 
-  it.effect("takes in those who come while it waits for its turn", () =>
+  it.effect("takes in rotations that come while it waits for its turn", () =>
     Effect.gen(function* () {
       const line = makeLine()
       const { begun, lists } = makeLists({ turn: line.turn })
@@ -176,7 +176,7 @@ describe("a shared list", () => {
       expect(begun.length).toBe(1)
     }))
 
-  it.effect("fails for all who wait for it, and the next one is made", () =>
+  it.effect("fails for all rotations that wait for it, and the next one is made", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists({ fails: true })
       const waiting = yield* Effect.forEach([1, 2, 3], () => ask(lists))
@@ -189,7 +189,7 @@ describe("a shared list", () => {
       expect(begun.length).toBe(before + 1)
     }))
 
-  it.effect("leaves nobody waiting for ever if its maker is interrupted before it begins", () =>
+  it.effect("leaves no rotation waiting if its maker is interrupted before it starts", () =>
     Effect.gen(function* () {
       const { begun, lists } = makeLists({ pages: 20 })
       yield* ask(lists)

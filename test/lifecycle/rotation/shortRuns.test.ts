@@ -43,7 +43,7 @@ describe("short runs, in the model,", () => {
     return world
   }
 
-  /** Lets a run go one step further; yields what it has done. */
+  /** Lets a run do its next step. Returns the step that it has done. */
   const go = (world: World, runner: Runner, violations: Array<string>): string | undefined => {
     const step = tick(world, runner)
     const dead = Option.toArray(world.held).filter((id) => !world.keys.some((key) => key.id === id))
@@ -57,7 +57,7 @@ describe("short runs, in the model,", () => {
   const lag = fc.constantFrom(0, 2000, listLag(plan))
   const choices = fc.array(fc.nat(1_000_000), { minLength: 50, maxLength: 400 })
 
-  it("by any number of processes at any times, some killed, end in the one good state", () => {
+  it("of several processes at any time, some killed, end in the one good state", () => {
     let runs = 0
     let kills = 0
     fc.assert(
@@ -89,7 +89,7 @@ describe("short runs, in the model,", () => {
             if (active.length < most && choose(3) === 0) active = [...active, begin()]
             const runner = active[choose(Math.max(1, active.length))]
             if (runner === undefined) {
-              // Nobody is at work: the next may come too early, or late.
+              // No run is active. The next may come too early, or late.
               world.now += choose(4) === 0 ? choose(40 * minute) : choose(4000)
               continue
             }
@@ -103,7 +103,7 @@ describe("short runs, in the model,", () => {
           for (const runner of active) {
             while (runner.ended === undefined) go(world, runner, violations)
           }
-          // From here on one run after the other, each when the one before it said.
+          // From here on, each run comes at the time that the one before gave.
           let last: Runner | undefined
           for (let n = 0; n < 12 && last?.ended !== "Done"; n += 1) {
             const told = last?.until
@@ -111,7 +111,7 @@ describe("short runs, in the model,", () => {
             last = begin()
             const did: Array<string | undefined> = []
             while (last.ended === undefined) did.push(go(world, last, violations))
-            // At the told time it changes something, or a list shows what is still to be waited for.
+            // At that time it must change something, or find out that it has to wait longer.
             if (told !== undefined && last.ended === "Waiting") {
               const hasChanged = did.some((tag) => tag !== undefined && changes.includes(tag))
               const isLater = (last.until ?? 0) > world.now
@@ -120,9 +120,10 @@ describe("short runs, in the model,", () => {
           }
           expect(violations).toEqual([])
           expect(last?.ended).toBe("Done")
-          // A run that was about to make a successor when the others had gone through everything.
+          // A killed run that was about to make a successor when the others had ended leaves a
+          // stray.
           const strays = all.flatMap(({ ended, madeLate }) => ended === "Killed" ? madeLate : [])
-          // Of a create without an answer its run tells, since its key may come when all is done.
+          // A run names its lost creates, since their keys may appear after all.
           const told = all.flatMap(({ run }) => run.doubtful.map(({ name }) => name))
           const left = world.keys.filter(({ id, name }) =>
             id !== "bystander" && !strays.includes(id) && !told.includes(name)
@@ -169,7 +170,7 @@ const dueOrganization = (options: Emulator.EmulatorOptions = {}) =>
   })
 
 describe("a rotation that returns instead of sleeping", () => {
-  test("goes through a grace of 24 hours by short runs alone, none of which sleeps", () =>
+  test("passes a grace of 24 hours in short runs, none of which sleeps", () =>
     Effect.gen(function* () {
       const organization = yield* dueOrganization()
       const begun = yield* DateTime.now
@@ -211,7 +212,7 @@ describe("a rotation that returns instead of sleeping", () => {
       }
     }))
 
-  test("deletes the predecessor at the end of a short grace, and the mark when lists can show all", () =>
+  test("deletes the predecessor at the end of a short grace, and removes the mark when lists show all keys", () =>
     Effect.gen(function* () {
       const organization = yield* dueOrganization()
       const options = { grace: "5 minutes" } as const
@@ -227,7 +228,7 @@ describe("a rotation that returns instead of sleeping", () => {
       yield* expectGood(organization)
     }))
 
-  test("goes on the same if it is given the successor, like a fleet that lists again", () =>
+  test("goes on equally if it is given the successor, like a fleet that lists again", () =>
     Effect.gen(function* () {
       const organization = yield* dueOrganization()
       const first = yield* rotateBriefly(organization, { grace: "5 minutes" })
@@ -238,7 +239,7 @@ describe("a rotation that returns instead of sleeping", () => {
         .toMatchObject({ did: "waiting", deleted: [organization.old.id] })
     }))
 
-  test("deletes the predecessor at once where there is no grace", () =>
+  test("deletes the predecessor at once without a grace", () =>
     Effect.gen(function* () {
       const organization = yield* dueOrganization()
       expect(yield* rotateBriefly(organization, { grace: 0 })).toMatchObject({
@@ -272,7 +273,7 @@ describe("a rotation that returns instead of sleeping", () => {
     }))
 })
 
-/** Runs when the one before said, until one has nothing to wait for. */
+/** Runs again at the time that the run before gave, until nothing is left to wait for. */
 const runOn = (organization: Organization, options: Partial<RotateApiKeyOptions>) =>
   Effect.gen(function* () {
     for (let runs = 1; runs <= 6; runs += 1) {
@@ -289,10 +290,10 @@ describe("short runs", () => {
   const graces = ["0 seconds", "24 hours"] as const
   for (const [when, listLag] of lags.flatMap((lag) => [["before", lag], ["after", lag]] as const)) {
     for (const grace of graces) {
-      test(`go on where one is killed ${when} anything that it does, with a grace of ${grace} and lists ${listLag} behind`, () =>
+      test(`go on after a kill ${when} any action, with a grace of ${grace} and lists ${listLag} behind`, () =>
         Effect.gen(function* () {
           const { jump } = yield* VirtualTime
-          // The run that is killed: the first, or the one that deletes.
+          // The killed run is the first, or the one that deletes.
           for (const which of [0, 1]) {
             for (let nth = 1; nth <= 12; nth += 1) {
               const organization = yield* dueOrganization({ listLag })
@@ -308,7 +309,7 @@ describe("short runs", () => {
                     ? Effect.zipRight(effect, Effect.never)
                     : Effect.never
                 })
-              // Never interrupted: a killed process does not clean up.
+              // It is not interrupted, since a killed process does not clean up.
               yield* Effect.forkDaemon(rotateBriefly(organization, { grace }, dying))
               yield* Effect.sleep("1 second")
               expect({ which, nth, runs: yield* runOn(organization, { grace }) })
@@ -323,14 +324,14 @@ describe("short runs", () => {
   }
 
   const faults: ReadonlyArray<readonly [string, Emulator.Fault]> = [
-    ["is lost after it was carried out", { _tag: "DropAfter" }],
-    ["is lost before it was carried out", { _tag: "DropBefore" }],
+    ["is lost after the server acted", { _tag: "DropAfter" }],
+    ["is lost before the server acts", { _tag: "DropBefore" }],
     ["is cut off", { _tag: "TruncateBody" }],
-    ["is a 500 although it was carried out", { _tag: "Respond", status: 500, acted: true }],
+    ["is a 500 after the server acted", { _tag: "Respond", status: 500, acted: true }],
   ]
   for (const [what, fault] of faults) {
     for (const listLag of lags) {
-      test(`go on where any one answer ${what}, lists ${listLag} behind`, () =>
+      test(`go on if any one answer ${what}, lists ${listLag} behind`, () =>
         Effect.gen(function* () {
           const { jump } = yield* VirtualTime
           for (let calls = 1; calls <= 10; calls += 1) {
@@ -390,7 +391,7 @@ describe(`short runs of several processes, in ${seeds} orders`, {
         )
         if (untils.length === 0) break
         const now = DateTime.toEpochMillis(yield* DateTime.now)
-        // Too early, and then when it was said.
+        // It runs too early, and then at the given time.
         yield* jump(Duration.millis((Math.min(...untils) - now) / (round % 2 === 0 ? 2 : 1)))
       }
       yield* jump("1 hour")

@@ -1,6 +1,6 @@
 /**
- * Three keys of one service account, each with a store of its own, to be rotated by fleets that are
- * broken off or disturbed at will.
+ * Three keys of one service account, each with its own store, for fleets that tests break off or
+ * disturb anywhere.
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -15,9 +15,9 @@ import { type Around, makeOrganization } from "../organization.ts"
 const names = ["billing", "ledger", "reports"]
 
 export interface SmallFleet {
-  /** Rotates the keys, and says why some were not. */
+  /** Rotates the keys. Returns why some were not rotated. */
   readonly rotate: (around?: Around) => Effect.Effect<ReadonlyArray<string>>
-  /** How the keys and the stores differ from the one good state, and what was wrong on the way. */
+  /** How the keys and stores differ from the one good state, and what was wrong on the way. */
   readonly problems: Effect.Effect<ReadonlyArray<string>>
 }
 
@@ -25,7 +25,7 @@ export const makeSmallFleet = (
   options: Emulator.EmulatorOptions = {},
 ): Effect.Effect<SmallFleet> =>
   Effect.gen(function* () {
-    // Pages of two, so that no list is of one moment.
+    // With pages of two, no list shows a single moment.
     const { access, emulator, old } = yield* makeOrganization({ maxPageSize: 2, ...options })
     const before = new Set((yield* emulator.apiKeys).map(({ id }) => id))
     const keys: Array<ApiKey> = []
@@ -41,7 +41,7 @@ export const makeSmallFleet = (
       Effect.forEach([...secrets.values()], Ref.get),
       (secrets) => secrets.flatMap((secret) => Option.toArray(apiKeyIdOf(secret))),
     )
-    // After every single thing that happens, what the stores hold must be alive.
+    // The stores must hold live keys after every request and every access.
     const watched = (around: Around): Around => (what, effect) =>
       around(
         what,

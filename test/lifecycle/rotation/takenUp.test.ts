@@ -24,7 +24,7 @@ const test = <E>(name: string, body: () => Effect.Effect<void, E, VirtualTime>) 
 
 type Listing = Stream.Stream<ApiKey, ApiKeyError, HttpClient | Credentials>
 
-/** Each key has a store of its own, which is empty until its successor is written there. */
+/** Each key has its own store, which is empty until the successor is written. */
 const emptyStores = () => {
   const secrets = new Map<string, Redacted.Redacted<string>>()
   const writes = new Map<string, number>()
@@ -52,7 +52,7 @@ const rotateAll = (
     const begun = yield* apiKeys
     const { held, store, writes } = emptyStores()
     const outcomes = yield* listing.pipe(
-      // Nobody rotates the keys that the test calls with.
+      // The fleet leaves out the keys that the test calls with.
       Stream.filter(({ name }) => name.startsWith("key ")),
       rotateApiKeys({ store, grace: 0, olderThan }),
       Stream.runCollect,
@@ -77,7 +77,7 @@ const listings: ReadonlyArray<readonly [string, Listing]> = [
   ["lists first", Stream.fromIterableEffect(Stream.runCollect(listApiKeys()))],
   ["walks the list while keys are rotated", listApiKeys()],
   ["walks the list ahead of the rotations", listApiKeys({ prefetch: 2 })],
-  ["walks the list from the newest on", listApiKeys({ sortOrder: "DESC" })],
+  ["walks the list from the newest key", listApiKeys({ sortOrder: "DESC" })],
 ]
 
 describe("a fleet that", () => {
@@ -96,7 +96,7 @@ describe("a fleet that", () => {
       Effect.gen(function* () {
         const { requestsAKey, ...rest } = yield* rotateAll(
           listing,
-          // The youngest of the keys that are added is some months old.
+          // The youngest of the added keys is some months old.
           { keys: 300, serviceAccounts: 20, oldest: "36500 days", maxPageSize: 100 },
           "90 days",
         )
@@ -107,7 +107,7 @@ describe("a fleet that", () => {
 })
 
 describe("a fleet passes over", () => {
-  test("a key that another program makes after it began", () =>
+  test("a key that another program makes after its start", () =>
     Effect.gen(function* () {
       const { access, emulator } = yield* makeOrganization({ keys: 3 })
       const { store } = emptyStores()
@@ -121,7 +121,7 @@ describe("a fleet passes over", () => {
         Stream.runCollect,
         Effect.provide(access()),
       )
-      // They are rotated at the same time, and come as they are done.
+      // Their order is that in which they end.
       expect([...outcomes].map(({ apiKey }) => apiKey.name).sort())
         .toEqual(["key 1", "key 2", "key 3"])
     }))
@@ -129,13 +129,13 @@ describe("a fleet passes over", () => {
 
 describe("a fleet that is given another rotation's successor", () => {
   const marks = [
-    ["of a key that is there", (id: string) => `billing [rotates ${id} 1a2b3c4d]`],
-    ["of a key that is gone", () => "billing [rotates CCDB1_gone 1a2b3c4d]"],
+    ["of a live key", (id: string) => `billing [rotates ${id} 1a2b3c4d]`],
+    ["of a deleted key", () => "billing [rotates CCDB1_gone 1a2b3c4d]"],
     ["the first of a store", () => "billing [first 1a2b3c4d]"],
   ] as const
 
   for (const [what, nameOf] of marks) {
-    test(`leaves it, ${what}, where its store is empty`, () =>
+    test(`keeps it, ${what}, if its store is empty`, () =>
       Effect.gen(function* () {
         const { access, emulator, keys, old } = yield* makeOrganization()
         const { apiKey } = yield* emulator.addApiKey({ name: nameOf(old.id) })
@@ -157,7 +157,7 @@ describe("a fleet that is given another rotation's successor", () => {
       }))
   }
 
-  test("replaces it once its mark is taken off", () =>
+  test("replaces it once its mark is removed", () =>
     Effect.gen(function* () {
       const { access, emulator, keys } = yield* makeOrganization()
       const { apiKey } = yield* emulator.addApiKey({ name: "ledger [first 1a2b3c4d]" })

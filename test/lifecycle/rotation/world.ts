@@ -1,5 +1,5 @@
 /**
- * The store, the API and any number of runs as plain data: what the decisions do, one atomic
+ * The store, the API and any number of runs as plain data. The decisions act on it one atomic
  * operation at a time, without effects.
  */
 import * as DateTime from "effect/DateTime"
@@ -24,21 +24,21 @@ export interface World {
   keys: ReadonlyArray<ApiKey>
   made: number
   readonly everHeld: Set<string>
-  /** Whether a run's first create gets no answer, so that it makes another; never by default. */
+  /** Whether a run's first create gets no answer, so that it makes another. Never by default. */
   readonly loses?: () => boolean
-  /** By how much lists are behind, in milliseconds, and what they have shown; not at all by default. */
+  /** By how many milliseconds lists lag, and the keys of the past. By default lists do not lag. */
   readonly lists?: { readonly lag: number; readonly past: Array<Moment> }
-  /** Names of keys whose creates were lost and are still under way. */
+  /** Names of keys whose creates are lost, but may still arrive. */
   arriving?: ReadonlyArray<string>
 }
 
-/** The keys that there were from some time on. */
+/** The keys from some time on. */
 export interface Moment {
   readonly at: number
   readonly keys: ReadonlyArray<ApiKey>
 }
 
-/** Notes what lists that are behind will show. */
+/** Records the keys for lists that lag. */
 const remember = ({ keys, lists, now }: World): void => {
   if (lists !== undefined && lists.past.at(-1)?.keys !== keys) lists.past.push({ at: now, keys })
 }
@@ -48,7 +48,7 @@ const listOf = ({ keys, lists, now }: World): ReadonlyArray<ApiKey> =>
     ? keys
     : (lists.past.findLast(({ at }) => at <= now - lists.lag) ?? lists.past[0])?.keys ?? keys
 
-/** One run: what it knows, and the step that it has decided on and not carried out yet. */
+/** A run: what it knows, and the step that it has decided on and not done yet. */
 export interface Runner {
   readonly name: string
   readonly plan: Plan
@@ -56,13 +56,13 @@ export interface Runner {
   run: Run
   gone: Set<ApiKeyId>
   pending: Step | undefined
-  /** What the list that it waits for shows: it may be old when it comes, as a shared one is. */
+  /** The list that it waits for, which may be old when it comes, like a shared one. */
   listed: ReadonlyArray<ApiKey> | undefined
   ended: "Done" | "Fail" | "Killed" | "Waiting" | undefined
-  /** When a later run is to go on, once it has ended so. */
+  /** When the next run should go on, if this one ended in waiting. */
   until: number | undefined
   writes: number
-  /** The key that it made although the store no longer held what it was to replace. */
+  /** Keys that it made although the store no longer held the key to replace. */
   madeLate: ReadonlyArray<string>
 }
 
@@ -120,7 +120,7 @@ export const arrive = (world: World): void => {
   makeKey(world, `late${name.slice(-9, -1)}`, name)
 }
 
-/** Half of the time a run reads the store and decides, half of the time it does what it decided. */
+/** Lets a run read the store and decide, or, in the next call, do what it has decided. */
 export const tick = (world: World, runner: Runner): Step | undefined => {
   remember(world)
   const step = advance(world, runner)
@@ -284,7 +284,7 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
     case "Done":
     case "Fail":
       runner.ended = step._tag
-      // As rotate does when it fails: nobody has the secret of a key that was never written.
+      // Like rotate when it fails, since nobody has the secret of a key that was never written.
       if (Option.exists(runner.run.made, ({ state }) => state === "unwritten")) {
         const { id } = Option.getOrThrow(runner.run.made)
         world.keys = world.keys.filter((key) => key.id !== id)
@@ -292,7 +292,7 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
   }
 }
 
-/** Names a step in a word or two. */
+/** A step in a word or two. */
 export const show = (world: World, step: Step): string => {
   switch (step._tag) {
     case "Delete":
