@@ -302,10 +302,11 @@ console.log(await Effect.runPromise(
 ))
 `
 
-/** README's first program, as a user of the line writes it. */
-const firstProgram = (http: string) => {
-  const [, code = ""] = /^```ts\n([^`]*listApiKeys\(\), [^`]*)^```/m
-    .exec(fs.readFileSync(join(root, "README.md"), "utf8")) ?? []
+/** The program of README that holds a text, as a user of the line writes it. */
+const programInReadme = (text: string, http: string) => {
+  const readme = fs.readFileSync(join(root, "README.md"), "utf8")
+  const programs = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = ""]) => code)
+  const code = programs.find((code) => code.includes(text)) ?? expect.fail(`No program has ${text}`)
   return code.replaceAll('"effect/http/', `"${http}/`)
 }
 
@@ -331,7 +332,8 @@ describe.each(installations)(
       const args = ["install", "--prefer-offline", "--no-audit", "--no-fund", tarball, ...peers]
       expectSuccess(await runTool("npm", args, options))
       fs.writeFileSync(join(folder, "program.ts"), programFor(http))
-      fs.writeFileSync(join(folder, "list.mjs"), firstProgram(http))
+      fs.writeFileSync(join(folder, "list.mjs"), programInReadme("layerConfig", http))
+      fs.writeFileSync(join(folder, "lost.mjs"), programInReadme("DropAfter", http))
       fs.writeFileSync(
         join(folder, "where.mjs"),
         `console.log(import.meta.resolve(${JSON.stringify(name)}))`,
@@ -358,18 +360,15 @@ describe.each(installations)(
       expectSuccess(await runTool("esbuild", args, options))
       const command = [join(folder, "node_modules/.bin/api-keys-emulator"), "--port", "0"]
       const whenItSays = /COCKROACH_SERVER=(\S+)[^]*COCKROACH_API_KEY=(\S+)/
+      const said = expectSuccess(await runTool("node", [command[0] ?? "", "--version"], options))
+      expect(said.stdout.trim()).toBe(readJson(`${npm}/package.json`).version)
       await withTool("node", command, { ...options, whenItSays }, async ([, server, key]) => {
         const env = { COCKROACH_SERVER: server, COCKROACH_API_KEY: key }
-        const byDeno = [
-          "run",
-          "--node-modules-dir=manual",
-          "--cached-only",
-          "--allow-net=127.0.0.1",
-        ]
+        const byDeno = ["run", "--node-modules-dir=manual", "--cached-only"]
         for (
           const [runtime, ...args] of [
             ["node"],
-            ["deno", ...byDeno, "--allow-env"],
+            ["deno", ...byDeno, "--allow-net=127.0.0.1", "--allow-env"],
             ["bun"],
           ] as const
         ) {
@@ -394,6 +393,8 @@ describe.each(installations)(
           const lines = listed.stdout.trim().split("\n")
           expect([runtime, lines.length]).toEqual([runtime, 103])
           expect(lines.filter((line) => !/^CCDB1_\w{22} \S/.test(line))).toEqual([])
+          const lost = expectSuccess(await runTool(runtime, [...args, "lost.mjs"], options))
+          expect([runtime, lost.stdout.trim()]).toEqual([runtime, "1"])
         }
       })
     })

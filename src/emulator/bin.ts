@@ -24,7 +24,7 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { createServer } from "node:http"
-import { version } from "../version.ts"
+import manifest from "../../package.json" with { type: "json" }
 import * as Check from "./check.ts"
 import * as FaultPlan from "./FaultPlan.ts"
 import * as Emulator from "./mod.ts"
@@ -278,7 +278,8 @@ const withoutEmptyLines = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effe
     })
   )
 
-const main = Command.run(command, { name: "API Keys emulator", version })
+// Both packages have this file, so it reads the version of the package that it is in.
+const main = Command.run(command, { name: "API Keys emulator", version: manifest.version })
 
 main(process.argv).pipe(
   // Command has already said what is wrong with the arguments.
