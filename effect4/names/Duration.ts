@@ -9,16 +9,19 @@ export {
 import * as Duration from "effect4/Duration"
 import * as Option from "effect4/Option"
 
-const units = /^(?:weeks|days|hours|minutes|seconds|milliseconds|microseconds|nanoseconds)$/
+const units = /^(?:weeks|days|hours|minutes|(?:milli|micro|nano)?seconds)$/
 
-// Effect 4 takes any object for a duration. One without a unit, or with a unit that is no number,
-// counts as zero.
+// Effect 4 takes any object for a duration. It ignores fields that are no unit, and units that are no
+// number, so a typo makes a shorter duration.
 const isNoDuration = (input: unknown): boolean => {
   if (typeof input !== "object" || input === null || Array.isArray(input)) return false
   if (Duration.isDuration(input)) return false
-  const numbers = Object.entries(input).filter(([key]) => units.test(key))
-  return numbers.length === 0 ||
-    numbers.some(([, number]) => typeof number !== "number" || Number.isNaN(number))
+  const fields = Object.entries(input)
+  return fields.length === 0 ||
+    fields.some(([unit, number]) =>
+      // The sum of two infinite numbers may be NaN, which counts as zero.
+      !units.test(unit) || typeof number !== "number" || !(number > -Infinity)
+    )
 }
 
 export const decodeUnknown = (input: unknown): Option.Option<Duration.Duration> =>

@@ -26,6 +26,8 @@ const refused: ReadonlyArray<readonly [field: string, says: string, values: Arra
     null,
     undefined,
     {},
+    { seconds: -5 },
+    { minute: 5, seconds: 0 },
   ]],
   ["lease", "must be a finite duration above zero", [
     0,
@@ -37,8 +39,16 @@ const refused: ReadonlyArray<readonly [field: string, says: string, values: Arra
     Infinity,
     "soon",
     {},
+    { minutes: 10, secs: 30 },
   ]],
-  ["olderThan", "must be a duration of zero or more", [-1, "-90 days", NaN, "soon", {}]],
+  ["olderThan", "must be a duration of zero or more", [
+    -1,
+    "-90 days",
+    NaN,
+    "soon",
+    {},
+    { day: 90, hours: 0 },
+  ]],
   ["onWait", 'must be "sleep" or "return"', ["Return", "", 0, null, true]],
 ]
 
