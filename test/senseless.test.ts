@@ -1,6 +1,7 @@
 import type { HttpClient } from "@effect/platform/HttpClient"
 import { describe, expect, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -42,7 +43,15 @@ interface Face {
   readonly says: string
 }
 
-const noDuration = [-1, NaN, -5n, "-5 minutes", "-0.1 millis", [-1, 0], "soon", "", {}, true]
+const noDuration = [
+  ...[-1, NaN, -5n, "-5 minutes", "-0.1 millis", [-1, 0], "soon", "", {}, true],
+  { seconds: -5 },
+  { seconds: NaN },
+  // Effect 4 takes it for zero.
+  { minute: 5, seconds: 0 },
+]
+// No timer of JavaScript can wait for so long.
+const tooLong = ["25 days", "24.1 days", 2 ** 31, Number.MAX_VALUE, [1e9, 0], Duration.days(30)]
 const noCount = [-1, 0.5, NaN, "10", {}, true]
 
 const tokenLayer = (limit: never) => Credentials.layerApiKey(Redacted.make(secret), { limit })
@@ -53,49 +62,49 @@ const durations: ReadonlyArray<Face> = [
     of: "RetryPolicy.make",
     option: "attemptTimeout",
     give: (attemptTimeout) => Effect.sync(() => RetryPolicy.make({ attemptTimeout })),
-    refused: [0, "0 seconds"],
-    taken: [1, "0.5 millis", Infinity],
-    says: "must be a duration above zero",
+    refused: [0, "0 seconds", ...tooLong],
+    taken: [1, "0.5 millis", Infinity, "24 days"],
+    says: "must be a duration above zero and at most 24 days, or Infinity",
   },
   {
     of: "RetryPolicy.make",
     option: "maxRetryAfter",
     give: (maxRetryAfter) => Effect.sync(() => RetryPolicy.make({ maxRetryAfter })),
-    refused: [],
-    taken: [0, "2 minutes", Infinity],
-    says: "must be a duration of zero or more",
+    refused: tooLong,
+    taken: [0, "2 minutes", Infinity, "24 days"],
+    says: "must be a duration of zero or more and at most 24 days, or Infinity",
   },
   {
     of: "RetryPolicy.make",
     option: "deadline",
     give: (deadline) => Effect.sync(() => RetryPolicy.make({ deadline })),
-    refused: [0, "0 seconds"],
-    taken: [1, "5 minutes", Infinity],
-    says: "must be a duration above zero",
+    refused: [0, "0 seconds", ...tooLong],
+    taken: [1, "5 minutes", Infinity, "24 days"],
+    says: "must be a duration above zero and at most 24 days, or Infinity",
   },
   {
     of: "RetryPolicy.backoff",
     option: "base",
     give: (base) => Effect.sync(() => RetryPolicy.backoff({ base })),
-    refused: [Infinity],
-    taken: [0, 1, "5 minutes"],
-    says: "must be a finite duration of zero or more",
+    refused: [Infinity, ...tooLong],
+    taken: [0, 1, "5 minutes", "24 days"],
+    says: "must be a finite duration of zero or more and at most 24 days",
   },
   {
     of: "RetryPolicy.backoff",
     option: "cap",
     give: (cap) => Effect.sync(() => RetryPolicy.backoff({ cap })),
-    refused: [],
-    taken: [0, 1, "5 minutes", Infinity],
-    says: "must be a duration of zero or more",
+    refused: tooLong,
+    taken: [0, 1, "5 minutes", Infinity, "24 days"],
+    says: "must be a duration of zero or more and at most 24 days, or Infinity",
   },
   {
     of: "throttled",
     option: "window",
     give: (window) => buildOf(throttled({ limit: 10, window })),
-    refused: [0, "10 micros", Infinity, null, undefined],
-    taken: [1, "1 second", "1.5 seconds"],
-    says: "must be a duration of a millisecond or more",
+    refused: [0, "10 micros", Infinity, null, undefined, ...tooLong],
+    taken: [1, "1 second", "1.5 seconds", "24 days"],
+    says: 'must be a duration from "1 millis" to "24 days"',
   },
   {
     of: "temporaryApiKey",
@@ -110,7 +119,7 @@ const durations: ReadonlyArray<Face> = [
     option: "lease",
     give: (lease) => Stream.runDrain(sweepExpiredApiKeys({ lease })),
     refused: [null],
-    taken: [0, "1 hour", Infinity],
+    taken: [0, "1 hour", Infinity, "60 days"],
     says: "must be a duration of zero or more",
   },
 ]

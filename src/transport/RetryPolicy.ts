@@ -14,19 +14,23 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { ApiKeyError } from "../ApiKeyError.ts"
 import type { OperationFacts } from "../operation.ts"
-import { wholeMillis } from "../waiting/wholeMillis.ts"
+import { longestSleep, wholeMillis } from "../waiting/wholeMillis.ts"
 import { type AllowedDurations, durationProblem } from "../waiting/durationProblem.ts"
 
 /** What a {@link RetryPolicy} holds. */
 export interface RetryPolicyService {
   /**
    * When to try again and when to give up, given the error of each attempt. Its delays are never
-   * shorter than `Retry-After` asks. It cannot repeat a request that must not be repeated.
+   * shorter than `Retry-After` asks, and a finite one is at most 24 days. It cannot repeat a
+   * request that must not be repeated.
    */
   readonly schedule: Schedule.Schedule<unknown, ApiKeyError>
   /** How long one attempt may take, from sending the request to the last byte of its answer. */
   readonly attemptTimeout: Duration.Duration
-  /** The longest `Retry-After` to wait for. With a longer one, the call fails at once. */
+  /**
+   * The longest `Retry-After` to wait for. With a longer one, or one of more than 24 days, the call
+   * fails at once.
+   */
   readonly maxRetryAfter: Duration.Duration
   /** How long the whole call may take, waits included. */
   readonly deadline: Option.Option<Duration.Duration>
@@ -38,11 +42,21 @@ export interface RetryPolicyService {
 export interface RetryPolicyOptions {
   /** Any Schedule; {@link RetryPolicy.backoff} by default. */
   readonly schedule?: Schedule.Schedule<unknown, ApiKeyError> | undefined
-  /** How long one attempt may take; above zero, 30 seconds by default. */
+  /**
+   * How long one attempt may take; 30 seconds by default. Above zero, and at most 24 days or
+   * Infinity.
+   */
   readonly attemptTimeout?: Duration.DurationInput | undefined
-  /** The longest `Retry-After` to wait for; 60 seconds by default. Zero waits for none. */
+  /**
+   * The longest `Retry-After` to wait for; 60 seconds by default. Zero waits for none. At most 24
+   * days or Infinity. With Infinity, a call still fails at once if it would have to wait for more
+   * than 24 days: a timer of JavaScript can wait for 24.8.
+   */
   readonly maxRetryAfter?: Duration.DurationInput | undefined
-  /** How long the whole call may take, waits included; above zero, none by default. */
+  /**
+   * How long the whole call may take, waits included; no limit by default. Above zero, and at most
+   * 24 days or Infinity.
+   */
   readonly deadline?: Duration.DurationInput | undefined
   /**
    * Sends a create again after lost answers and server errors too, like the other operations. Each
@@ -53,11 +67,14 @@ export interface RetryPolicyOptions {
 
 /** Options of {@link RetryPolicy.backoff}. */
 export interface BackoffOptions {
-  /** The upper bound of the first delay; 250 milliseconds by default. */
+  /** The upper bound of the first delay; 250 milliseconds by default, and at most 24 days. */
   readonly base?: Duration.DurationInput | undefined
   /** Multiplies the upper bound after each delay; above 0, 2 by default. */
   readonly factor?: number | undefined
-  /** The upper bound of every delay; 10 seconds by default. */
+  /**
+   * The upper bound of every delay; 10 seconds by default. At most 24 days, or Infinity, which
+   * means 24 days.
+   */
   readonly cap?: Duration.DurationInput | undefined
   /** Requests in all, including the first; 5 by default. `Infinity` never gives up. */
   readonly attempts?: number | undefined
@@ -96,15 +113,11 @@ export class RetryPolicy extends RetryPolicyReference {
       schedule: options.schedule ?? RetryPolicy.backoff(),
       attemptTimeout: checked("make: attemptTimeout", options.attemptTimeout ?? "30 seconds", {
         zero: false,
-        infinite: true,
       }),
-      maxRetryAfter: checked("make: maxRetryAfter", options.maxRetryAfter ?? "60 seconds", {
-        zero: true,
-        infinite: true,
-      }),
+      maxRetryAfter: checked("make: maxRetryAfter", options.maxRetryAfter ?? "60 seconds"),
       deadline: Option.map(
         Option.fromNullable(options.deadline),
-        (deadline) => checked("make: deadline", deadline, { zero: false, infinite: true }),
+        (deadline) => checked("make: deadline", deadline, { zero: false }),
       ),
       repeatCreateAcceptingDuplicates: options.repeatCreateAcceptingDuplicates ?? false,
     }
@@ -125,9 +138,9 @@ export class RetryPolicy extends RetryPolicyReference {
   static backoff(options: BackoffOptions = {}): Schedule.Schedule<number> {
     const { attempts = 5, factor = 2 } = options
     const bounds = {
-      base: checked("backoff: base", options.base ?? "250 millis", { zero: true, infinite: false }),
+      base: checked("backoff: base", options.base ?? "250 millis", { infinite: false }),
       factor,
-      cap: checked("backoff: cap", options.cap ?? "10 seconds", { zero: true, infinite: true }),
+      cap: checked("backoff: cap", options.cap ?? "10 seconds"),
     }
     if (!(factor > 0 && Number.isFinite(factor))) {
       throw refusal("backoff: factor", "must be a finite number above 0")
@@ -149,9 +162,9 @@ export class RetryPolicy extends RetryPolicyReference {
 const checked = (
   option: string,
   input: Duration.DurationInput,
-  allowed: AllowedDurations,
+  allowed?: Partial<AllowedDurations>,
 ): Duration.Duration => {
-  const problem = durationProblem(input, allowed)
+  const problem = durationProblem(input, { zero: true, infinite: true, timed: true, ...allowed })
   if (Option.isSome(problem)) throw refusal(option, problem.value)
   return Duration.decode(input)
 }
@@ -172,6 +185,7 @@ export const backoffBound = (
     Math.min(
       Duration.toMillis(bounds.cap),
       Duration.toMillis(bounds.base) * bounds.factor ** retry,
+      longestSleep,
     ),
   )
 
@@ -213,7 +227,14 @@ export const mayRepeat = (
 ): boolean =>
   isSafeToRepeat(policy, operation, error) &&
   (isTransient(error) || Option.isSome(retryAfter)) &&
-  Duration.lessThanOrEqualTo(leastWait(retryAfter), policy.maxRetryAfter)
+  isWaitedFor(leastWait(retryAfter), policy)
+
+/** Whether a call waits for so long a `Retry-After`. No timer can wait for one of over 24 days. */
+export const isWaitedFor = (
+  retryAfter: Duration.Duration,
+  { maxRetryAfter }: RetryPolicyService,
+): boolean =>
+  Duration.toMillis(retryAfter) <= Math.min(Duration.toMillis(maxRetryAfter), longestSleep)
 
 const leastWait: (retryAfter: Option.Option<Duration.Duration>) => Duration.Duration = Option
   .getOrElse(() => Duration.zero)

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Entering, Gate } from "../waiting/gate.ts"
 import { currentMonotonicMillis } from "../waiting/monotonic.ts"
-import { RetryPolicy } from "./RetryPolicy.ts"
+import { isWaitedFor, RetryPolicy } from "./RetryPolicy.ts"
 import { parseRetryAfter } from "./retryAfter.ts"
 
 /**
@@ -37,11 +37,9 @@ export const hear = (
     ? gate.pass
     : response.headers["retry-after"] === undefined
     ? Effect.void
-    : Effect.flatMap(RetryPolicy, ({ maxRetryAfter }) =>
+    : Effect.flatMap(RetryPolicy, (policy) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const wait = Option.getOrElse(parseRetryAfter(response.headers, now), () =>
-          Duration.zero)
-        const isKept = Duration.toMillis(wait) >= 1 &&
-          Duration.lessThanOrEqualTo(wait, maxRetryAfter)
+        const wait = Option.getOrElse(parseRetryAfter(response.headers, now), () => Duration.zero)
+        const isKept = Duration.toMillis(wait) >= 1 && isWaitedFor(wait, policy)
         return isKept ? gate.shut(wait) : Effect.void
       }))

@@ -21,12 +21,13 @@ import { type Bucket, ThrottleStore, type ThrottleStoreService } from "./Throttl
 import { makeTokenWait, type TakenToken } from "./tokenWait.ts"
 import { makeGate } from "../waiting/gate.ts"
 import { currentMonotonicMillis } from "../waiting/monotonic.ts"
+import { longestSleep } from "../waiting/wholeMillis.ts"
 
 /** Options of {@link throttled}. */
 export interface ThrottleOptions {
   /** Requests in each window, 1 or more. The API allows each user 10 a second. */
   readonly limit: number
-  /** How long a window is, 1 millisecond or more. The API's window is a second. */
+  /** How long a window is, from 1 millisecond to 24 days. The API's window is a second. */
   readonly window: Duration.DurationInput
   /** The name of the bucket in a store that several share; `"@effect-crdb/api-keys"` by default. */
   readonly key?: string | undefined
@@ -93,13 +94,13 @@ const bucketOf = (options: ThrottleOptions): Effect.Effect<Bucket> => {
   if (!Number.isSafeInteger(limit) || limit < 1) {
     return Effect.dieMessage("throttled: limit must be a whole number, 1 or more")
   }
-  const window = Option.getOrUndefined(Duration.decodeUnknown(options.window))
-  return window === undefined || !Duration.isFinite(window) ||
-      Duration.lessThan(window, Duration.millis(1))
-    ? Effect.dieMessage(
-      'throttled: window must be a duration of a millisecond or more, like "1 second"',
+  const window = Option.getOrElse(Duration.decodeUnknown(options.window), () => Duration.zero)
+  const millis = Duration.toMillis(window)
+  return millis >= 1 && millis <= longestSleep
+    ? Effect.succeed({ key, limit, window })
+    : Effect.dieMessage(
+      'throttled: window must be a duration from "1 millis" to "24 days"',
     )
-    : Effect.succeed({ key, limit, window })
 }
 
 const throttledClient = (

@@ -5,12 +5,15 @@
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
+import { longestSleep } from "./wholeMillis.ts"
 
 /** Which durations an option allows. */
 export interface AllowedDurations {
   readonly zero: boolean
   /** Whether it may be infinite. */
   readonly infinite: boolean
+  /** Whether a timer waits for all of it. A finite one is then at most 24 days. */
+  readonly timed?: boolean
 }
 
 /**
@@ -21,23 +24,23 @@ export interface AllowedDurations {
  */
 export const durationProblem = (
   input: unknown,
-  { infinite, zero }: AllowedDurations,
+  { infinite, timed = false, zero }: AllowedDurations,
 ): Option.Option<string> => {
-  const duration = Option.getOrUndefined(Duration.decodeUnknown(input))
-  const millis = duration === undefined ? -1 : Duration.toMillis(duration)
+  const millis = Option.getOrElse(
+    Option.map(Duration.decodeUnknown(input), Duration.toMillis),
+    () => -1,
+  )
   const isAllowed = !isBelowZero(input) && (zero ? millis >= 0 : millis > 0) &&
-    (infinite || millis < Infinity)
+    (millis === Infinity ? infinite : !timed || millis <= longestSleep)
   return isAllowed ? Option.none() : Option.some(
-    `must be a ${infinite ? "" : "finite "}duration ${
-      zero ? "of zero or more" : "above zero"
+    `must be a ${infinite ? "" : "finite "}duration ${zero ? "of zero or more" : "above zero"}${
+      timed ? ` and at most 24 days${infinite ? ", or Infinity" : ""}` : ""
     }, like "5 minutes"`,
   )
 }
 
 // NaN is not `>= 0`, so it counts as below zero.
-const isBelowZero = (input: unknown): boolean => {
-  if (Array.isArray(input)) return !(input[0] * 1e9 + input[1] >= 0)
-  return typeof input === "number" || typeof input === "string" || typeof input === "bigint"
-    ? !(Number.parseFloat(String(input)) >= 0)
-    : false
-}
+const isBelowZero = (input: unknown): boolean =>
+  Array.isArray(input)
+    ? !(input[0] * 1e9 + input[1] >= 0)
+    : typeof input !== "object" && !(Number.parseFloat(String(input)) >= 0)

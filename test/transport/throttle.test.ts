@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -161,6 +162,7 @@ describe("throttled", () => {
     ["a word", "soon"],
     ["absent", undefined],
     ["less than a millisecond", "10 micros"],
+    ["longer than a timer can wait", "25 days"],
   ])("refuses a window that is %s, and names the option", ([, window]) =>
     Effect.gen(function* () {
       // A JavaScript program can pass anything.
@@ -171,8 +173,8 @@ describe("throttled", () => {
           Layer.provide(throttled(options), scripted(ok).client),
         ),
       )
-      expect(String(exit)).toContain(
-        "throttled: window must be a duration of a millisecond or more",
+      expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain(
+        'throttled: window must be a duration from "1 millis" to "24 days"',
       )
     }))
 

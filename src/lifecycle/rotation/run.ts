@@ -136,13 +136,10 @@ export const rotate = <E, R>(
     Effect.withSpan("ApiKeys.rotateApiKey", { captureStackTrace: false }),
   )
 
-// Effect's live Clock never wakes from a longer sleep.
-const longestSleep = 2 ** 31 - 1
-
 const sleepUntil = (until: number): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     now >= until ? Effect.void : Effect.zipRight(
-      Effect.sleep(wholeMillis(Duration.millis(Math.min(until - now, longestSleep)))),
+      Effect.sleep(wholeMillis(Duration.millis(until - now))),
       sleepUntil(until),
     ))
 
