@@ -29,7 +29,7 @@ import type { ApiKeyOptions, EmulatorOptions, ServiceAccountOptions } from "./Op
 import * as Organization from "./Organization.ts"
 import * as Random from "./random.ts"
 import * as RequestLog from "./RequestLog.ts"
-import { seed } from "./seed.ts"
+import { ownerProblem, seed } from "./seed.ts"
 
 /** A caller: a service account and one of its keys. */
 export interface Identity {
@@ -165,7 +165,7 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
       events: settings.logSize,
     })
     const began = yield* Microseconds.now
-    const seeded = seed(organization, identifiers, settings, began)
+    const seeded = yield* orDie(() => seed(organization, identifiers, settings, began))
     const log = RequestLog.make(settings.logSize ?? Infinity)
     let nextFault = FaultPlan.follow(settings.faults ?? [], chances)
 
@@ -179,6 +179,12 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
     })
     const httpApp = Connections.served(app)
     const runtime = yield* Effect.runtime<never>()
+
+    const checkKey = (options: unknown): Either.Either<ApiKeyOptions, string> =>
+      Either.flatMap(Options.checkApiKey(options), (key) => {
+        const problem = ownerProblem(organization, key)
+        return problem === undefined ? Either.right(key) : Either.left(`apiKey.${problem}`)
+      })
 
     const addKey = ({ createdAt, name, serviceAccountId }: ApiKeyOptions) =>
       Effect.map(Microseconds.now, (now) =>
@@ -233,7 +239,7 @@ export const make = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServi
             }),
         ),
       addApiKey: (options = {}) =>
-        Effect.map(Effect.flatMap(orDie(() => Options.checkApiKey(options)), addKey), (key) => ({
+        Effect.map(Effect.flatMap(orDie(() => checkKey(options)), addKey), (key) => ({
           apiKey: describe(key),
           secret: Redacted.make(identifiers.secretOf(key.id)),
         })),

@@ -12,7 +12,10 @@ import * as Check from "./check.ts"
 import type { Random } from "./random.ts"
 import { exact } from "./validate.ts"
 
-/** A time to wait: milliseconds, or a string like `"250 millis"` or `"5 seconds"`. */
+/**
+ * A time to wait: milliseconds, or a string like `"250 millis"` or `"5 seconds"`. At most 24 days,
+ * or `Infinity`, which never ends.
+ */
 export type Delay = number | `${number} ${Duration.Unit}`
 
 /** What goes wrong with a request. */
@@ -98,8 +101,11 @@ export type FaultPlan = ReadonlyArray<FaultRule>
 const DelaySchema: Schema.Schema<Delay> = Schema.declare(
   (value): value is Delay =>
     (typeof value === "number" || typeof value === "string") &&
-    Option.isSome(Check.durationOf(value)),
-  { description: 'milliseconds from 0 or a string like "250 millis" or "5 seconds"' },
+    Option.isSome(Check.waitOf(value)),
+  {
+    description:
+      'milliseconds from 0 or a string like "250 millis" or "5 seconds", at most "24 days"',
+  },
 )
 
 const Text = Schema.String.pipe(Schema.annotations({ title: "a string" }))

@@ -32,7 +32,10 @@ export interface ServiceAccountOptions {
 export interface ApiKeyOptions {
   /** The name. By default it is numbered, like `key 1`. */
   readonly name?: string | undefined
-  /** The key's service account. By default keys are spread over the accounts in the options. */
+  /**
+   * The key's service account, which must exist. By default keys are spread over the accounts in
+   * the options.
+   */
   readonly serviceAccountId?: string | undefined
   /** When the key was made. By default it is made a second after the key before it. */
   readonly createdAt?: DateTime.Utc | undefined
@@ -83,7 +86,9 @@ export interface EmulatorOptions {
   readonly seed?: string | undefined
   /** The rate limit. By default 10 requests a second for each identity, as documented. */
   readonly rateLimit?: RateLimitOptions | "none" | undefined
-  /** A wait before every answer; none by default. */
+  /**
+   * A wait before every answer; none by default. At most 24 days, or `Infinity`, which never ends.
+   */
   readonly latency?: Duration.DurationInput | undefined
   /** What goes wrong; nothing by default. */
   readonly faults?: FaultPlan | undefined
@@ -214,7 +219,7 @@ const Options: Schema.Schema<EmulatorOptions> = Schema.Struct(
     vanityName: Schema.optional(HeaderText),
     seed: Schema.optional(Text),
     rateLimit: Schema.optional(Schema.Union(RateLimitOptionsSchema, Schema.Literal("none"))),
-    latency: Schema.optional(Check.anyDuration),
+    latency: Schema.optional(Check.anyWait),
     faults: Schema.optional(FaultPlan),
     history: Schema.optional(Check.anyDuration),
     logSize: Schema.optional(Check.unbounded(0)),

@@ -70,7 +70,9 @@ export const make = (state: AppState): HttpApp.Default<Delivery.ConnectionDroppe
       const respond = Effect.gen(function* () {
         const body = isRead ? yield* read : ""
         entry.update({ body: RequestLog.startOf(body ?? "") })
-        yield* pause(Duration.sum(latency, Duration.decode(rule?.delay ?? 0)))
+        // One after the other: a timer may be too short for the sum.
+        yield* pause(latency)
+        yield* pause(Duration.decode(rule?.delay ?? 0))
         const now = yield* Microseconds.now
         const reply = Delivery.acts(rule?.fault)
           ? Reply.withErrorBody(

@@ -101,7 +101,7 @@ const limitStatus = number(
 
 const latency = duration(
   "latency",
-  Check.anyDuration,
+  Check.anyWait,
   "A wait before every answer; none by default.",
 )
 

@@ -42,7 +42,11 @@ export const numberBetween = (from: number, to: number): Schema.Schema<number> =
 
 /** Reads a duration, and refuses a negative one, which Effect would read as zero. */
 export const durationOf = (value: unknown): Option.Option<Duration.Duration> =>
-  Option.filter(Duration.decodeUnknown(value), () => !isBelowZero(value))
+  Option.filter(
+    Duration.decodeUnknown(value),
+    // Effect 4 has negative durations. Effect 3 makes them zero, so this looks at the value too.
+    (duration) => Duration.toMillis(duration) >= 0 && !isBelowZero(value),
+  )
 
 // For values that Effect reads as a duration. `!(… >= 0)` makes NaN count as below zero.
 const isBelowZero = (value: unknown): boolean =>
@@ -56,6 +60,22 @@ const isBelowZero = (value: unknown): boolean =>
 export const anyDuration: Schema.Schema<Duration.DurationInput> = Schema.declare(
   (value): value is Duration.DurationInput => Option.isSome(durationOf(value)),
   { description: 'a duration like "250 millis" or "2 seconds"' },
+)
+
+/**
+ * A {@link durationOf} that the emulator can wait for. A timer of JavaScript waits for 24 days. An
+ * infinite wait needs no timer.
+ */
+export const waitOf = (value: unknown): Option.Option<Duration.Duration> =>
+  Option.filter(
+    durationOf(value),
+    (wait) => !Duration.isFinite(wait) || Duration.lessThanOrEqualTo(wait, Duration.days(24)),
+  )
+
+/** A wait, in any form that Effect reads. */
+export const anyWait: Schema.Schema<Duration.DurationInput> = Schema.declare(
+  (value): value is Duration.DurationInput => Option.isSome(waitOf(value)),
+  { description: 'a duration of at most "24 days", like "250 millis" or "2 seconds"' },
 )
 
 /** A duration within bounds, in any form that Effect reads. */

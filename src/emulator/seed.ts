@@ -4,6 +4,7 @@
  * @module
  */
 import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { Identifiers } from "./Identifiers.ts"
 import * as Microseconds from "./microseconds.ts"
@@ -19,13 +20,16 @@ export interface Seeded {
 
 const oneSecond = 1_000_000
 
-/** Fills an organization. By default all keys were made before now, the newest a second ago. */
+/**
+ * Fills an organization. By default all keys were made before now, the newest a second ago. Fails
+ * if a key's service account does not exist.
+ */
 export const seed = (
   organization: Organization,
   identifiers: Identifiers,
   options: EmulatorOptions,
   now: Microseconds.Microseconds,
-): Seeded => {
+): Either.Either<Seeded, string> => {
   const addAccount = (account: ServiceAccountOptions, name: string): ServiceAccount =>
     organization.addServiceAccount({
       id: account.id ?? identifiers.uuid(),
@@ -62,11 +66,22 @@ export const seed = (
     (account, index) => addAccount(account, `service account ${index + 1}`).id,
   )
   for (const [index, key] of keys.entries()) {
+    const problem = ownerProblem(organization, key)
+    if (problem !== undefined) return Either.left(`options.keys[${index}].${problem}`)
     const account = accounts[index % accounts.length] ?? seeded.withoutRole.serviceAccountId
     addKey(key, `key ${index + 1}`, account)
   }
-  return seeded
+  return Either.right(seeded)
 }
+
+/** Says what is wrong with a key's service account. Undefined if the account exists. */
+export const ownerProblem = (
+  organization: Organization,
+  { serviceAccountId: id }: ApiKeyOptions,
+): string | undefined =>
+  id === undefined || Option.isSome(organization.serviceAccount(id))
+    ? undefined
+    : `serviceAccountId must be the id of a service account, and none has ${id}`
 
 /** The age of each turn's key, in microseconds. The callers' keys take the first three turns. */
 const ages = (

@@ -160,6 +160,7 @@ describe("the command", () => {
     const port = "must be a whole number from 0 to 65535"
     const status = "must be a whole number from 400 to 599"
     const duration = 'must be a duration like "250 millis" or "2 seconds"'
+    const wait = 'must be a duration of at most "24 days", like "250 millis" or "2 seconds"'
     const oldest = 'must be a duration from "1 second" to "36500 days"'
 
     it.each([
@@ -168,7 +169,7 @@ describe("the command", () => {
       ...["-1", "65536", "99999", "http"].map((wrong) => ["--port", wrong, port]),
       ...["-1", "0.5", "none"].map((wrong) => ["--limit", wrong, "must be a whole number from 0"]),
       ...["200", "600", "many"].map((wrong) => ["--limit-status", wrong, status]),
-      ...["250", "-1 seconds", "a while"].map((wrong) => ["--latency", wrong, duration]),
+      ...["250", "-1 seconds", "a while", "25 days"].map((wrong) => ["--latency", wrong, wait]),
       ...["2", "-1 hours"].map((wrong) => ["--history", wrong, duration]),
       ...["2", "-1 seconds"].map((wrong) => ["--list-lag", wrong, duration]),
       ...["400", "0 days", "-1 days", "36501 days"].map((wrong) => ["--oldest", wrong, oldest]),

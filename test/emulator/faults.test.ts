@@ -241,7 +241,8 @@ describe("a wrong plan", () => {
   const calls =
     `${count}, a list of such numbers, or an object with "from" and an optional "to" that is not below it`
   const names = Object.keys(operations).map((name) => `"${name}"`)
-  const delay = 'milliseconds from 0 or a string like "250 millis" or "5 seconds"'
+  const delay =
+    'milliseconds from 0 or a string like "250 millis" or "5 seconds", at most "24 days"'
   const tags =
     '"Respond", "DropBefore", "DropAfter", "TruncateBody", "MalformedJson", "DripBody", ' +
     '"RepeatPageToken", or "EmptyPage"'
@@ -284,6 +285,9 @@ describe("a wrong plan", () => {
     [{ delay: "-1 seconds" }, `.delay must be ${delay}`],
     [{ answerDelay: -1 }, `.answerDelay must be ${delay}`],
     [{ answerDelay: [1, 2] }, `.answerDelay must be ${delay}`],
+    [{ delay: "25 days" }, `.delay must be ${delay}`],
+    [{ answerDelay: 2 ** 31 }, `.answerDelay must be ${delay}`],
+    [{ fault: { _tag: "DripBody", every: "60 days" } }, `.fault.every must be ${delay}`],
     [{ fault: "DropAfter" }, '.fault must be an object with "_tag"'],
     [{ fault: {} }, `.fault._tag must be ${tags}`],
     [{ fault: { _tag: "Explode" } }, `.fault._tag must be ${tags}`],

@@ -157,11 +157,23 @@ describe("a wrong option is refused by its name", () => {
   const window = 'must be a duration from "1 millis" to "36500 days"'
   const oldest = 'must be a duration from "1 second" to "36500 days"'
   const duration = 'must be a duration like "250 millis" or "2 seconds"'
+  const wait = 'must be a duration of at most "24 days", like "250 millis" or "2 seconds"'
+  // Effect 3 makes them zero.
+  const negative = [Duration.seconds(-5), Duration.nanos(-1n), Duration.millis(-Infinity)]
+    .filter((duration) => Duration.toMillis(duration) < 0)
+  const noDuration = [
+    ...["soon", "", -1, "-1 seconds", NaN, -1n, [-5, 0], [0, -1], [1, -2e9], [NaN, 0], [0, NaN]],
+    ...[[1n, 0], {}, { seconds: -5 }, { seconds: NaN }, { minutes: 1, seconds: -61 }],
+    ...[{ minute: 5, seconds: 0 }, { hours: Infinity, seconds: -Infinity }],
+    ...negative,
+  ]
   const ascii = "must be non-empty ASCII text"
   const token = "must be non-empty ASCII text without spaces"
   const role = 'must be "ORG_ADMIN", "CLUSTER_ADMIN", or "NONE"'
   const year = "must be a DateTime.Utc from the year 0 to 9999"
   const user = { username: "ada@example.com", role: "NONE" }
+  const nobody = "1234abcd-1234-1234-abcd-12345678abcd"
+  const unowned = `must be the id of a service account, and none has ${nobody}`
 
   /** A wrong value, the part of it that is wrong, and the message about that part. */
   type Wrong = readonly [value: unknown, within: string, problem: string]
@@ -188,6 +200,7 @@ describe("a wrong option is refused by its name", () => {
       [["key"], "[0]", "must be an object"],
       [[{ name: null }], "[0].name", "must be a string"],
       [[{ serviceAccountId: 5 }], "[0].serviceAccountId", "must be a UUID"],
+      [[{}, { serviceAccountId: nobody }], "[1].serviceAccountId", unowned],
       [[{ createdAt: new Date() }], "[0].createdAt", year],
       [[{ createdAt: DateTime.unsafeMake(Date.UTC(10_000, 0)) }], "[0].createdAt", year],
       [
@@ -197,7 +210,10 @@ describe("a wrong option is refused by its name", () => {
         "allowed: name, serviceAccountId, createdAt",
       ],
     ],
-    oldest: wrong(["400", 400, "0 days", "-1 days", "36501 days", Duration.infinity], oldest),
+    oldest: wrong(
+      ["400", 400, "0 days", "36501 days", Duration.infinity, ...noDuration],
+      oldest,
+    ),
     jwts: [
       ...wrong([5, "token", { token: "jwt", users: [] }], "must be a list"),
       [["token"], "[0]", "must be an object"],
@@ -218,7 +234,7 @@ describe("a wrong option is refused by its name", () => {
         status,
       ]),
       ...[-1, 2.5, NaN, "10"].map((value): Wrong => [{ limit: value }, ".limit", limit]),
-      ...[0, -1, "soon", Infinity].map((value): Wrong => [{ window: value }, ".window", window]),
+      ...[0, Infinity, ...noDuration].map((value): Wrong => [{ window: value }, ".window", window]),
       [
         { algorithm: "leaky" },
         ".algorithm",
@@ -232,19 +248,13 @@ describe("a wrong option is refused by its name", () => {
         "allowed: limit, window, algorithm, status, retryAfter",
       ],
     ],
-    latency: wrong(
-      ["soon", -1, "-1 seconds", NaN, -1n, [-5, 0], [0, -1], [1, -2e9], [NaN, 0], [0, NaN], [
-        1n,
-        0,
-      ]],
-      duration,
-    ),
+    latency: wrong(["25 days", 2 ** 31, Duration.days(60), ...noDuration], wait),
     faults: [["x", "", "must be a list of rules"], [
       [{}, { fault: 1 }],
       "[1].fault",
       'must be an object with "_tag"',
     ]],
-    history: wrong(["long", -1, "-1 hours", NaN, [-5, 0]], duration),
+    history: wrong(noDuration, duration),
     logSize: wrong([-1, 0.5, "10"], limit),
     onRequest: wrong(["log", {}, null], "must be a function"),
     defaultPageSize: wrong([0, 1.5, Infinity], "must be a whole number from 1"),
@@ -254,7 +264,7 @@ describe("a wrong option is refused by its name", () => {
       ["none", null],
       'must be "omit-pagination", "omit-next-page", or "empty-next-page"',
     ),
-    listLag: wrong(["soon", -1, NaN, [NaN, 0]], duration),
+    listLag: wrong(noDuration, duration),
     unknownServiceAccountFilter: wrong(["refuse", 404], 'must be "empty" or "not-found"'),
     errorBodies: wrong(["json", null], 'must be "status", "empty-object", "html", or "none"'),
     ccVersion: [
@@ -276,6 +286,35 @@ describe("a wrong option is refused by its name", () => {
         expect(yield* refusal(Emulator.make(options))).toBe(`options.${path} ${problem}`)
       }),
   )
+
+  it.effect.each(
+    [0, "24 days", Infinity].flatMap((wait) => [
+      { latency: wait } as const,
+      { faults: [{ delay: wait, answerDelay: wait }] } as const,
+    ]).map((options) => [options] as const),
+  )(
+    "a wait that a timer can wait for, or that never ends, is no mistake: %o",
+    ([options]) =>
+      Effect.gen(function* () {
+        // The words are durations.
+        expect(yield* refusal(Emulator.make(options as Emulator.EmulatorOptions))).toBe(undefined)
+      }),
+  )
+
+  it.effect("history and listLag may be longer than a timer can wait: none does", () =>
+    Effect.gen(function* () {
+      const long = { history: "400 days", listLag: "60 days" } as const
+      expect(yield* refusal(Emulator.make(long))).toBe(undefined)
+    }))
+
+  it.effect("a key may belong to any account that exists, one of the three callers' included", () =>
+    Effect.gen(function* () {
+      const { admin } = yield* Emulator.make()
+      const keys = [{ serviceAccountId: admin.serviceAccountId }]
+      const emulator = yield* Emulator.make({ keys })
+      expect(yield* emulator.apiKeys).toHaveLength(4)
+      expect(yield* refusal(Emulator.make({ keys, seed: "another" }))).toContain("none has")
+    }))
 
   const names = Object.keys(rows)
 
@@ -338,6 +377,11 @@ describe("the arguments of a test's later calls are checked too", () => {
     ["addServiceAccount", { Role: "NONE" }, "serviceAccount.Role is not an option; the nearest"],
     ["addServiceAccount", null, "serviceAccount must be an object"],
     ["addApiKey", { serviceAccountId: "nobody" }, "apiKey.serviceAccountId must be a UUID"],
+    [
+      "addApiKey",
+      { serviceAccountId: "1234abcd-1234-1234-abcd-12345678abcd" },
+      "apiKey.serviceAccountId must be the id of a service account, and none has 1234abcd-1234-",
+    ],
     ["addApiKey", { name: null }, "apiKey.name must be a string"],
     ["addApiKey", { createdAt: 0 }, "apiKey.createdAt must be a DateTime.Utc from the year 0"],
     [
