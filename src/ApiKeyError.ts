@@ -17,7 +17,7 @@ export interface ErrorFields {
   readonly operation: Operation
   /** What happened, and what you can do about it. */
   readonly message: string
-  /** How many requests were sent; 0 if the module refused the call before sending. */
+  /** How many requests were sent; 0 if the module refused the call before it sent any. */
   readonly attempts: number
   /** The call failed, but the change may have happened. Always false for get and list. */
   readonly mayHaveApplied: boolean
@@ -37,7 +37,11 @@ export interface ResponseFields extends ErrorFields {
 export interface InvalidRequestFields extends ErrorFields {
   /** The input that the module refused before sending; undefined if the API refused the request. */
   readonly field: string | undefined
-  /** The HTTP status: 400, or undefined if nothing was sent. */
+  /**
+   * The HTTP status: 400 if the API refused the request, undefined if the module did before it sent
+   * it. The module can refuse a later attempt too, when a token that is an Effect turns bad. Then
+   * `mayHaveApplied` can be true, because of the attempts before it.
+   */
   readonly status: number | undefined
   /** The `google.rpc.Code` in the answer's body, if there is one. */
   readonly code: number | undefined

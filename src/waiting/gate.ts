@@ -21,8 +21,9 @@ export interface Entering {
 
 /**
  * A gate that an answer's `Retry-After` shuts for all callers. A caller that won't wait that long
- * goes through at once, and fails on its own answer. So nobody waits longer than its own policy
- * allows, whoever is ahead of it in the line.
+ * goes through at once, and ends with its own answer. So nobody waits for a gate to open for longer
+ * than its own policy allows, whoever is ahead of it in the line. Once the gate is open, the line
+ * moves at a rate, and a caller in a long line waits longer than that.
  */
 export interface Gate {
   /** Waits while the gate is shut. */

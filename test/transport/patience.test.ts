@@ -2,7 +2,9 @@ import { describe, expect, it } from "@effect/vitest"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -16,6 +18,7 @@ import {
   getApiKey,
   listApiKeys,
   RetryPolicy,
+  type RetryPolicyService,
   throttled,
   withRetryPolicy,
 } from "../../src/mod.ts"
@@ -248,6 +251,36 @@ it.effect("a gate holds back a call even if its wait at the throttle has used up
     yield* Fiber.join(fiber)
     // These left together with the refused one.
     expect(sentWhileShut).toBeLessThanOrEqual(10)
+  }))
+
+it.effect("a deadline bounds the wait in a long line behind an open gate, and maxRetryAfter does not", () =>
+  Effect.gen(function* () {
+    const { layer, sent } = scripted({ status: 429, headers: { "retry-after": "50" } }, ok)
+    const queue = (policy: RetryPolicyService) =>
+      Effect.fork(
+        Effect.replicateEffect(Effect.timed(Effect.either(withRetryPolicy(policy)(get))), 150, {
+          concurrency: "unbounded",
+        }),
+      )
+    const [patient, hasty] = yield* Effect.gen(function* () {
+      yield* Effect.fork(get)
+      yield* TestClock.adjust("1 second")
+      const patient = yield* queue(RetryPolicy.make({ maxRetryAfter: "50 seconds" }))
+      yield* TestClock.adjust("1 second")
+      const hasty = yield* queue(
+        RetryPolicy.make({ maxRetryAfter: "50 seconds", deadline: "55 seconds" }),
+      )
+      yield* TestClock.adjust("10 minutes")
+      return [yield* Fiber.join(patient), yield* Fiber.join(hasty)] as const
+    }).pipe(Effect.provide(layer))
+    const longest = (ends: typeof patient) =>
+      Math.max(...ends.map(([took]) => Duration.toSeconds(took)))
+    expect(patient.every(([, outcome]) => Either.isRight(outcome))).toBe(true)
+    expect(longest(patient)).toBeGreaterThan(60)
+    expect(longest(hasty)).toBe(55)
+    const late = hasty.filter(([, outcome]) => Either.isLeft(outcome))
+    expect(late[0]?.[1]).toMatchObject(Either.left({ reason: "Timeout", attempts: 0 }))
+    expect(sent.length).toBe(302 - late.length)
   }))
 
 describe("a wait", () => {

@@ -91,6 +91,22 @@ describe("a token that is an Effect", () => {
       expect(tokens).toEqual(["token-1", "token-2", "token-3"])
     }))
 
+  it.effect("and turns bad before a later attempt leaves the doubt of the attempts before", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const token = Effect.sync(() => Redacted.make(asked++ === 0 ? "good" : "no\nheader"))
+      const credentials = Credentials.layerApiKey(token)
+      const { outcome, tokens } = yield* play(calls.deleteApiKey, credentials, { status: 503 }, ok)
+      expect(outcome).toMatchObject(Either.left({
+        _tag: "InvalidRequest",
+        field: "token",
+        status: undefined,
+        attempts: 1,
+        mayHaveApplied: true,
+      }))
+      expect(tokens).toEqual(["good"])
+    }))
+
   it.effect("is not asked for before the call", () =>
     Effect.gen(function* () {
       let asked = false

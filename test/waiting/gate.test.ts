@@ -43,6 +43,17 @@ describe("a gate", () => {
       expect(times).toEqual([5000, 5100, 5200])
     }))
 
+  it.effect("that is open again can keep a long line for longer than its maxRetryAfter", () =>
+    Effect.gen(function* () {
+      const gate = makeGate(10)
+      yield* gate.shut(Duration.seconds(50))
+      const times = yield* come(gate, 300, RetryPolicy.make({ maxRetryAfter: "60 seconds" }))
+      yield* TestClock.adjust("10 minutes")
+      expect(times.length).toBe(300)
+      expect(times[0]).toBe(50_000)
+      expect(times.at(-1)).toBeGreaterThan(60_000)
+    }))
+
   it.effect("that is shut keeps an interrupted fiber's finalizer waiting", () =>
     Effect.gen(function* () {
       const gate = makeGate(10)
