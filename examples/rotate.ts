@@ -1,22 +1,27 @@
 // Deno: rotates every key older than 90 days in a directory of files, one a key, mode 0600.
 //
-//   deno run --allow-net=cockroachlabs.cloud --allow-env=COCKROACH_API_KEY,… \
+//   deno run --no-prompt --allow-net=cockroachlabs.cloud --allow-env=COCKROACH_API_KEY,… \
 //     --allow-read=secrets --allow-write=secrets rotate.ts secrets --grace "15 minutes" --dry-run
 //
 // The old key is DELETED when the grace is over, counted from the making of the new one. So the
 // script rotates a key only if its file holds its secret. It refuses a key without a file: its
 // secret is kept elsewhere, or this is not the right directory. With --adopt it rotates such keys
 // too. Use --adopt the first time, and make all users of these keys read the new secrets here
-// before the grace is over. An existing file keeps its owner and its mode, except that others lose
-// all access. If it is a symbolic link, the file behind it is replaced, and the link stays.
+// before the grace is over.
+//
+// A file ends in a line break, so let those who read it trim it. A new file has mode 0600, and
+// missing directories are made. An existing file keeps its owner and its group. Of its mode it
+// keeps only reading and writing for the owner and reading for the group: 0755 becomes 0640. If it
+// is a symbolic link, the file behind it is replaced, and the link stays. Before the script makes
+// any key, it checks that it can write the files, and refuses the keys whose file it cannot write.
 //
 // With --once it does not wait through the grace. It does what can be done, says when to run it
 // again, and ends with status 3. Run it by a CronJob, at least once between the grace's end and 90
 // days.
 //
-// You can break it off and run it again at any time. With --adopt it may then name a new key
-// without a file: delete that key first. It never rotates the key that it calls with, since the
-// environment holds that secret.
+// You can break it off and run it again at any time. With --adopt it may then refuse a key whose
+// new key has no file, since the new secret may be in another directory. It says what to do. It
+// never rotates the key that it calls with, since the environment holds that secret.
 //
 // Its exit status is 0 if all went well, 1 if it could not rotate a key, and 2 if it was called
 // wrongly. With --once it is 3 if all went well but something waits.
@@ -27,6 +32,7 @@ import {
   listApiKeys,
   parseMarked,
   rotateApiKeys,
+  type RotationFailed,
   type SecretStore,
   throttled,
 } from "@effect-crdb/api-keys"
@@ -125,6 +131,8 @@ const readSecret = (file: string) => Effect.flatMap(fileSecretStore(file), ({ re
 
 class NoFile extends Data.TaggedError("NoFile")<{ readonly message: string }> {}
 
+type Failed = RotationFailed<PlatformError | NoFile>
+
 /** The store in a file. Without --adopt, a missing file is a mistake. */
 const storeOf = (file: string): SecretStore<PlatformError | NoFile, FileSystem> => ({
   read: Effect.filterOrFail(
@@ -137,6 +145,7 @@ const storeOf = (file: string): SecretStore<PlatformError | NoFile, FileSystem> 
       }),
   ),
   write: (secret) => Effect.flatMap(fileSecretStore(file), ({ write }) => write(secret)),
+  check: Effect.flatMap(fileSecretStore(file), ({ check = Effect.void }) => check),
 })
 
 /** Whether a key is old enough, or its rotation was broken off. */
@@ -204,30 +213,52 @@ const successorsOf = ({ id }: ApiKey, live: ReadonlyArray<ApiKey>): ReadonlyArra
     )
   )
 
+const idsOf = (apiKeys: ReadonlyArray<ApiKey>) => apiKeys.map(({ id }) => id).join(" and ")
+
 /**
  * Fails if the file may not be the place where a key's secret is kept. A rotation would then take
- * the key away from those who read its secret elsewhere.
+ * the key away from those who read its secret elsewhere. It also fails if the file cannot be
+ * written. A new key would then be live although nobody has its secret.
  */
 const checkFile = (apiKey: ApiKey, live: ReadonlyArray<ApiKey>) => {
   const file = fileOf(apiKey)
   const successors = successorsOf(apiKey, live)
+  const store = storeOf(file)
   const refuse = (why: string) => Effect.fail(`${apiKey.id} failed: ${why}`)
-  return Effect.matchEffect(storeOf(file).read, {
-    onFailure: (error) =>
-      refuse(error._tag === "NoFile" ? error.message : `${file}: ${error.message}`),
+  const refuseFor = (error: PlatformError | NoFile) =>
+    refuse(error._tag === "NoFile" ? error.message : `${file}: ${error.message}`)
+  // The check makes missing directories, and a dry run makes nothing.
+  const checkWrite = values["dry-run"] || store.check === undefined
+    ? Effect.void
+    : Effect.catchAll(store.check, refuseFor)
+  return Effect.matchEffect(store.read, {
+    onFailure: refuseFor,
     onSuccess: Option.match({
       onNone: () =>
-        successors.length === 0 ? Effect.void : refuse(
-          `${successors.map(({ id }) => id).join(" and ")} was made to replace it, perhaps for ` +
-            "another directory: delete that key first if nobody has its secret",
+        successors.length === 0 ? checkWrite : refuse(
+          `${idsOf(successors)} was made to replace it, and ${file} does not exist. If another ` +
+            "directory holds that secret, run this with that directory. If none does, delete " +
+            `${idsOf(successors)} (in the Cloud Console, or with DELETE /api/v1/api-keys/<id>), ` +
+            "and run this again",
         ),
       onSome: (secret) =>
         [apiKey, ...successors].some(({ id }) => Redacted.value(secret).startsWith(`${id}_`))
-          ? Effect.void
+          ? checkWrite
           : refuse(`${file} holds the secret of neither it nor its successor: check whose it is`),
     }),
   })
 }
+
+/** The lines that say why a rotation failed, and what to do if a file was not written. */
+const linesFor = (apiKey: ApiKey, { cause, leftBehind, message, reason }: Failed) => [
+  `${apiKey.id} failed: ${message}`,
+  // The store's error holds no secret. The message holds that of a call already.
+  ...(reason === "Store" && cause !== undefined ? [`  The store: ${cause.message}`] : []),
+  // Without --adopt there is a file, and the next run goes on.
+  ...(values.adopt ? leftBehind.flatMap(({ id }) => Option.toArray(id)) : []).map((id) =>
+    `  If ${fileOf(apiKey)} does not exist, delete ${id} before you run this again`
+  ),
+]
 
 const describe = (apiKey: ApiKey) => ({
   id: apiKey.id,
@@ -287,7 +318,7 @@ const rotateAll = (olderThan: Duration.Duration, grace: Duration.Duration) =>
       }),
       Stream.filterEffect(({ apiKey, result }) =>
         Either.match(result, {
-          onLeft: (error) => Effect.as(complain(`${apiKey.id} failed: ${error.message}`), true),
+          onLeft: (error) => Effect.as(complain(linesFor(apiKey, error).join("\n")), true),
           onRight: ({ apiKey: { id }, did, leftBehind, until }) => {
             waiting.push(...Option.toArray(until))
             const what = Option.match(until, {

@@ -321,7 +321,7 @@ const installations = lines.flatMap(([line, built]) =>
 
 describe.each(installations)(
   "the package for Effect %d, in an empty project, beside %s of its peers",
-  (_, __, { http, npm, tarball }, version) => {
+  (_, which, { http, npm, tarball }, version) => {
     const folder = emptyProject()
     const options = { cwd: folder }
 
@@ -355,7 +355,10 @@ describe.each(installations)(
       expectSuccess(await runTool("tsc", ["-p", file], options))
     })
 
-    it("lists, creates, rotates and deletes against its command, on Node, Deno and Bun", async () => {
+    // What a runtime does with the package, it does beside older peers too.
+    const runtimes = which === "the newest" ? ["node", "deno", "bun"] : ["node"]
+
+    it(`lists, creates, rotates and deletes against its command, on ${runtimes.join()}`, async () => {
       const args = ["program.ts", "--packages=external", "--outfile=program.mjs"]
       expectSuccess(await runTool("esbuild", args, options))
       const command = [join(folder, "node_modules/.bin/api-keys-emulator"), "--port", "0"]
@@ -364,14 +367,15 @@ describe.each(installations)(
       expect(said.stdout.trim()).toBe(readJson(`${npm}/package.json`).version)
       await withTool("node", command, { ...options, whenItSays }, async ([, server, key]) => {
         const env = { COCKROACH_SERVER: server, COCKROACH_API_KEY: key }
-        const byDeno = ["run", "--node-modules-dir=manual", "--cached-only"]
-        for (
-          const [runtime, ...args] of [
-            ["node"],
-            ["deno", ...byDeno, "--allow-net=127.0.0.1", "--allow-env"],
-            ["bun"],
-          ] as const
-        ) {
+        const byDeno = [
+          "run",
+          "--node-modules-dir=manual",
+          "--cached-only",
+          "--allow-net=127.0.0.1",
+          "--allow-env",
+        ]
+        for (const runtime of runtimes) {
+          const args = runtime === "deno" ? byDeno : []
           const where = expectSuccess(
             await runTool(runtime, [...args, "where.mjs"], { ...options, env }),
           )

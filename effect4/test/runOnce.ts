@@ -14,6 +14,7 @@ export const runOnce: Readonly<Record<string, ReadonlyArray<string>>> = {
     "bundle.test.ts",
     "closingLine.test.ts",
     "docs.test.ts",
+    "emulator/bin.test.ts",
     "effect4.test.ts",
     "examples.test.ts",
     "house.test.ts",

@@ -69,7 +69,8 @@ export const listApiKeysPage = (
  * Walks a list page by page, lazily. To checkpoint a long walk, keep a page's `nextPage`. Pass it
  * as `startPage` to go on from there.
  *
- * A repeated page token ends the walk with `UnexpectedResponse`, after the page that holds it.
+ * A repeated page token ends the walk with `UnexpectedResponse`, after the page that holds it. If a
+ * server leads the walk back to its first page, that page comes twice before the walk can tell.
  * Otherwise like {@link listApiKeysPage}.
  *
  * @example
@@ -107,9 +108,9 @@ export const listApiKeyPages = (
 }
 
 /**
- * Walks a list key by key, lazily: `Stream.take(1)` costs one request.
+ * Walks a list key by key, lazily: without `prefetch`, `Stream.take(1)` costs one request.
  *
- * Each key of the list comes once, in order. Otherwise like {@link listApiKeyPages}.
+ * The API lists each key once, in order. Otherwise like {@link listApiKeyPages}.
  *
  * @example
  * ```ts

@@ -38,6 +38,11 @@ export interface SecretStore<E = never, R = never> {
   readonly read: Effect.Effect<Option.Option<Redacted.Redacted<string>>, E, R>
   /** Replaces the secret, whole or not at all. */
   readonly write: (secret: Redacted.Redacted<string>) => Effect.Effect<void, E, R>
+  /**
+   * Fails if a write would, as far as it can tell without one. A rotation runs it before it makes a
+   * key. Leave it out if only a write can tell.
+   */
+  readonly check?: Effect.Effect<void, E, R> | undefined
 }
 
 const SecretStoreEmptyBase: new (

@@ -19,16 +19,22 @@ import type { SecretStore } from "./SecretStore.ts"
  * while it writes leaves the old secret or the new one, and perhaps the second file. Missing
  * folders are made, with mode 0700. Separate folders by `/`, on Windows too.
  *
- * A new file has mode 0600. An existing file keeps its owner and its mode, except that others lose
- * all access and the group loses all but reading. If the path is a symbolic link, the file behind
- * it is replaced, and the link stays.
+ * Before a rotation makes a key, it checks that the secret can be written. The check makes missing
+ * folders, writes a second file without a secret, and removes it.
+ *
+ * The file ends in a line break. If another program reads it, let it trim what it reads.
+ *
+ * A new file has mode 0600. An existing file keeps its owner and its group. Of its mode it keeps
+ * only reading and writing for the owner and reading for the group: 0755 becomes 0640. If the path
+ * is a symbolic link, the file behind it is replaced, and the link stays.
  *
  * A read is `None` if the file is missing. It fails if the path is not a file, but a folder or a
  * pipe for instance. White space around the secret is left out. Reads and writes fail with the
  * platform's `PlatformError`, which holds no secret.
  *
  * Your platform's layer provides the `FileSystem`: `NodeFileSystem.layer`, on Deno too, or
- * `BunFileSystem.layer`.
+ * `BunFileSystem.layer`. On Deno it needs to read and write the file's folder. It also tries to
+ * read the folder around that one, so that a new folder lasts, and goes on if it may not.
  *
  * @example
  * ```ts
@@ -47,6 +53,7 @@ export const fileSecretStore = (
   Effect.map(FileSystem.FileSystem, (fileSystem) => ({
     read: read(fileSystem, path),
     write: (secret) => write(fileSystem, path, `${Redacted.value(secret)}\n`),
+    check: check(fileSystem, path),
   }))
 
 type Read = SecretStore<PlatformError.PlatformError>["read"]
@@ -68,38 +75,61 @@ const write = (
   text: string,
 ): Effect.Effect<void, PlatformError.PlatformError> =>
   Effect.gen(function* () {
-    const missing = yield* missingFolders(fileSystem, folderOf(path))
-    yield* fileSystem.makeDirectory(folderOf(path), { recursive: true, mode: 0o700 })
-    // If the link itself were replaced, the file behind it would keep the old secret.
-    const target = yield* followLinks(fileSystem, path)
-    const replaced = yield* fileAt(fileSystem, target)
-    const uuid = yield* Effect.sync(() => crypto.randomUUID())
-    const half = `${folderOf(target)}/.${uuid}`
+    yield* makeFolders(fileSystem, folderOf(path))
+    const { half, replaced, target } = yield* placesOf(fileSystem, path)
     yield* writeNew(fileSystem, half, text, replaced).pipe(
       Effect.zipRight(fileSystem.rename(half, target)),
       Effect.onError(() => Effect.ignore(fileSystem.remove(half, { force: true }))),
     )
     yield* syncFolder(fileSystem, folderOf(target))
+    // A killed run may have made the folder and not synced the one around it.
     yield* syncFolder(fileSystem, folderOf(folderOf(path)))
-    // Each folder that was made is on the disk only when the one around it is.
-    yield* Effect.forEach(missing.slice(1), (folder) => syncFolder(fileSystem, folderOf(folder)), {
-      discard: true,
-    })
   })
 
-/** A folder and those around it, as far as they do not exist, from the innermost. */
-const missingFolders = (
+/** Does what a write does, except that it replaces nothing. */
+const check = (
+  fileSystem: FileSystem.FileSystem,
+  path: string,
+): Effect.Effect<void, PlatformError.PlatformError> =>
+  Effect.gen(function* () {
+    yield* makeFolders(fileSystem, folderOf(path))
+    const { half, replaced } = yield* placesOf(fileSystem, path)
+    // As long as a secret, since a full disk still takes an empty file.
+    yield* writeNew(fileSystem, half, "-".repeat(70), replaced).pipe(
+      Effect.ensuring(Effect.ignore(fileSystem.remove(half, { force: true }))),
+    )
+  })
+
+/** The file to replace, and the second file, which is written first. */
+const placesOf = (fileSystem: FileSystem.FileSystem, path: string) =>
+  Effect.gen(function* () {
+    // If the link itself were replaced, the file behind it would keep the old secret.
+    const target = yield* followLinks(fileSystem, path)
+    const replaced = yield* fileAt(fileSystem, target)
+    const uuid = yield* Effect.sync(() => crypto.randomUUID())
+    return { target, replaced, half: `${folderOf(target)}/.${uuid}` }
+  })
+
+/** Makes a folder and those around it, as far as they are missing. */
+const makeFolders = (
   fileSystem: FileSystem.FileSystem,
   folder: string,
-): Effect.Effect<ReadonlyArray<string>, PlatformError.PlatformError> =>
-  Effect.flatMap(
-    infoOf(fileSystem, folder),
-    (info) =>
-      info !== undefined || folder === "." || folder === "/" ? Effect.succeed([]) : Effect.map(
-        missingFolders(fileSystem, folderOf(folder)),
-        (around) => [folder, ...around],
+): Effect.Effect<void, PlatformError.PlatformError> =>
+  Effect.gen(function* () {
+    const around = folderOf(folder)
+    if (folder === around || (yield* infoOf(fileSystem, folder)) !== undefined) return
+    yield* fileSystem.makeDirectory(folder, { mode: 0o700 }).pipe(
+      // Looked at only now, since Deno may permit the folder and not the one around it.
+      Effect.catchAll(() =>
+        Effect.zipRight(
+          Effect.ignore(makeFolders(fileSystem, around)),
+          fileSystem.makeDirectory(folder, { recursive: true, mode: 0o700 }),
+        )
       ),
-  )
+    )
+    // A new folder is on the disk only when the one around it is.
+    yield* syncFolder(fileSystem, around)
+  })
 
 /** Undefined if nothing is there. */
 const infoOf = (

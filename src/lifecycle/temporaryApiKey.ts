@@ -34,7 +34,7 @@ export interface TemporaryApiKeyInput extends CreateApiKeyInput {
 /**
  * Makes a key, and deletes it when the scope closes, however it closes.
  *
- * The key's name is `name [expires 2026-01-01T00:00:00Z 1a2b3c4d]`, 41 characters longer than
+ * The key's name is `name [expires 2026-01-01T00:00:00Z 1a2b3c4d]`, 40 characters longer than
  * `name`. A process that is killed leaves the key behind, and `sweepExpiredApiKeys` deletes it once
  * that time has come. The key itself works until it is deleted.
  *

@@ -45,8 +45,8 @@ const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`
 export const limits: Readonly<
   Record<Line, { readonly oneEndpoint: number; readonly wholeModule: number }>
 > = {
-  3: { oneEndpoint: 96_300, wholeModule: 116_300 },
-  4: { oneEndpoint: 47_400, wholeModule: 83_100 },
+  3: { oneEndpoint: 96_300, wholeModule: 116_500 },
+  4: { oneEndpoint: 47_400, wholeModule: 83_300 },
 }
 
 /** Measures two programs, and one without the module. */

@@ -1,5 +1,6 @@
-import { type ApiKey, Credentials } from "@effect-crdb/api-keys"
+import { type ApiKey, Credentials, deleteApiKey } from "@effect-crdb/api-keys"
 import * as Emulator from "@effect-crdb/api-keys/emulator"
+import type { HttpClient } from "@effect/platform/HttpClient"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -8,7 +9,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
 import { servedEmulator } from "../servedEmulator.ts"
-import { expectSuccess, type Outcome, runTool } from "../tool.ts"
+import { expectSuccess, type Outcome, root, runTool } from "../tool.ts"
 
 const names = ["API_KEY", "API_JWT", "VANITY_NAME", "USERNAME", "SERVER"]
   .map((name) => `COCKROACH_${name}`)
@@ -17,6 +18,12 @@ interface Example {
   readonly emulator: Emulator.EmulatorService
   readonly folder: string
   readonly rotate: (...args: ReadonlyArray<string>) => Promise<Outcome>
+  /** The same in `folder`, with these permissions for files. */
+  readonly permitted: (
+    permissions: ReadonlyArray<string>,
+    ...args: ReadonlyArray<string>
+  ) => Promise<Outcome>
+  readonly remove: (id: string) => Promise<void>
   /** Adds an old key of this name to the account without a role. */
   readonly add: (name: string) => Promise<ApiKey>
   /** The same, with its secret in its file. Also returns the file's path. */
@@ -41,24 +48,29 @@ const withExample = (
       })
     }
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), "rotate-"))
-    const rotate = (...args: ReadonlyArray<string>) =>
+    const permitted: Example["permitted"] = (permissions, ...args) =>
       runTool("deno", [
         "run",
         "--no-prompt",
         "--cached-only",
         "--allow-net=127.0.0.1",
         `--allow-env=${names.join()}`,
-        `--allow-read=${folder}`,
-        `--allow-write=${folder}`,
-        "examples/rotate.ts",
+        ...permissions,
+        path.join(root, "examples/rotate.ts"),
         ...args,
       ], {
+        cwd: folder,
         env: {
           ...Object.fromEntries(names.map((name) => [name, undefined])),
           COCKROACH_API_KEY: Redacted.value(emulator.admin.secret),
           COCKROACH_SERVER: baseUrl,
         },
       })
+    const rotate: Example["rotate"] = (...args) =>
+      permitted([`--allow-read=${folder}`, `--allow-write=${folder}`], ...args)
+    const context = yield* Effect.context<HttpClient | Credentials>()
+    const remove = (id: string) =>
+      Effect.runPromise(Effect.provide(Effect.asVoid(deleteApiKey(id)), context))
     const make = (name: string) =>
       Effect.runPromise(emulator.addApiKey({
         name,
@@ -72,9 +84,10 @@ const withExample = (
       fs.writeFileSync(file, Redacted.value(secret))
       return { ...apiKey, file }
     }
-    yield* Effect.promise(() => use({ add, addKept, emulator, folder, rotate })).pipe(
-      Effect.ensuring(Effect.sync(() => fs.rmSync(folder, { recursive: true }))),
-    )
+    yield* Effect.promise(() => use({ add, addKept, emulator, folder, permitted, remove, rotate }))
+      .pipe(
+        Effect.ensuring(Effect.sync(() => fs.rmSync(folder, { recursive: true }))),
+      )
   }).pipe(Effect.provide(servedEmulator({ rateLimit: "none" })), Effect.runPromise)
 
 const filesIn = (folder: string): ReadonlyArray<string> =>
@@ -113,6 +126,75 @@ describe.concurrent("examples/rotate.ts", () => {
 
       const again = await rotate(folder)
       expect([again.exitCode, again.stdout]).toEqual([0, "0 of 0 keys rotated\n"])
+    }))
+
+  /** The permissions for files that the script says it needs. */
+  const documented = fs.readFileSync(path.join(root, "examples/rotate.ts"), "utf8")
+    .match(/--allow-(?:read|write)=\S+/g) ?? []
+
+  it("makes its directory with the permissions that it documents", () =>
+    withExample([400, 91], async ({ folder, permitted }) => {
+      expect(documented).toEqual(["--allow-read=secrets", "--allow-write=secrets"])
+      const outcome = await permitted(documented, "secrets", "--adopt", "--grace", "1 millis")
+      expect([outcome.exitCode, outcome.stderr]).toEqual([0, ""])
+      expect(outcome.stdout).toContain("2 of 2 keys rotated")
+      expect(filesIn(path.join(folder, "secrets")).length).toBe(2)
+      expect(fs.statSync(path.join(folder, "secrets")).mode & 0o777).toBe(0o700)
+    }))
+
+  it.each([["with --adopt", false], ["in place of a file", true]])(
+    "makes no key that it could not write %s, and says why",
+    (_, isKept) =>
+      withExample([], async ({ add, addKept, emulator, folder, permitted }) => {
+        const { id } = await (isKept ? addKept("billing") : add("billing"))
+        const reading = [`--allow-read=${folder}`]
+        const { exitCode, stderr } = await permitted(reading, folder, "--adopt")
+        expect(exitCode).toBe(1)
+        expect(stderr).toMatch(
+          new RegExp(`^${id} failed: .*/billing: .* Requires write access .*\n$`),
+        )
+        expect(await Effect.runPromise(emulator.history)).toEqual([])
+      }),
+  )
+
+  it("says what to do about a key whose file it could not write after all", () =>
+    withExample([], async ({ add, emulator, folder, remove, rotate }) => {
+      const { id, serviceAccountId } = await add("billing")
+      // The proof takes long enough to put a dangling link in the folder's place. There a read
+      // finds no secret, and a write fails.
+      await Effect.runPromise(emulator.setFaults([
+        { operation: "getApiKey", fault: { _tag: "DripBody", every: "300 millis" } },
+      ]))
+      const adopt = () => rotate(folder, "--adopt", "--grace", "1 millis")
+      const account = path.join(folder, serviceAccountId)
+      const running = adopt()
+      const successor = async () =>
+        (await Effect.runPromise(emulator.apiKeys)).find(({ name }) => name.includes(id))
+      await expect.poll(successor, { timeout: 60_000 }).toBeDefined()
+      fs.rmdirSync(account)
+      fs.symlinkSync("nowhere", account)
+      const made = (await successor())?.id ?? expect.fail("it is made")
+      const broken = await running
+      expect(broken.exitCode).toBe(1)
+      const [first, second, third] = broken.stderr.split("\n")
+      expect(first).toContain(`${id} failed: rotation: the secret store failed`)
+      expect(second).toMatch(/^ {2}The store: AlreadyExists: .*makeDirectory/)
+      expect(third).toBe(
+        `  If ${account}/billing does not exist, delete ${made} before you run this again`,
+      )
+      expect(broken.stderr).not.toMatch(/CCDB1_\w{22}_/)
+
+      await Effect.runPromise(emulator.setFaults([]))
+      fs.rmSync(account)
+      const refused = await adopt()
+      expect([refused.exitCode, refused.stderr]).toEqual([
+        1,
+        expect.stringContaining(`${account}/billing does not exist. If another directory holds`),
+      ])
+      expect(refused.stderr).toContain(`If none does, delete ${made} (in the Cloud Console, or`)
+      await remove(made)
+      expectSuccess(await adopt())
+      expect(filesIn(folder)).toEqual([path.join(account, "billing")])
     }))
 
   it("goes on with a rotation that was broken off although its key is new", () =>

@@ -76,7 +76,7 @@ describe("a secret in a file", () => {
       expect(yield* read(relative)).toEqual(Option.some(next))
     }))
 
-  it.live.each([["600", "600"], ["640", "640"], ["644", "640"], ["777", "640"], ["400", "400"]])(
+  it.live.each([["600", "600"], ["640", "640"], ["644", "640"], ["4755", "640"], ["400", "400"]])(
     "turns the mode %s into %s",
     ([before = "", after = ""]) =>
       Effect.gen(function* () {
@@ -196,6 +196,45 @@ describe("a write of a secret", () => {
       }),
   )
 
+  it.live("says in its docs that the file ends in a line break, as it does", () =>
+    Effect.gen(function* () {
+      yield* write(at("billing"), next)
+      expect(fs.readFileSync(at("billing"), "utf8")).toBe(`${Redacted.value(next)}\n`)
+      for (const file of ["fileSecretStore.ts", "README.md"]) {
+        expect(fs.readFileSync(path.join(root, "src/lifecycle", file), "utf8"))
+          .toMatch(/file ends in a line break/)
+      }
+    }))
+
+  it.live("needs no permission on Deno but for the file's folder, which need not exist", () =>
+    Effect.gen(function* () {
+      const permitted = path.relative(root, at("outer", "inner"))
+      const file = path.join(permitted, "account", "billing")
+      expectSuccess(
+        yield* Effect.promise(() =>
+          runTool("deno", [
+            "run",
+            "--no-prompt",
+            "--cached-only",
+            `--allow-read=${permitted}`,
+            `--allow-write=${permitted}`,
+            "test/lifecycle/writingFile.ts",
+            file,
+            Redacted.value(next),
+          ])
+        ),
+      )
+      expect(yield* read(at("outer", "inner", "account", "billing"))).toEqual(Option.some(next))
+      expect(modeOf(at("outer", "inner"))).toBe("700")
+    }))
+
+  it.live("makes missing folders together with other writes", () =>
+    Effect.gen(function* () {
+      const files = Array.from({ length: 20 }, (_, n) => at("one", "two", `${n % 3}`, `${n}`))
+      yield* Effect.forEach(files, (file) => write(file, next), { concurrency: "unbounded" })
+      expect(files.every((file) => fs.existsSync(file))).toBe(true)
+    }))
+
   it.live("fails with an error that names the file and holds no secret", () =>
     Effect.gen(function* () {
       fs.writeFileSync(at("no-folder"), "")
@@ -205,9 +244,73 @@ describe("a write of a secret", () => {
     }))
 })
 
+describe("a check of a file", () => {
+  const check = (file: string) =>
+    Effect.flatMap(store(file), ({ check }) => check ?? Effect.dieMessage("it has one"))
+
+  it.live("changes nothing if the secret can be written", () =>
+    Effect.gen(function* () {
+      yield* write(at("billing"), old)
+      yield* check(at("billing"))
+      expect(yield* read(at("billing"))).toEqual(Option.some(old))
+      expect(fs.readdirSync(folder)).toEqual(["billing"])
+    }))
+
+  it.live("makes missing folders, and syncs what is around them", () =>
+    Effect.gen(function* () {
+      const synced: Array<string> = []
+      const fileSystem = yield* FileSystem
+      const open: typeof fileSystem.open = (file, options) =>
+        Effect.tap(fileSystem.open(file, options), () => Effect.sync(() => synced.push(file)))
+      const { check = Effect.dieMessage("it has one") } = yield* Effect.provideService(
+        fileSecretStore(at("a", "b", "billing")),
+        FileSystem,
+        { ...fileSystem, open },
+      )
+      yield* check
+      expect(synced).toEqual(expect.arrayContaining([at("a"), folder]))
+      expect(fs.readdirSync(at("a", "b"))).toEqual([])
+    }).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  it.live.each(["open wx", "chown", "chmod", "writeAll", "sync wx"])(
+    "fails if a write would fail at %s, before a rotation makes a key",
+    (step) =>
+      Effect.gen(function* () {
+        const organization = yield* makeOrganization()
+        const first = Option.getOrThrow(yield* organization.secret.get)
+        fs.writeFileSync(at("billing"), Redacted.value(first))
+        const broken: Around = (what, effect) => what === step ? Effect.die("broken") : effect
+        const failing = watchedFileSystem(yield* FileSystem, broken)
+        const exit = yield* fileSecretStore(at("billing")).pipe(
+          Effect.provideService(FileSystem, failing),
+          Effect.flatMap((store) => rotateApiKey({ store, grace: 0, lease: "30 seconds" })),
+          Effect.provide(organization.access()),
+          Effect.exit,
+        )
+        expect(exit._tag).toBe("Failure")
+        expect(yield* organization.keys).toEqual([organization.old])
+        expect(fs.readdirSync(folder)).toEqual(["billing"])
+      }).pipe(Effect.provide(NodeFileSystem.layer)),
+  )
+
+  it.live("fails in a place that can hold no secret, before a rotation makes a key", () =>
+    Effect.gen(function* () {
+      const organization = yield* makeOrganization()
+      fs.writeFileSync(at("no-folder"), "")
+      const { check = Effect.void } = yield* store(at("no-folder", "billing"))
+      const failed = yield* rotateApiKey({
+        store: { ...organization.store(), check },
+        grace: 0,
+        lease: "30 seconds",
+      }).pipe(Effect.provide(organization.access()), Effect.flip)
+      expect(failed.reason).toBe("Store")
+      expect(yield* organization.keys).toEqual([organization.old])
+    }))
+})
+
 describe("a process that is killed while it writes", () => {
   // The calls to the file system of one write.
-  const things = 15
+  const things = 14
   let bundled = ""
   beforeAll(async () => {
     bundled = path.join(top, "writingFile.mjs")

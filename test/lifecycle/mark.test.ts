@@ -2,9 +2,12 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as fc from "fast-check"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { ApiKeyId } from "../../src/ApiKey.ts"
 import { formatMarked, type Mark, parseMarked } from "../../src/lifecycle/mark.ts"
 import { apiKeyIdOf } from "../../src/mod.ts"
+import { root } from "../tool.ts"
 
 const id = "CCDB1_12345abcdefGHIJKLMnopq"
 
@@ -43,6 +46,27 @@ describe("a mark", () => {
     ],
   ])("of kind %o reads %s", (mark, text) => {
     expect(formatMarked("billing", mark)).toBe(text)
+  })
+
+  it.each<readonly [string, RegExp, Mark]>([
+    [
+      "rotation/rotateApiKey.ts",
+      /(\d+) characters longer/,
+      { _tag: "Rotates", predecessor: ApiKeyId(id), nonce: "1a2b3c4d" },
+    ],
+    [
+      "README.md",
+      /room for the mark, (\d+) characters/,
+      { _tag: "Rotates", predecessor: ApiKeyId(id), nonce: "1a2b3c4d" },
+    ],
+    [
+      "temporaryApiKey.ts",
+      /(\d+) characters longer/,
+      { _tag: "Expires", at: Date.UTC(2026, 0, 1), nonce: "1a2b3c4d" },
+    ],
+  ])("is as long as %s says", (file, stated, mark) => {
+    const text = readFileSync(join(root, "src/lifecycle", file), "utf8")
+    expect(formatMarked("", mark).length).toBe(Number(stated.exec(text)?.[1]))
   })
 
   it("can be read behind any name, even a marked one", () => {

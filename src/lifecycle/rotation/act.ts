@@ -73,15 +73,7 @@ type Act<E, R> = Effect.Effect<void, Failure<E>, HttpClient | Credentials | R>
 export const observeStore = <E, R>({ following, plan, state, store }: Acting<E, R>): Act<E, R> =>
   Effect.gen(function* () {
     const before = yield* Ref.get(state)
-    const secret = yield* store.read.pipe(
-      Effect.mapError((cause): Failure<E> => ({ reason: "Store", cause })),
-      // If it cannot be interrupted, it goes on by itself and does not hold up the rotation.
-      Effect.disconnect,
-      Effect.timeoutFail({
-        duration: storeTimeout(plan),
-        onTimeout: (): Failure<E> => ({ reason: "Store", cause: undefined }),
-      }),
-    )
+    const secret = yield* inTime(plan, store.read)
     const held = Option.flatMap(secret, apiKeyIdOf)
     if (Option.isSome(secret) && Option.isNone(held)) {
       return yield* Effect.fail<Failure<E>>({ reason: "UnreadableSecret", cause: undefined })
@@ -109,6 +101,21 @@ export const observeStore = <E, R>({ following, plan, state, store }: Acting<E, 
       },
     }))
   })
+
+/** Asks the store. It has no more time for an answer than for a write. */
+const inTime = <A, E, R>(
+  plan: Plan,
+  ask: Effect.Effect<A, E, R>,
+): Effect.Effect<A, Failure<E>, R> =>
+  ask.pipe(
+    Effect.mapError((cause): Failure<E> => ({ reason: "Store", cause })),
+    // If it cannot be interrupted, it goes on by itself and does not hold up the rotation.
+    Effect.disconnect,
+    Effect.timeoutFail({
+      duration: storeTimeout(plan),
+      onTimeout: (): Failure<E> => ({ reason: "Store", cause: undefined }),
+    }),
+  )
 
 const act = <E, R>(
   acting: Acting<E, R>,
@@ -291,7 +298,14 @@ const anotherKey = (): ApiKeyError =>
     "the key in its body is not the one that was asked for",
   ).error
 
-const make = <E, R>(
+/** Makes a key, unless the store says that it could not take its secret. */
+const make = <E, R>(acting: Acting<E, R>, step: Extract<Step, { _tag: "Make" }>): Act<E, R> =>
+  Effect.zipRight(
+    inTime(acting.plan, acting.store.check ?? Effect.void),
+    makeUnchecked(acting, step),
+  )
+
+const makeUnchecked = <E, R>(
   { noteMade, plan, state }: Acting<E, R>,
   { name, predecessor, serviceAccountId }: Extract<Step, { _tag: "Make" }>,
 ): Act<E, R> =>

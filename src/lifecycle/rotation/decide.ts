@@ -408,10 +408,11 @@ const prove = (run: Run, id: ApiKeyId): Step =>
     : { _tag: "Prove", id, after: run.refusals === 0 ? 0 : backoff(run.refusals - 1) }
 
 // Readers may have this key's secret from the time when the store held it, so they get the grace. After
-// that the key goes like any other with the mark. One that was written to an empty store goes at once:
-// by its mark no later run could delete it.
+// that the key goes like any other with the mark. One that was made to replace no key goes at once: by
+// its mark no later run could delete it.
 const mayBeRead = (plan: Plan, view: View, own: Option.Option.Value<Run["made"]>): boolean =>
-  own.state === "written" && Option.isSome(own.before) && view.now < own.sentAt + plan.grace
+  own.state === "written" && Option.isSome(Option.orElse(own.before, () => plan.target)) &&
+  view.now < own.sentAt + plan.grace
 
 /** Whether a key is the one that a run asked for. No other create has its marked name. */
 export const isSame = (doubt: LeftBehind, { id, name }: ApiKey): boolean =>

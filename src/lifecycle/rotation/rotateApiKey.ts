@@ -20,7 +20,7 @@ import type { RotationFailed } from "./RotationFailed.ts"
  * You can run it again after it broke off at any point: it goes on where it was. Any number of runs
  * at the same time end with one live key, and the store holds it. All that a run needs to know is
  * in the store and in the successor's name. That is `name [rotates CCDB1_… 1a2b3c4d]` until the
- * rotation is done, 47 to 48 characters longer than `name`.
+ * rotation is done, 48 characters longer than `name`.
  *
  * It deletes only the predecessor, and keys with that mark which are its own or older than the
  * lease. It never deletes the key in the store. If it finds a younger key with that mark, another

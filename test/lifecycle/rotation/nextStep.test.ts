@@ -22,10 +22,18 @@ const key = (id: string, name = "billing", millis = 90 * minute): ApiKey => ({
 
 const made = (
   state: Option.Option.Value<Run["made"]>["state"],
-  { before = "old", sentAt = now }: { readonly before?: string; readonly sentAt?: number } = {},
-): Pick<Run, "made"> => ({
-  made: Option.some({ id: ApiKeyId("own"), before: Option.some(ApiKeyId(before)), sentAt, state }),
-})
+  options: { readonly before?: string | undefined; readonly sentAt?: number } = {},
+): Pick<Run, "made"> => {
+  const { before, sentAt = now } = { before: "old", ...options }
+  return {
+    made: Option.some({
+      id: ApiKeyId("own"),
+      before: Option.map(Option.fromNullable(before), (id) => ApiKeyId(id)),
+      sentAt,
+      state,
+    }),
+  }
+}
 
 const proven = (id: string): Pick<Run, "proven"> => ({ proven: Option.some(ApiKeyId(id)) })
 
@@ -118,6 +126,18 @@ describe("while its own key is not in the store, a run", () => {
     expect(see(now - grace + 1)).toMatchObject({ _tag: "Wait", reason: "Grace" })
     expect(see(now - grace)).toEqual(remove("own"))
     expect(see(now, 0)).toEqual(remove("own"))
+  })
+  it("keeps it likewise if the store was empty and the caller names the key to replace", () => {
+    const other = key("new", "billing [rotates old 00000002]", 0)
+    const see = (target: Plan["target"]) =>
+      decide(
+        { held: "new", keys: [other, key("old")] },
+        { ...made("written", { before: undefined }), ...proven("new") },
+        { grace: 30 * minute, target },
+      )
+    expect(see(Option.some(key("old")))).toMatchObject({ _tag: "Wait", reason: "Grace" })
+    // A key that replaces none has a mark by which no later run could delete it.
+    expect(see(Option.none())).toEqual(remove("own"))
   })
   it("deletes its own key if the store holds another run's", () => {
     expect(decide({ held: "other" }, made("unwritten"))).toEqual(remove("own"))

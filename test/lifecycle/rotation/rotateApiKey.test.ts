@@ -424,6 +424,24 @@ describe("rotateApiKey", () => {
       expect(failed.message).toContain(made?.id ?? "?")
     }))
 
+  it.live.each<[string, Effect.Effect<void, "full">, "full" | undefined]>([
+    ["fails", Effect.fail("full"), "full"],
+    ["takes too long", Effect.never, undefined],
+  ])(
+    "makes no key if the store's check %s",
+    ([, check, cause]) =>
+      inVirtualTime(Effect.gen(function* () {
+        const organization = yield* makeOrganization()
+        const store: SecretStore<"full"> = { ...organization.store(), check }
+        const failed = yield* rotateApiKey({ store, grace: 0 }).pipe(
+          Effect.provide(organization.access()),
+          Effect.flip,
+        )
+        expect(failed).toMatchObject({ reason: "Store", cause, leftBehind: [] })
+        expect(yield* organization.keys).toEqual([organization.old])
+      })),
+  )
+
   test("cleans up after itself if every write fails, run after run", () =>
     Effect.gen(function* () {
       const organization = yield* makeOrganization()
