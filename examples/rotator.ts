@@ -3,8 +3,9 @@
 //
 // SCHEDULE, a cron expression, says when to look for old keys. The service starts a workflow for
 // each old key. The workflow replaces the key, sleeps through the grace without holding anything,
-// and deletes the old key. The service calls with the key in COCKROACH_API_KEY, and leaves that key
-// alone.
+// and deletes the old key. A workflow that fails tries again a few times, and then ends. As long as
+// its rotation is not finished, the next look starts another. The service calls with the key in
+// COCKROACH_API_KEY, and leaves that key alone.
 //
 // SECRETS is a directory that all machines share. It has a file for each key's secret, named
 // <service account>.<name> and encoded as in a URL. A key whose secret is not in its file is kept
@@ -30,6 +31,7 @@ import {
   ThrottleStore,
 } from "@effect-crdb/api-keys"
 import * as ClusterCron from "@effect/cluster/ClusterCron"
+import { PersistenceError } from "@effect/cluster/ClusterError"
 import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
 import * as RateLimiter from "@effect/experimental/RateLimiter"
 import * as RedisRateLimiter from "@effect/experimental/RateLimiter/Redis"
@@ -52,6 +54,7 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -108,7 +111,7 @@ const storeOf = ({ name, serviceAccountId }: Place) =>
     return fileSecretStore(join(secrets, encodeURIComponent(text)))
   })
 
-type State = "at work" | "waiting" | "done"
+type State = "at work" | "waiting" | "done" | "left to the next look"
 
 /** Shows on the terminal what happens to the keys of this machine. */
 class Progress extends Context.Tag("Progress")<Progress, {
@@ -123,7 +126,8 @@ class Progress extends Context.Tag("Progress")<Progress, {
       const are = (state: State) => [...keys].filter(([, key]) => key.state === state)
       const steps = are("at work").map(([key, { what }]) => `${key}: ${what}`)
       const counts = `${steps.length} at work, ${are("waiting").length} waiting, ` +
-        `${are("done").length} done. ${steps.join(", ")}`
+        `${are("done").length} done, ${are("left to the next look").length} left to the next ` +
+        `look. ${steps.join(", ")}`
       process.stdout.write(`\r\x1b[K${counts.slice(0, process.stdout.columns - 1)}`)
     })
     const say = (line: string) =>
@@ -142,27 +146,33 @@ class Progress extends Context.Tag("Progress")<Progress, {
   })
 }
 
-/** Replaces a key once. The id of the replaced key tells its rotations apart. */
+/**
+ * Replaces a key. Returns when it ended. The executions for one key are numbered. Each begins after
+ * the one before it has ended, so looks on several machines start the same execution.
+ */
 const RotateKey = Workflow.make({
   name: "RotateKey",
-  payload: { place: Place, replaced: Schema.String },
-  idempotencyKey: ({ replaced }) => replaced,
+  payload: { place: Place, replaced: Schema.String, execution: Schema.Number },
+  success: Schema.DateTimeUtc,
+  idempotencyKey: ({ execution, replaced }) => `${replaced} ${execution}`,
 })
 
-/** Does what can be done now. Returns when to go on, if there is more to do. */
-const rotateNow = (place: Place, replaced: string) =>
+// After each sleep, the engine replays all that an execution has done. So an execution must not go
+// on for ever.
+const maxRuns = 10
+
+/** Does what can be done now. Returns when to go on, if this execution has more to do. */
+const rotateNow = (place: Place, replaced: string, run: number) =>
   Effect.gen(function* () {
     const { tell } = yield* Progress
     const { grace, lease, olderThan, retryAfter } = yield* Settings
+    const end = (state: "done" | "left to the next look", what: ReadonlyArray<string>) =>
+      Effect.as(tell(place, state, what.join(", ")), Option.none())
     const wait = (until: DateTime.Utc, what: ReadonlyArray<string>) =>
-      Effect.as(
+      run === maxRuns ? end("left to the next look", what) : Effect.as(
         tell(place, "waiting", [...what, `goes on at ${DateTime.formatIso(until)}`].join(", ")),
         Option.some(until),
       )
-    const end = (what: ReadonlyArray<string>) =>
-      Effect.as(tell(place, "done", what.join(", ")), Option.none())
-    const again = (what: ReadonlyArray<string>) =>
-      Effect.flatMap(DateTime.now, (now) => wait(DateTime.addDuration(now, retryAfter), what))
     return yield* rotateApiKey({
       store: yield* storeOf(place),
       grace,
@@ -179,15 +189,15 @@ const rotateNow = (place: Place, replaced: string) =>
             ...leftBehind.map(({ name }) => `may have left ${JSON.stringify(name)} behind`),
           ]
           if (Option.isSome(until)) return wait(until.value, what)
-          // By this machine's clock the key is still too young. No other workflow would replace it
-          // later.
-          return apiKey.id === replaced ? again(what) : end(what)
+          // By this machine's clock, a key that is not replaced is still too young.
+          return end(apiKey.id === replaced ? "left to the next look" : "done", what)
         },
-        // Nothing can be done about a key that is gone. Any other failure may pass.
-        onFailure: ({ cause, message, reason }) => {
-          const what = [message, ...cause === undefined ? [] : [cause.message]]
-          return reason === "HeldKeyGone" ? end(what) : again(what)
-        },
+        onFailure: ({ cause, message }) =>
+          Effect.flatMap(DateTime.now, (now) =>
+            wait(
+              DateTime.addDuration(now, retryAfter),
+              [message, ...cause === undefined ? [] : [cause.message]],
+            )),
       }),
     )
   })
@@ -197,13 +207,13 @@ const rotate = Layer.unwrapEffect(Effect.gen(function* () {
   const turn = yield* Effect.makeSemaphore(atOnce)
   return RotateKey.toLayer(({ place, replaced }) =>
     Effect.gen(function* () {
-      for (let run = 1;; run += 1) {
+      for (let run = 1; run <= maxRuns; run += 1) {
         const until = yield* Activity.make({
           name: `rotate ${run}`,
           success: Schema.Option(Schema.DateTimeUtc),
-          execute: turn.withPermits(1)(rotateNow(place, replaced)),
+          execute: turn.withPermits(1)(rotateNow(place, replaced, run)),
         })
-        if (Option.isNone(until)) return
+        if (Option.isNone(until)) break
         yield* DurableClock.sleep({
           name: `until ${run}`,
           duration: Math.max(0, DateTime.distance(yield* DateTime.now, until.value)),
@@ -211,6 +221,7 @@ const rotate = Layer.unwrapEffect(Effect.gen(function* () {
           inMemoryThreshold: "1 milli",
         })
       }
+      return yield* DateTime.now
     })
   )
 }))
@@ -243,27 +254,60 @@ const checkFile = (due: Due) =>
     Effect.mapBoth({ onFailure: (why) => ({ ...due, why }), onSuccess: () => due }),
   )
 
-/** Starts a workflow for each key to rotate. One that has started before stays as it is. */
+/** Starts an execution for a key that was due at a time, unless one was under way then. */
+const startRotation = ({ place, replaced }: Due, at: DateTime.Utc) =>
+  Effect.gen(function* () {
+    // One that has ended since may have finished the rotation.
+    const hasEnded = (execution: number) =>
+      RotateKey.executionId({ place, replaced, execution }).pipe(
+        Effect.flatMap(RotateKey.poll),
+        Effect.map((result) =>
+          result?._tag === "Complete" &&
+          !Exit.exists(result.exit, DateTime.greaterThan(at))
+        ),
+        // An execution that no machine could run has ended with a defect. A database that is out of
+        // reach tells nothing.
+        Effect.catchAllDefect((defect) =>
+          defect instanceof PersistenceError ? Effect.die(defect) : Effect.succeed(true)
+        ),
+      )
+    // A key that cannot be rotated may have had thousands of executions, one for each look. So the
+    // search for the last one doubles its steps, and then halves them.
+    let ended = 0
+    let execution = 1
+    while (yield* hasEnded(execution)) {
+      ended = execution
+      execution *= 2
+    }
+    while (execution - ended > 1) {
+      const middle = Math.floor((ended + execution) / 2)
+      if (yield* hasEnded(middle)) ended = middle
+      else execution = middle
+    }
+    yield* RotateKey.execute({ place, replaced, execution }, { discard: true })
+  })
+
+/** Starts a workflow for each key to rotate. One that is under way stays as it is. */
 const look = Effect.gen(function* () {
   const { say } = yield* Progress
   const { olderThan } = yield* Settings
-  const limit = DateTime.subtractDuration(yield* DateTime.now, olderThan)
+  const now = yield* DateTime.now
+  const limit = DateTime.subtractDuration(now, olderThan)
   const { token } = yield* Credentials
   const own = apiKeyIdOf(Effect.isEffect(token) ? yield* token : token)
   const apiKeys = yield* Stream.runCollect(listApiKeys({ pageSize: 500 }))
   const due = Arr.filterMap(apiKeys, (apiKey) => dueOf(apiKey, limit))
     .filter(({ apiKey }) => !Option.contains(own, apiKey.id))
   const [others, toRotate] = yield* Effect.partition(due, checkFile)
-  yield* Effect.forEach(
-    toRotate,
-    ({ place, replaced }) => RotateKey.execute({ place, replaced }, { discard: true }),
-    { concurrency: 10 },
-  )
+  yield* Effect.forEach(toRotate, (due) => startRotation(due, now), {
+    concurrency: 10,
+    discard: true,
+  })
   // During a rotation, one of its two keys is not in the file.
   const rotated = new Set(toRotate.map(({ replaced }) => replaced))
   yield* Effect.forEach(
     others.filter(({ replaced }) => !rotated.has(replaced)),
-    ({ apiKey, why }) => say(`${apiKey.id} is old and left alone: ${why}`),
+    ({ apiKey, why }) => say(`${apiKey.id} is due and left alone: ${why}`),
   )
   yield* say(`${apiKeys.length} keys, ${toRotate.length} of them to rotate`)
 }).pipe(

@@ -7,33 +7,19 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { createServer } from "node:http"
 import * as path from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { clean } from "../exampleStage.ts"
-import { freePort } from "../freePort.ts"
 import { startRedis, whyNoRedis } from "../redis/redisServer.ts"
 import { mostWithin, watchTokens } from "../redis/tokens.ts"
-import { expectSuccess, root, runTool } from "../tool.ts"
+import { bundleRotator, isSkipped, startMachine } from "./machine.ts"
 import { startPostgres } from "./postgres.ts"
 
 let folder = ""
 
 beforeAll(async () => {
-  // A machine starts three times as fast from one bundled file.
-  folder = fs.mkdtempSync(path.join(root, "node_modules/.cluster-"))
-  expectSuccess(
-    await runTool("esbuild", [
-      "examples/rotator.ts",
-      "--bundle",
-      "--platform=node",
-      "--external:pg-native",
-      "--log-level=error",
-      `--outfile=${path.join(folder, "rotator.cjs")}`,
-    ]),
-  )
+  folder = await bundleRotator()
 })
 afterAll(() => fs.rmSync(folder, { recursive: true }))
 
@@ -129,46 +115,11 @@ const serve = (app: Emulator.EmulatorService["httpApp"]) =>
     return HttpServer.formatAddress(server.address)
   })
 
-interface Machine {
-  readonly kill: () => Promise<void>
-}
-
-/** Starts a machine, and waits until the others can reach it. */
-const startMachine = async (
-  env: Readonly<Record<string, string | undefined>>,
-  said: Array<string>,
-): Promise<Machine> => {
-  const child = spawn(process.execPath, [path.join(folder, "rotator.cjs")], {
-    env: { ...process.env, ...clean, ...settings, ...env, PORT: String(await freePort()) },
-    stdio: ["ignore", "pipe", "pipe"],
-  })
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()))
-  await new Promise<void>((resolve, reject) => {
-    const listen = (data: Buffer) => {
-      said.push(data.toString())
-      if (data.includes("Listening on")) resolve()
-    }
-    child.stdout.on("data", listen)
-    child.stderr.on("data", listen)
-    child.once("error", reject)
-    child.once("close", () => reject(new Error("a machine ended before it was there")))
-  })
-  return {
-    kill: () => {
-      child.kill("SIGKILL")
-      return ended
-    },
-  }
-}
-
 const reason = await whyNoRedis()
 if (reason !== undefined) console.warn(`The shared limit is not tested: ${reason}.`)
 
 const scoped = <A extends { readonly stop: () => Promise<void> }>(start: () => Promise<A>) =>
   Effect.acquireRelease(Effect.promise(start), ({ stop }) => Effect.promise(stop))
-
-// `npm run test:nodes` skips this test, since one Node is enough.
-const isSkipped = process.env["WITHOUT_CLUSTER"] === "true"
 
 it.skipIf(isSkipped)(
   "three machines rotate each of 60 keys once, while one is killed every few seconds",
@@ -189,12 +140,19 @@ it.skipIf(isSkipped)(
       onTestFailed(() => console.error(said.join("")))
       const start = () =>
         startMachine({
-          COCKROACH_SERVER: url,
-          COCKROACH_API_KEY: Redacted.value(emulator.admin.secret),
-          SECRETS: secrets,
-          DATABASE_URL: postgres.url,
-          REDIS_URL: redis && `redis://127.0.0.1:${redis.port}`,
-        }, said)
+          folder,
+          env: {
+            ...settings,
+            COCKROACH_SERVER: url,
+            COCKROACH_API_KEY: Redacted.value(emulator.admin.secret),
+            SECRETS: secrets,
+            DATABASE_URL: postgres.url,
+            REDIS_URL: redis && `redis://127.0.0.1:${redis.port}`,
+          },
+          said,
+          // Then the others can reach it.
+          whenItSays: "Listening on",
+        })
       const machines = yield* Effect.acquireRelease(
         // The first machine makes the tables. Two at once would collide.
         Effect.promise(async () => [await start(), ...await Promise.all([start(), start()])]),
