@@ -34,7 +34,7 @@ const MaxResponseBytesReference: Context.ReferenceClass<
 })
 
 /**
- * How many bytes of one answer are read at most; 8 MiB by default. Nothing of a longer answer is
+ * The most bytes of one answer that a call reads; 8 MiB by default. Nothing of a longer answer is
  * used: a success becomes `UnexpectedResponse`, and any other status keeps its tag.
  *
  * @example
