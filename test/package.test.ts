@@ -239,6 +239,20 @@ const effectTypes = {
 /** Types in public types that no user should make or read. */
 const hiddenTypes = new Set(["Gate"])
 
+it("the command runs without its package, and says no other package's version", async () => {
+  const folder = fs.mkdtempSync(join(os.tmpdir(), "command-"))
+  try {
+    const copy = join(folder, "dist/bin/emulator.cjs")
+    fs.cpSync(join(root, "packages/npm-4/dist/bin/emulator.cjs"), copy)
+    const says = async () => expectSuccess(await runTool("node", [copy, "--version"])).stdout.trim()
+    expect(await says()).toBe(version)
+    fs.writeFileSync(join(folder, "package.json"), `{ "name": "another", "version": "0.0.7" }`)
+    expect(await says()).toBe(version)
+  } finally {
+    fs.rmSync(folder, { recursive: true })
+  }
+})
+
 it("both packages have the same command", () => {
   const [three, four] = lines.map(([, { npm }]) =>
     fs.readFileSync(join(root, npm, "dist/bin/emulator.cjs"))

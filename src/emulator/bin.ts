@@ -23,8 +23,10 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { readFileSync, realpathSync } from "node:fs"
 import { createServer } from "node:http"
-import manifest from "../../package.json" with { type: "json" }
+import { dirname, join } from "node:path"
+import { version } from "../version.ts"
 import * as Check from "./check.ts"
 import * as FaultPlan from "./FaultPlan.ts"
 import * as Emulator from "./mod.ts"
@@ -278,10 +280,24 @@ const withoutEmptyLines = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effe
     })
   )
 
-// Both packages have this file, so it reads the version of the package that it is in.
-const main = Command.run(command, { name: "API Keys emulator", version: manifest.version })
+const Manifest = Schema.parseJson(
+  Schema.Struct({ name: Schema.Literal("@effect-crdb/api-keys"), version: Schema.String }),
+)
 
-main(process.argv).pipe(
+// Both packages have this file, so it says the version of the package that it is in. A copy outside
+// of them says its own.
+const ownVersion: Effect.Effect<string> = Effect.try(() =>
+  readFileSync(join(dirname(realpathSync(process.argv[1] ?? "")), "../../package.json"), "utf8")
+).pipe(
+  Effect.flatMap(Schema.decode(Manifest)),
+  Effect.map((manifest) => manifest.version),
+  Effect.orElseSucceed(() => version),
+)
+
+Effect.flatMap(
+  ownVersion,
+  (version) => Command.run(command, { name: "API Keys emulator", version })(process.argv),
+).pipe(
   // Command has already said what is wrong with the arguments.
   Effect.catchIf(ValidationError.isValidationError, () => failed),
   withoutEmptyLines,
