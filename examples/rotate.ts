@@ -241,10 +241,18 @@ const checkFile = (apiKey: ApiKey, live: ReadonlyArray<ApiKey>) => {
             `${idsOf(successors)} (in the Cloud Console, or with DELETE /api/v1/api-keys/<id>), ` +
             "and run this again",
         ),
-      onSome: (secret) =>
-        [apiKey, ...successors].some(({ id }) => Redacted.value(secret).startsWith(`${id}_`))
-          ? checkWrite
-          : refuse(`${file} holds the secret of neither it nor its successor: check whose it is`),
+      onSome: (secret) => {
+        const held = [apiKey, ...successors].find(({ id }) =>
+          Redacted.value(secret).startsWith(`${id}_`)
+        )
+        if (held === undefined) {
+          return refuse(
+            `${file} holds the secret of neither it nor its successor: check whose it is`,
+          )
+        }
+        // If the file holds a successor, only deletions are left, which write nothing.
+        return Option.isSome(parseMarked(held.name).mark) ? Effect.void : checkWrite
+      },
     }),
   })
 }

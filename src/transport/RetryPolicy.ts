@@ -32,7 +32,7 @@ export interface RetryPolicyService {
    * fails at once.
    */
   readonly maxRetryAfter: Duration.Duration
-  /** How long the whole call may take, waits included. */
+  /** How long the whole call may take, waits included: 24 days at most. */
   readonly deadline: Option.Option<Duration.Duration>
   /** Whether to send a create again although it may have made a key. */
   readonly repeatCreateAcceptingDuplicates: boolean
