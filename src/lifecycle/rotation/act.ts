@@ -210,7 +210,6 @@ const getHeld = <E, R>({ plan, state }: Acting<E, R>): Act<E, R> =>
       ? yield* getUnseen(state, indexKeys([found.value]), {
         held: found.value,
         target: Option.none(),
-        doubtful: [],
       })
       : []
     yield* Ref.update(state, (state) => ({
@@ -242,8 +241,8 @@ export const noteListed = <E, R>(
     Effect.gen(function* () {
       const { plan: { target }, state } = acting
       const { index } = yield* api(listed)
-      const { run: { doubtful } } = yield* Ref.get(state)
-      const viewpoint = { held, target, doubtful }
+      const { run: { doubtful, made } } = yield* Ref.get(state)
+      const viewpoint = { held, target, own: Option.map(made, ({ id }) => id), doubtful }
       const got = yield* getUnseen(state, index, viewpoint)
       const { gone } = yield* Ref.get(state)
       const shown = keysAbout(index, viewpoint).filter(({ id }) => !gone.has(id))
@@ -259,7 +258,7 @@ export const noteListed = <E, R>(
 const getUnseen = <E>(
   state: Ref.Ref<State<E>>,
   index: KeyIndex,
-  viewpoint: Viewpoint,
+  viewpoint: Pick<Viewpoint, "held" | "target">,
 ): Effect.Effect<ReadonlyArray<ApiKey>, Failure<never>, HttpClient | Credentials> =>
   Effect.gen(function* () {
     const { gone } = yield* Ref.get(state)

@@ -317,9 +317,11 @@ const withUnmarkedHeld = (plan: Plan, view: View, run: Run, held: ApiKey): Step 
     return mark?._tag === "Rotates" && mark.predecessor === held.id
   })
   const orphan = orphans.find((orphan) => mayDelete(plan, view, orphan))
-  return orphan === undefined
-    ? { _tag: "Done", apiKey: held, leftBehind: [...orphans, ...strays(plan, view, held)] }
-    : { _tag: "Delete", id: orphan.id }
+  if (orphan !== undefined) return { _tag: "Delete", id: orphan.id }
+  // The run's own key, if it may be read: by its mark no run that finds this key would delete it.
+  const own = view.keys.filter((key) => isOwn(run, key) && key.id !== held.id)
+  const leftBehind = new Set([...orphans, ...strays(plan, view, held), ...own])
+  return { _tag: "Done", apiKey: held, leftBehind: [...leftBehind] }
 }
 
 const make = (
@@ -421,6 +423,8 @@ export const isSame = (doubt: LeftBehind, { id, name }: ApiKey): boolean =>
 const backoff = (times: number): number => 250 * 2 ** times
 
 const isProven = (run: Run, id: ApiKeyId): boolean => Option.contains(run.proven, id)
+
+const isOwn = (run: Run, { id }: ApiKey): boolean => Option.exists(run.made, (own) => own.id === id)
 
 const isHeld = (view: View, id: ApiKeyId): boolean => Option.contains(view.held, id)
 

@@ -26,6 +26,8 @@ export interface Viewpoint {
   readonly held: ApiKey
   /** The key to replace, if the caller names it. */
   readonly target: Option.Option<ApiKey>
+  /** The key that it made, if it made one. */
+  readonly own: Option.Option<ApiKeyId>
   /** The keys that it asked for without an answer. */
   readonly doubtful: ReadonlyArray<LeftBehind>
 }
@@ -65,13 +67,14 @@ const add = <K>(to: Map<K, Array<ApiKey>>, at: K, key: ApiKey): void => {
  */
 export const keysAbout = (
   index: KeyIndex,
-  { doubtful, held, target }: Viewpoint,
+  { doubtful, held, own, target }: Viewpoint,
 ): ReadonlyArray<ApiKey> => {
   const { mark, name } = parseMarked(held.name)
   const byId = [
     held.id,
     ...Option.toArray(target).map(({ id }) => id),
     ...Option.toArray(mark).flatMap((mark) => mark._tag === "Rotates" ? [mark.predecessor] : []),
+    ...Option.toArray(own),
     ...doubtful.flatMap(({ id }) => Option.toArray(id)),
   ].flatMap((id) => Option.toArray(Option.fromNullable(index.byId.get(id))))
   // No other create has this name, and its mark says where to look.
@@ -96,7 +99,7 @@ export const keysAbout = (
  */
 export const unseenBy = (
   { byId }: KeyIndex,
-  { held, target }: Viewpoint,
+  { held, target }: Pick<Viewpoint, "held" | "target">,
 ): ReadonlyArray<ApiKeyId> => {
   const mark = Option.getOrUndefined(parseMarked(held.name).mark)
   const ids = [

@@ -55,15 +55,23 @@ describe("the keys that a rotation decides by", () => {
         keys,
         fc.nat(4),
         fc.option(keys.map(([target]) => target)),
+        fc.option(ids.map((id) => ApiKeyId(id))).map(Option.fromNullable),
         doubtful,
         fc.boolean(),
         fc.constantFrom(undefined, 30 * minute),
-        (keys, at, target, doubtful, isProven, olderThan) => {
+        fc.constantFrom(0, 30 * minute),
+        (keys, at, target, own, doubtful, isProven, olderThan, grace) => {
           const held = keys[at % keys.length]
           if (held === undefined) return
-          const wanted = { ...plan, target: Option.fromNullable(target), olderThan }
+          const wanted = { ...plan, target: Option.fromNullable(target), olderThan, grace }
           const run = {
             ...start("m").run,
+            made: Option.map(own, (id) => ({
+              id,
+              before: Option.some(ApiKeyId("gone")),
+              sentAt: now - minute,
+              state: "written" as const,
+            })),
             doubtful,
             proven: isProven ? Option.some(held.id) : Option.none(),
           }
@@ -73,7 +81,12 @@ describe("the keys that a rotation decides by", () => {
               { now, held: Option.some(held.id), heldSince: 0, keys, listed: true },
               run,
             )
-          const about = keysAbout(indexKeys(keys), { held, target: wanted.target, doubtful })
+          const about = keysAbout(indexKeys(keys), {
+            held,
+            target: wanted.target,
+            own,
+            doubtful,
+          })
           expect(comparable(decide(about))).toEqual(comparable(decide(keys)))
           expect(keys).toEqual(expect.arrayContaining([...about]))
         },
@@ -90,7 +103,12 @@ describe("the keys that a rotation decides by", () => {
     const predecessors = others.map((_, n) => key(`old${n}`, `service ${n}`))
     const index = indexKeys([...predecessors, ...others])
     const [held] = others
-    const about = held && keysAbout(index, { held, target: Option.none(), doubtful: [] })
+    const about = held && keysAbout(index, {
+      held,
+      target: Option.none(),
+      own: Option.none(),
+      doubtful: [],
+    })
     expect(about?.map(({ id }) => id)).toEqual(["new0", "old0"])
   })
 
@@ -103,6 +121,7 @@ describe("the keys that a rotation decides by", () => {
     const about = keysAbout(indexKeys([held, ...strays]), {
       held,
       target: Option.none(),
+      own: Option.none(),
       doubtful: [],
     })
     expect(about).toEqual([held, ...strays.slice(0, 100)])

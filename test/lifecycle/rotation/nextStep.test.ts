@@ -375,6 +375,16 @@ describe("another run's key", () => {
 })
 
 describe("leftBehind", () => {
+  it("names the run's own key, if somebody has put a key without a mark in its place", () => {
+    const own = key("own", "billing [rotates old 00000002]", minute)
+    const step = decide(
+      { held: "held", keys: [key("held"), own] },
+      { ...made("written"), finished: true },
+      { grace: 30 * minute },
+    )
+    expect(step).toEqual({ _tag: "Done", apiKey: key("held"), leftBehind: [own] })
+  })
+
   it.each<readonly [string, boolean]>([
     ["billing [first 00000002]", true],
     ["billing [rotates gone 00000002]", true],

@@ -12,6 +12,7 @@ import {
   createApiKey,
   Credentials,
   credentialsFromStore,
+  deleteApiKey,
   getApiKey,
   listApiKeys,
   rotateApiKey,
@@ -423,6 +424,34 @@ describe("rotateApiKey", () => {
       expect(failed.leftBehind.map(({ id }) => id)).toEqual([Option.fromNullable(made?.id)])
       expect(failed.message).toContain(made?.id ?? "?")
     }))
+
+  it.live.each([["was empty"], ["held a key"]])(
+    "names its own key if somebody replaces all by hand, where the store %s before",
+    ([what]) =>
+      inVirtualTime(Effect.gen(function* () {
+        const organization = yield* makeOrganization()
+        const { old } = organization
+        const access = organization.access()
+        const before = what === "was empty" ? Option.none() : yield* organization.store().read
+        const held = yield* Ref.make<Option.Option<Redacted.Redacted<string>>>(before)
+        const store: SecretStore = {
+          read: Ref.get(held),
+          write: () =>
+            Effect.gen(function* () {
+              const { serviceAccountId } = old
+              const byHand = yield* createApiKey({ name: "by hand", serviceAccountId })
+              yield* deleteApiKey(old.id)
+              yield* Ref.set(held, Option.some(byHand.secret))
+            }).pipe(Effect.provide(access), Effect.orDie),
+        }
+        const { leftBehind } = yield* rotateApiKey({ store, grace: "1 hour", apiKey: old }).pipe(
+          Effect.provide(access),
+        )
+        const marked = (yield* organization.keys).filter(({ name }) => name !== "by hand")
+        expect(marked.length).toBe(1)
+        expect(leftBehind).toEqual(marked.map(({ id, name }) => ({ id: Option.some(id), name })))
+      })),
+  )
 
   it.live.each<[string, Effect.Effect<void, "full">, "full" | undefined]>([
     ["fails", Effect.fail("full"), "full"],

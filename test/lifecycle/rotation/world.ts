@@ -172,8 +172,9 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
       const id = Option.getOrThrow(runner.view.held)
       const known = runner.view.keys.find((key) => key.id === id)
       if (known !== undefined) {
-        const { doubtful } = runner.run
-        const viewpoint = { held: known, target: runner.plan.target, doubtful }
+        const { doubtful, made } = runner.run
+        const own = Option.map(made, ({ id }) => id)
+        const viewpoint = { held: known, target: runner.plan.target, own, doubtful }
         const index = indexKeys(runner.listed ?? listOf(world))
         runner.listed = undefined
         const shown = keysAbout(index, viewpoint).filter(({ id }) => !runner.gone.has(id))
@@ -184,7 +185,7 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
       const held = live(id)
       const beside = held === undefined || runner.plan.onWait === "sleep"
         ? []
-        : unseenBy(indexKeys([held]), { held, target: Option.none(), doubtful: [] })
+        : unseenBy(indexKeys([held]), { held, target: Option.none() })
       runner.view = {
         ...runner.view,
         keys: [...held === undefined ? [] : [held], ...beside.flatMap((id) => live(id) ?? [])],
