@@ -58,7 +58,6 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { join } from "node:path"
@@ -157,6 +156,9 @@ const RotateKey = Workflow.make({
   idempotencyKey: ({ execution, replaced }) => `${replaced} ${execution}`,
 })
 
+// A timer cannot wait for longer than 24.8 days. Whoever wakes too early sleeps again.
+const upToLongest = (millis: number) => Math.min(Math.max(0, millis), 24 * 86_400_000)
+
 // After each sleep, the engine replays all that an execution has done. So an execution must not go
 // on for ever.
 const maxRuns = 10
@@ -216,7 +218,7 @@ const rotate = Layer.unwrapEffect(Effect.gen(function* () {
         if (Option.isNone(until)) break
         yield* DurableClock.sleep({
           name: `until ${run}`,
-          duration: Math.max(0, DateTime.distance(yield* DateTime.now, until.value)),
+          duration: upToLongest(DateTime.distance(yield* DateTime.now, until.value)),
           // By default a sleep of up to a minute is only in memory, and starts again after a crash.
           inMemoryThreshold: "1 milli",
         })
@@ -344,10 +346,21 @@ const client = secretUrl("REDIS_URL").pipe(
   Layer.provide(FetchHttpClient.layer),
 )
 
+const untilNextLook = (schedule: Cron.Cron) =>
+  Effect.gen(function* () {
+    const next = Cron.next(schedule, yield* DateTime.now).getTime()
+    const left = Effect.map(DateTime.now, (now) => next - DateTime.toEpochMillis(now))
+    for (let wait = yield* left; wait > 0; wait = yield* left) {
+      yield* Effect.sleep(upToLongest(wait))
+    }
+  })
+
 const inMemory = Effect.map(
   Settings,
   ({ schedule }) =>
-    Layer.scopedDiscard(Effect.forkScoped(Effect.repeat(look, Schedule.cron(schedule)))).pipe(
+    Layer.scopedDiscard(
+      Effect.forkScoped(Effect.forever(Effect.zipRight(look, untilNextLook(schedule)))),
+    ).pipe(
       Layer.merge(rotate),
       Layer.provide(WorkflowEngine.layerMemory),
     ),

@@ -19,8 +19,9 @@ afterAll(() => fs.rmSync(folder, { recursive: true }))
 
 /** A machine without a database, in the middle of its rotation of an old key. */
 const rotateOne = async (
-  retryAfter: string,
+  env: Readonly<Record<string, string>>,
   onTestFinished: (close: () => Promise<void>) => void,
+  nodeOptions: ReadonlyArray<string> = [],
 ) => {
   const { baseUrl, close, emulator, secret } = await openStage({})
   onTestFinished(close)
@@ -43,11 +44,12 @@ const rotateOne = async (
       SCHEDULE: "* * * * * *",
       GRACE: "4 seconds",
       LEASE: "4 seconds",
-      RETRY_AFTER: retryAfter,
       COCKROACH_SERVER: baseUrl,
       COCKROACH_API_KEY: secret,
       SECRETS: secrets,
+      ...env,
     },
+    nodeOptions,
     said,
     whenItSays: "is waiting: its file holds",
   })
@@ -76,7 +78,10 @@ describe.skipIf(isSkipped).concurrent("after the end of a key's workflow, the ne
   it.for(["a young key", "a key that is gone"])(
     "goes on with the rotation, if the file held %s for a moment",
     async (what, { onTestFinished }) => {
-      const { add, file, lines, live, old, remove } = await rotateOne("100 millis", onTestFinished)
+      const { add, file, lines, live, old, remove } = await rotateOne(
+        { RETRY_AFTER: "100 millis" },
+        onTestFinished,
+      )
       const successor = fs.readFileSync(file, "utf8")
       expect(successor).not.toBe(old.secret)
       const other = await add("other", 1)
@@ -93,7 +98,10 @@ describe.skipIf(isSkipped).concurrent("after the end of a key's workflow, the ne
   )
 
   it("starts none for a key that is lost, and the ended one has done only a few runs", async ({ onTestFinished }) => {
-    const { file, lines, live, old, remove } = await rotateOne("10 millis", onTestFinished)
+    const { file, lines, live, old, remove } = await rotateOne(
+      { RETRY_AFTER: "10 millis" },
+      onTestFinished,
+    )
     const successor = apiKeyIdOf(Redacted.make(fs.readFileSync(file, "utf8").trim()))
     fs.rmSync(file)
     await remove(old.id)
@@ -108,3 +116,16 @@ describe.skipIf(isSkipped).concurrent("after the end of a key's workflow, the ne
     expect(lines().filter((line) => line.startsWith('"old" of ')).length).toBe(10)
   })
 })
+
+it.skipIf(isSkipped)(
+  "looks again after a month, and ends a grace of a month, though no timer waits so long",
+  async ({ onTestFinished }) => {
+    const { lines, live, old } = await rotateOne(
+      { SCHEDULE: "0 3 1 * *", GRACE: "30 days" },
+      onTestFinished,
+      ["--import", new URL("skipDays.mjs", import.meta.url).href],
+    )
+    await until(async () => !(await live()).includes(old.id))
+    await until(() => lines().filter((line) => line.includes(" to rotate")).length > 3)
+  },
+)

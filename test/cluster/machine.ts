@@ -30,15 +30,16 @@ export interface Machine {
 
 /** Starts the rotator from its folder, and waits until it has said something. */
 export const startMachine = async (
-  { env, folder, said, whenItSays }: {
+  { env, folder, nodeOptions = [], said, whenItSays }: {
     readonly folder: string
     readonly env: Readonly<Record<string, string | undefined>>
+    readonly nodeOptions?: ReadonlyArray<string>
     /** Gets all that it says. */
     readonly said: Array<string>
     readonly whenItSays: string
   },
 ): Promise<Machine> => {
-  const child = spawn(process.execPath, [path.join(folder, "rotator.cjs")], {
+  const child = spawn(process.execPath, [...nodeOptions, path.join(folder, "rotator.cjs")], {
     env: { ...process.env, ...clean, ...env, PORT: String(await freePort()) },
     stdio: ["ignore", "pipe", "pipe"],
   })
