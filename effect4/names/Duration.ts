@@ -16,7 +16,7 @@ const units = /^(?:weeks|days|hours|minutes|(?:milli|micro|nano)?seconds)$/
 const isNoDuration = (input: unknown): boolean => {
   if (typeof input !== "object" || input === null || Array.isArray(input)) return false
   if (Duration.isDuration(input)) return false
-  const fields = Object.entries(input)
+  const fields = Object.entries(input).filter(([, number]) => number !== undefined)
   return fields.length === 0 ||
     fields.some(([unit, number]) =>
       // The sum of two infinite numbers may be NaN, which counts as zero.

@@ -77,6 +77,9 @@ describe("a user's duration", () => {
 
   it.each(
     [{ minutes: 5 }, { weeks: 1, days: 1, hours: 1, minutes: 1, seconds: 0 }, { nanoseconds: 1 }, {
+      seconds: 5,
+      minutes: undefined,
+    }, {
       milliseconds: 1,
       microseconds: 1,
     }].map((input) => [input]),
