@@ -154,6 +154,20 @@ describe("in the place of a file,", () => {
     }))
 })
 
+/** A store that tells what it opens. It opens each folder that it syncs. */
+const storeThatTells = (file: string) =>
+  Effect.gen(function* () {
+    const opened: Array<string> = []
+    const fileSystem = yield* FileSystem
+    const open: typeof fileSystem.open = (file, options) =>
+      Effect.tap(fileSystem.open(file, options), () => Effect.sync(() => opened.push(file)))
+    const store = yield* Effect.provideService(fileSecretStore(file), FileSystem, {
+      ...fileSystem,
+      open,
+    })
+    return { opened, store }
+  })
+
 describe("a write of a secret", () => {
   it.live("syncs the file before the rename, and the folder after it, before it returns", () =>
     Effect.gen(function* () {
@@ -167,17 +181,9 @@ describe("a write of a secret", () => {
 
   it.live("syncs all folders that it makes, and their parent", () =>
     Effect.gen(function* () {
-      const synced: Array<string> = []
-      const fileSystem = yield* FileSystem
-      const open: typeof fileSystem.open = (file, options) =>
-        Effect.tap(fileSystem.open(file, options), () => Effect.sync(() => synced.push(file)))
-      const { write } = yield* Effect.provideService(
-        fileSecretStore(at("a", "b", "c", "billing")),
-        FileSystem,
-        { ...fileSystem, open },
-      )
-      yield* write(next)
-      expect(synced).toEqual(
+      const { opened, store } = yield* storeThatTells(at("a", "b", "c", "billing"))
+      yield* store.write(next)
+      expect(opened).toEqual(
         expect.arrayContaining([at("a", "b", "c"), at("a", "b"), at("a"), folder]),
       )
     }).pipe(Effect.provide(NodeFileSystem.layer)))
@@ -258,17 +264,9 @@ describe("a check of a file", () => {
 
   it.live("makes missing folders, and syncs what is around them", () =>
     Effect.gen(function* () {
-      const synced: Array<string> = []
-      const fileSystem = yield* FileSystem
-      const open: typeof fileSystem.open = (file, options) =>
-        Effect.tap(fileSystem.open(file, options), () => Effect.sync(() => synced.push(file)))
-      const { check = Effect.dieMessage("it has one") } = yield* Effect.provideService(
-        fileSecretStore(at("a", "b", "billing")),
-        FileSystem,
-        { ...fileSystem, open },
-      )
-      yield* check
-      expect(synced).toEqual(expect.arrayContaining([at("a"), folder]))
+      const { opened, store } = yield* storeThatTells(at("a", "b", "billing"))
+      yield* store.check ?? Effect.dieMessage("it has one")
+      expect(opened).toEqual(expect.arrayContaining([at("a"), folder]))
       expect(fs.readdirSync(at("a", "b"))).toEqual([])
     }).pipe(Effect.provide(NodeFileSystem.layer)))
 
