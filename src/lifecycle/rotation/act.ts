@@ -210,6 +210,7 @@ const getHeld = <E, R>({ plan, state }: Acting<E, R>): Act<E, R> =>
       ? yield* getUnseen(state, indexKeys([found.value]), {
         held: found.value,
         target: Option.none(),
+        own: Option.none(),
       })
       : []
     yield* Ref.update(state, (state) => ({
@@ -246,7 +247,8 @@ export const noteListed = <E, R>(
       const got = yield* getUnseen(state, index, viewpoint)
       const { gone } = yield* Ref.get(state)
       const shown = keysAbout(index, viewpoint).filter(({ id }) => !gone.has(id))
-      const keys = [...shown, ...got]
+      // An answer about one key is newer than the list.
+      const keys = [...new Map([...shown, ...got].map((key) => [key.id, key])).values()]
       yield* Ref.update(state, (state) => ({
         ...state,
         view: { ...state.view, keys, listed: true },
@@ -254,11 +256,11 @@ export const noteListed = <E, R>(
     }),
   )
 
-/** Gets the keys that the rotation decides by, but that the list does not show. */
+/** Gets the keys that the rotation decides by, and that the list does not show or may show late. */
 const getUnseen = <E>(
   state: Ref.Ref<State<E>>,
   index: KeyIndex,
-  viewpoint: Pick<Viewpoint, "held" | "target">,
+  viewpoint: Pick<Viewpoint, "held" | "target" | "own">,
 ): Effect.Effect<ReadonlyArray<ApiKey>, Failure<never>, HttpClient | Credentials> =>
   Effect.gen(function* () {
     const { gone } = yield* Ref.get(state)

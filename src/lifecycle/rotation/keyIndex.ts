@@ -67,14 +67,13 @@ const add = <K>(to: Map<K, Array<ApiKey>>, at: K, key: ApiKey): void => {
  */
 export const keysAbout = (
   index: KeyIndex,
-  { doubtful, held, own, target }: Viewpoint,
+  { doubtful, held, target }: Pick<Viewpoint, "held" | "target" | "doubtful">,
 ): ReadonlyArray<ApiKey> => {
   const { mark, name } = parseMarked(held.name)
   const byId = [
     held.id,
     ...Option.toArray(target).map(({ id }) => id),
     ...Option.toArray(mark).flatMap((mark) => mark._tag === "Rotates" ? [mark.predecessor] : []),
-    ...Option.toArray(own),
     ...doubtful.flatMap(({ id }) => Option.toArray(id)),
   ].flatMap((id) => Option.toArray(Option.fromNullable(index.byId.get(id))))
   // No other create has this name, and its mark says where to look.
@@ -95,11 +94,12 @@ export const keysAbout = (
 
 /**
  * The keys that a rotation decides by, but that the list does not show. Their absence proves
- * nothing, so get them by their ids.
+ * nothing, so get them by their ids. Its own key is always one of them unless it is held: the list
+ * may be of another account, or older than the key's deletion.
  */
 export const unseenBy = (
   { byId }: KeyIndex,
-  { held, target }: Pick<Viewpoint, "held" | "target">,
+  { held, own, target }: Pick<Viewpoint, "held" | "target" | "own">,
 ): ReadonlyArray<ApiKeyId> => {
   const mark = Option.getOrUndefined(parseMarked(held.name).mark)
   const ids = [
@@ -107,7 +107,11 @@ export const unseenBy = (
     ...mark?._tag === "Rotates" && isIdLike(mark.predecessor) ? [mark.predecessor] : [],
     ...Option.toArray(target).map(({ id }) => id),
   ]
-  return [...new Set(ids)].filter((id) => !byId.has(id))
+  const unseen = [
+    ...ids.filter((id) => !byId.has(id)),
+    ...Option.toArray(own).filter((id) => id !== held.id),
+  ]
+  return [...new Set(unseen)]
 }
 
 // A name may say anything here, and not every server answers a request for anything.

@@ -425,30 +425,68 @@ describe("rotateApiKey", () => {
       expect(failed.message).toContain(made?.id ?? "?")
     }))
 
-  it.live.each([["was empty"], ["held a key"]])(
-    "names its own key if somebody replaces all by hand, where the store %s before",
-    ([what]) =>
+  // While the run writes, somebody puts another key in its place, and deletes the old one.
+  const replacedByHand: ReadonlyArray<
+    readonly [string, {
+      readonly wasEmpty?: boolean
+      readonly named?: boolean
+      readonly listLag?: "5 seconds"
+      readonly elsewhere?: boolean
+      readonly deletesOwn?: boolean
+    }]
+  > = [
+    ["the store was empty", { wasEmpty: true, named: true }],
+    ["the store held a key", { named: true }],
+    ["the store held the only key that it knew", {}],
+    ["lists do not show it yet", { listLag: "5 seconds" }],
+    ["the other key is of another service account", { elsewhere: true }],
+    ["the other key is of another service account, and it knew the old", {
+      elsewhere: true,
+      named: true,
+    }],
+    ["its own is deleted too", { deletesOwn: true }],
+    ["its own is deleted too, and lists still show it", {
+      deletesOwn: true,
+      listLag: "5 seconds",
+    }],
+  ]
+  it.live.each(replacedByHand)(
+    "names its own key, if that is there, when all is replaced by hand: %s",
+    ([, { deletesOwn, elsewhere, listLag, named, wasEmpty }]) =>
       inVirtualTime(Effect.gen(function* () {
-        const organization = yield* makeOrganization()
-        const { old } = organization
+        const organization = yield* makeOrganization(listLag === undefined ? {} : { listLag })
+        const { emulator, old } = organization
         const access = organization.access()
-        const before = what === "was empty" ? Option.none() : yield* organization.store().read
-        const held = yield* Ref.make<Option.Option<Redacted.Redacted<string>>>(before)
+        const other = yield* emulator.addServiceAccount()
+        const serviceAccountId = elsewhere === true ? other.id : old.serviceAccountId
+        const held = yield* Ref.make<Option.Option<Redacted.Redacted<string>>>(
+          wasEmpty === true ? Option.none() : yield* organization.store().read,
+        )
         const store: SecretStore = {
           read: Ref.get(held),
           write: () =>
             Effect.gen(function* () {
-              const { serviceAccountId } = old
+              const own = (yield* organization.keys).filter(({ id }) => id !== old.id)
               const byHand = yield* createApiKey({ name: "by hand", serviceAccountId })
               yield* deleteApiKey(old.id)
+              if (deletesOwn === true) {
+                if (listLag !== undefined) yield* Effect.sleep("6 seconds")
+                yield* Effect.forEach(own, ({ id }) => deleteApiKey(id))
+              }
               yield* Ref.set(held, Option.some(byHand.secret))
             }).pipe(Effect.provide(access), Effect.orDie),
         }
-        const { leftBehind } = yield* rotateApiKey({ store, grace: "1 hour", apiKey: old }).pipe(
+        const options = {
+          store,
+          grace: "1 hour",
+          ...named === true ? { apiKey: old } : {},
+        } as const
+        const { leftBehind } = yield* rotateApiKey(options).pipe(
+          Effect.catchTag("RotationFailed", (failed) => Effect.succeed(failed)),
           Effect.provide(access),
         )
         const marked = (yield* organization.keys).filter(({ name }) => name !== "by hand")
-        expect(marked.length).toBe(1)
+        expect(marked.length).toBe(deletesOwn === true ? 0 : 1)
         expect(leftBehind).toEqual(marked.map(({ id, name }) => ({ id: Option.some(id), name })))
       })),
   )

@@ -179,13 +179,14 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
         runner.listed = undefined
         const shown = keysAbout(index, viewpoint).filter(({ id }) => !runner.gone.has(id))
         const got = unseenBy(index, viewpoint).flatMap((id) => live(id) ?? [])
-        runner.view = { ...runner.view, keys: [...shown, ...got], listed: true }
+        const keys = new Map([...shown, ...got].map((key) => [key.id, key]))
+        runner.view = { ...runner.view, keys: [...keys.values()], listed: true }
         return
       }
       const held = live(id)
       const beside = held === undefined || runner.plan.onWait === "sleep"
         ? []
-        : unseenBy(indexKeys([held]), { held, target: Option.none() })
+        : unseenBy(indexKeys([held]), { held, target: Option.none(), own: Option.none() })
       runner.view = {
         ...runner.view,
         keys: [...held === undefined ? [] : [held], ...beside.flatMap((id) => live(id) ?? [])],
