@@ -78,9 +78,18 @@ const settings = Config.all({
   schedule: Config.nonEmptyString("SCHEDULE").pipe(
     Config.withDefault("0 3 * * *"),
     Config.mapOrFail((text) =>
-      Either.mapLeft(
-        Cron.parse(text),
-        ({ message }) => ConfigError.InvalidData(["SCHEDULE"], message),
+      Cron.parse(text).pipe(
+        // The 30th of February never comes.
+        Either.flatMap((cron) =>
+          Either.try({
+            try: () => {
+              Cron.next(cron)
+              return cron
+            },
+            catch: () => ({ message: `${JSON.stringify(text)} has no next date` }),
+          })
+        ),
+        Either.mapLeft(({ message }) => ConfigError.InvalidData(["SCHEDULE"], message)),
       )
     ),
   ),
@@ -314,6 +323,8 @@ const look = Effect.gen(function* () {
   yield* say(`${apiKeys.length} keys, ${toRotate.length} of them to rotate`)
 }).pipe(
   Effect.catchAll(({ message }) => Effect.logError(`the next look may do better: ${message}`)),
+  // Otherwise nothing would look again, and nobody would hear of it.
+  Effect.catchAllDefect((defect) => Effect.logError("the next look may do better", defect)),
 )
 
 const secretUrl = (name: string) => Config.option(Config.redacted(Config.nonEmptyString(name)))

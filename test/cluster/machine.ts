@@ -26,6 +26,7 @@ export const bundleRotator = async (): Promise<string> => {
 
 export interface Machine {
   readonly kill: () => Promise<void>
+  readonly signal: (signal: NodeJS.Signals) => void
 }
 
 /** Starts the rotator from its folder, and waits until it has said something. */
@@ -55,6 +56,7 @@ export const startMachine = async (
     child.once("close", () => reject(new Error("a machine ended before it was there")))
   })
   return {
+    signal: (signal) => void child.kill(signal),
     kill: () => {
       child.kill("SIGKILL")
       return ended
