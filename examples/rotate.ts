@@ -220,7 +220,7 @@ const idsOf = (apiKeys: ReadonlyArray<ApiKey>) => apiKeys.map(({ id }) => id).jo
  * the key away from those who read its secret elsewhere. It also fails if the file cannot be
  * written. A new key would then be live although nobody has its secret.
  */
-const checkFile = (apiKey: ApiKey, live: ReadonlyArray<ApiKey>) => {
+const checkFile = (apiKey: ApiKey, live: ReadonlyArray<ApiKey>, limit: DateTime.Utc) => {
   const file = fileOf(apiKey)
   const successors = successorsOf(apiKey, live)
   const store = storeOf(file)
@@ -250,8 +250,10 @@ const checkFile = (apiKey: ApiKey, live: ReadonlyArray<ApiKey>) => {
             `${file} holds the secret of neither it nor its successor: check whose it is`,
           )
         }
-        // If the file holds a successor, only deletions are left, which write nothing.
-        return Option.isSome(parseMarked(held.name).mark) ? Effect.void : checkWrite
+        // If the file holds a successor that is not due itself, only deletions are left, which write
+        // nothing.
+        const isSuccessor = Option.isSome(parseMarked(held.name).mark)
+        return isSuccessor && DateTime.greaterThan(held.createdAt, limit) ? Effect.void : checkWrite
       },
     }),
   })
@@ -291,7 +293,7 @@ const rotateAll = (olderThan: Duration.Duration, grace: Duration.Duration) =>
     )
     const [misplaced, due] = yield* Effect.partition(
       plan.due,
-      (apiKey) => Effect.as(checkFile(apiKey, live), apiKey),
+      (apiKey) => Effect.as(checkFile(apiKey, live, limit), apiKey),
     )
     const refused = [...plan.refused, ...misplaced]
     yield* Effect.forEach([...plan.skipped, ...refused], (line) => Console.error(line))

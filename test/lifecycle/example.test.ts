@@ -481,6 +481,22 @@ describe.concurrent("examples/rotate.ts", () => {
       expect(same.filter(({ id }) => !left.includes(id))).toEqual([])
     }))
 
+  it("refuses a successor that is old itself where it may not write, before it changes anything", () =>
+    withExample([], async ({ addKept, emulator, folder, permitted }) => {
+      const kept = await addKept("billing")
+      const { apiKey, secret } = await Effect.runPromise(emulator.addApiKey({
+        name: `billing [rotates ${kept.id} 00000001]`,
+        createdAt: DateTime.subtract(kept.createdAt, { days: 1 }),
+      }))
+      fs.writeFileSync(kept.file, Redacted.value(secret))
+      const { exitCode, stderr } = await permitted([`--allow-read=${folder}`], folder)
+      expect(exitCode).toBe(1)
+      expect(stderr.trim()).toMatch(
+        new RegExp(`^${apiKey.id} failed: ${kept.file}: .*write access`),
+      )
+      expect(await Effect.runPromise(emulator.history)).toEqual([])
+    }))
+
   it.each<readonly [string, (billing: string, ledger: string, folder: string) => void]>([
     ["two dangling links to one target", (billing, ledger) => {
       fs.symlinkSync("../secret", billing)
