@@ -246,7 +246,15 @@ it("the command runs without its package, and says no other package's version", 
     fs.cpSync(join(root, "packages/npm-4/dist/bin/emulator.cjs"), copy)
     const says = async () => expectSuccess(await runTool("node", [copy, "--version"])).stdout.trim()
     expect(await says()).toBe(version)
-    fs.writeFileSync(join(folder, "package.json"), `{ "name": "another", "version": "0.0.7" }`)
+    const manifest = join(folder, "package.json")
+    for (
+      const others of [{ name: "another", version: "0.0.7" }, { name, version: "\u001b[2J1.0.0" }]
+    ) {
+      fs.writeFileSync(manifest, JSON.stringify(others))
+      expect(await says()).toBe(version)
+    }
+    fs.rmSync(manifest)
+    expectSuccess(await runTool("mkfifo", [manifest]))
     expect(await says()).toBe(version)
   } finally {
     fs.rmSync(folder, { recursive: true })
