@@ -23,7 +23,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { readFileSync, realpathSync, statSync } from "node:fs"
+import { readFileSync, realpathSync } from "node:fs"
 import { createServer } from "node:http"
 import { dirname, join } from "node:path"
 import { version } from "../version.ts"
@@ -288,12 +288,10 @@ const Manifest = Schema.parseJson(
 )
 
 // Both packages have this file, so it says the version of the package that it is in. A copy outside
-// of them says its own, whatever lies in the folder where their manifest would be.
-const ownVersion: Effect.Effect<string> = Effect.try(() => {
-  const path = join(dirname(realpathSync(process.argv[1] ?? "")), "../../package.json")
-  // Reading a pipe may never end.
-  return statSync(path).isFile() ? readFileSync(path, "utf8") : ""
-}).pipe(
+// of them says its own.
+const ownVersion: Effect.Effect<string> = Effect.try(() =>
+  readFileSync(join(dirname(realpathSync(process.argv[1] ?? "")), "../../package.json"), "utf8")
+).pipe(
   Effect.flatMap(Schema.decode(Manifest)),
   Effect.map((manifest) => manifest.version),
   Effect.orElseSucceed(() => version),
