@@ -243,12 +243,14 @@ export const noteListed = <E, R>(
       const { plan: { target }, state } = acting
       const { index } = yield* api(listed)
       const { run: { doubtful, made } } = yield* Ref.get(state)
-      const viewpoint = { held, target, own: Option.map(made, ({ id }) => id), doubtful }
+      const viewpoint = { held, target, own: made, doubtful }
       const got = yield* getUnseen(state, index, viewpoint)
       const { gone } = yield* Ref.get(state)
-      const shown = keysAbout(index, viewpoint).filter(({ id }) => !gone.has(id))
       // An answer about one key is newer than the list.
-      const keys = [...new Map([...shown, ...got].map((key) => [key.id, key])).values()]
+      const shown = keysAbout(index, viewpoint).filter(({ id }) =>
+        !gone.has(id) && got.every((key) => key.id !== id)
+      )
+      const keys = [...shown, ...got]
       yield* Ref.update(state, (state) => ({
         ...state,
         view: { ...state.view, keys, listed: true },

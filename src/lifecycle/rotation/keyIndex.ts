@@ -27,7 +27,7 @@ export interface Viewpoint {
   /** The key to replace, if the caller names it. */
   readonly target: Option.Option<ApiKey>
   /** The key that it made, if it made one. */
-  readonly own: Option.Option<ApiKeyId>
+  readonly own: Option.Option<Pick<ApiKey, "id">>
   /** The keys that it asked for without an answer. */
   readonly doubtful: ReadonlyArray<LeftBehind>
 }
@@ -105,13 +105,10 @@ export const unseenBy = (
   const ids = [
     held.id,
     ...mark?._tag === "Rotates" && isIdLike(mark.predecessor) ? [mark.predecessor] : [],
-    ...Option.toArray(target).map(({ id }) => id),
+    ...[...Option.toArray(target), ...Option.toArray(own)].map(({ id }) => id),
   ]
-  const unseen = [
-    ...ids.filter((id) => !byId.has(id)),
-    ...Option.toArray(own).filter((id) => id !== held.id),
-  ]
-  return [...new Set(unseen)]
+  const isOwn = (id: ApiKeyId) => Option.exists(own, (key) => key.id === id)
+  return [...new Set(ids)].filter((id) => !byId.has(id) || isOwn(id) && id !== held.id)
 }
 
 // A name may say anything here, and not every server answers a request for anything.

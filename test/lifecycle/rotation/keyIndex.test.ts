@@ -64,14 +64,15 @@ describe("the keys that a rotation decides by", () => {
           const held = keys[at % keys.length]
           if (held === undefined) return
           const wanted = { ...plan, target: Option.fromNullable(target), olderThan, grace }
+          const made = Option.map(own, (id) => ({
+            id,
+            before: Option.some(ApiKeyId("gone")),
+            sentAt: now - minute,
+            state: "written" as const,
+          }))
           const run = {
             ...start("m").run,
-            made: Option.map(own, (id) => ({
-              id,
-              before: Option.some(ApiKeyId("gone")),
-              sentAt: now - minute,
-              state: "written" as const,
-            })),
+            made,
             doubtful,
             proven: isProven ? Option.some(held.id) : Option.none(),
           }
@@ -82,7 +83,7 @@ describe("the keys that a rotation decides by", () => {
               run,
             )
           const index = indexKeys(keys)
-          const viewpoint = { held, target: wanted.target, own, doubtful }
+          const viewpoint = { held, target: wanted.target, own: made, doubtful }
           const about = keysAbout(index, viewpoint)
           const got = unseenBy(index, viewpoint).flatMap((id) => index.byId.get(id) ?? [])
           expect(comparable(decide([...new Set([...about, ...got])])))

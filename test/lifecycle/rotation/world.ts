@@ -173,8 +173,7 @@ const carryOut = (world: World, runner: Runner, step: Step): void => {
       const known = runner.view.keys.find((key) => key.id === id)
       if (known !== undefined) {
         const { doubtful, made } = runner.run
-        const own = Option.map(made, ({ id }) => id)
-        const viewpoint = { held: known, target: runner.plan.target, own, doubtful }
+        const viewpoint = { held: known, target: runner.plan.target, own: made, doubtful }
         const index = indexKeys(runner.listed ?? listOf(world))
         runner.listed = undefined
         const shown = keysAbout(index, viewpoint).filter(({ id }) => !runner.gone.has(id))
