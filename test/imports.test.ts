@@ -7,7 +7,7 @@ const src = join(root, "src")
 
 /** The order of the sources. A file imports only from its own row and from rows above. */
 const order = [
-  ["version.ts", "operation.ts", "version.ts"],
+  ["version.ts", "operation.ts"],
   ["waiting/"],
   ["ApiKeyId.ts", "wire.ts", "ApiKey.ts"],
   ["ApiKeyError.ts"],
